@@ -1,0 +1,61 @@
+# What a contributor types. Everything here works in a fresh clone; docs/contributing.md explains each target.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+PATHS := reid_core search_spaces orchestrator dashboards tests tools
+CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+export MLFLOW_DISABLE_TELEMETRY := true
+export RAY_USAGE_STATS_ENABLED := 0
+
+.PHONY: help setup demo test lint fast golden test-faults bench system format clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP)  ## .venv with the pinned dependencies (< 1 s when nothing changed)
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; name another with PYTHON=python3.12" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(STAMP)
+
+demo: setup  ## the main job on built-in data: reid-tune --space bnneck.yaml --trials 12
+	$(BIN)/reid-tune --space bnneck.yaml --trials 12
+
+system:  ## system packages that the browser tests need
+ifeq ($(CHROMIUM),)
+	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; \
+	else echo "Chromium not found: the browser tests will be skipped by name"; fi
+endif
+
+lint: setup  ## ruff, mypy --strict, import-linter, generated files up to date
+	$(BIN)/ruff check $(PATHS)
+	$(BIN)/ruff format --check $(PATHS)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/space_reference.py --check
+
+fast: setup  ## the inner loop: tests that take less than a few seconds each
+	$(BIN)/pytest -q -m "not slow and not browser and not faults" tests/unit tests/property tests/architecture
+
+test: setup system lint  ## everything but the slow fault and bench suites
+	$(BIN)/pytest -q -m "not faults" tests
+
+golden: setup  ## reference numbers; REID_GOLDEN=FOLDER checks another folder
+	$(BIN)/pytest -q tests/golden
+
+test-faults: setup  ## the slow fault suite
+	$(BIN)/pytest -q -m faults tests
+
+bench: setup  ## every budget and its peer: a table and build/bench.json; ONLY=PATTERN picks rows
+	$(BIN)/python tests/perf/bench.py $(if $(ONLY),--only '$(ONLY)')
+
+format: setup  ## ruff's formatter and safe fixes
+	$(BIN)/ruff check --fix $(PATHS)
+	$(BIN)/ruff format $(PATHS)
+
+clean:  ## remove caches and build products, keep .venv
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -1,0 +1,188 @@
+"""The HTTP API: the service's functions under /api/v1, its views as the bodies. Verbs are POST."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from dashboards.errors import ErrorBody
+from dashboards.stream import Delta, Feed
+from orchestrator.service.errors import NotFound
+from orchestrator.service.service import Service
+from orchestrator.service.views import (
+    MetricsView,
+    PlanView,
+    SpaceView,
+    StudyDetail,
+    StudyRequest,
+    StudySummary,
+    TrialDetail,
+    TrialRow,
+)
+
+__all__ = ["LogView", "api_router", "catalog_space", "checked"]
+
+StudyRef = Annotated[str, Path(pattern=r"^[^/\\\s.][^/\\\s]*$", max_length=200, description="name, id or latest")]
+TrialRef = Annotated[int, Path(ge=0, description="number of the trial")]
+IfNoneMatch = Annotated[str, Header()]
+_SUMMARIES = TypeAdapter(list[StudySummary])
+_ROWS = TypeAdapter(list[TrialRow])
+_ERRORS: dict[int | str, dict[str, object]] = {
+    status: {"model": ErrorBody} for status in (403, 404, 409, 413, 422, 502)
+}
+
+
+class LogView(BaseModel):
+    """The last lines of a trial's log, oldest first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    lines: tuple[str, ...]
+
+
+def catalog_space(service: Service, name: str) -> SpaceView:
+    """A catalog space by name, with or without `.yaml`. Names only: a path never reaches the file system."""
+    wanted = name.removesuffix(".yaml")
+    for space in service.spaces():
+        if space.name.removesuffix(".yaml") == wanted:
+            return space
+    raise NotFound(f"there is no space {name!r} in the catalog", hint="GET /api/v1/spaces lists them")
+
+
+def checked(service: Service, request: StudyRequest) -> StudyRequest:
+    """The request, once its space is known to be a catalog name or YAML text and not a path on this machine."""
+    if "\n" not in request.space:
+        catalog_space(service, request.space)
+    return request
+
+
+def _json(text: str, etag: str) -> Response:
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    return Response(text, media_type="application/json", headers=headers)
+
+
+def _cached(etag: str, known: str, make: Callable[[], str]) -> Response:
+    """304 when the client has this revision already, else the body."""
+    if etag in {part.strip() for part in known.split(",")}:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag, "Cache-Control": "no-cache"})
+    return _json(make(), etag)
+
+
+def api_router(service: Service, feed: Feed) -> APIRouter:
+    """Every route of the API over this service."""
+    router = APIRouter(prefix="/api/v1", responses=_ERRORS)
+    _add_reads(router, service)
+    _add_stream(router, service, feed)
+    _add_spaces(router, service)
+    _add_verbs(router, service)
+    return router
+
+
+def _add_reads(router: APIRouter, service: Service) -> None:
+    def etag(study: str, what: str) -> str:
+        return f'W/"{what}-{hashlib.sha256(study.encode()).hexdigest()[:12]}-{service.revision(study)}"'
+
+    @router.get("/studies", response_model=list[StudySummary], tags=["studies"])
+    def studies(if_none_match: IfNoneMatch = "") -> Response:
+        """Every study, newest first."""
+        found = service.studies()
+        mark = hashlib.sha256(repr([(study.id, study.revision, study.status) for study in found]).encode()).hexdigest()[
+            :24
+        ]
+        return _cached(f'W/"{mark}"', if_none_match, lambda: _SUMMARIES.dump_json(found).decode())
+
+    @router.get("/studies/{study}", response_model=StudyDetail, tags=["studies"])
+    def detail(study: StudyRef, if_none_match: IfNoneMatch = "") -> Response:
+        """One study with its plan, space and trials."""
+        status = service.summary(study).status  # a controller can die without an event
+        return _cached(etag(study, f"study-{status}"), if_none_match, lambda: service.study(study).model_dump_json())
+
+    @router.get("/studies/{study}/trials", response_model=list[TrialRow], tags=["trials"])
+    def trials(study: StudyRef, if_none_match: IfNoneMatch = "") -> Response:
+        """The trials of a study, by number."""
+        return _cached(etag(study, "trials"), if_none_match, lambda: _ROWS.dump_json(service.trials(study)).decode())
+
+    @router.get("/studies/{study}/trials/{trial}", response_model=TrialDetail, tags=["trials"])
+    def trial(study: StudyRef, trial: TrialRef, if_none_match: IfNoneMatch = "") -> Response:
+        """One trial with its curves, configuration, segments and events."""
+        return _cached(
+            etag(study, f"trial{trial}"), if_none_match, lambda: service.trial(study, trial).model_dump_json()
+        )
+
+    @router.get("/studies/{study}/trials/{trial}/log", tags=["trials"])
+    def log(study: StudyRef, trial: TrialRef, lines: Annotated[int, Query(ge=1, le=5000)] = 200) -> LogView:
+        """The last lines of a trial's log."""
+        return LogView(lines=tuple(service.trial_log(study, trial, lines)))
+
+    @router.get("/studies/{study}/metrics", response_model=MetricsView, tags=["studies"])
+    def metrics(study: StudyRef, if_none_match: IfNoneMatch = "") -> Response:
+        """Every reported epoch of a study, in columns."""
+        return _cached(etag(study, "metrics"), if_none_match, lambda: service.metrics(study).model_dump_json())
+
+
+def _add_stream(router: APIRouter, service: Service, feed: Feed) -> None:
+    described: dict[int | str, dict[str, object]] = {
+        200: {"model": Delta, "description": "text/event-stream of `delta` events; id is the revision"}
+    }
+
+    @router.get("/studies/{study}/events", response_class=StreamingResponse, responses={**described}, tags=["studies"])
+    def events(
+        study: StudyRef,
+        after: Annotated[int, Query(ge=0, description="the revision the client knows")] = 0,
+        last_event_id: Annotated[str, Header()] = "",
+    ) -> StreamingResponse:
+        """Changes after a revision as server-sent events; Last-Event-ID wins over `after`."""
+        service.revision(study)  # an unknown study is a 404 now, not a broken stream later
+        known = int(last_event_id) if last_event_id.isdigit() else after
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(feed.stream(study, known), media_type="text/event-stream", headers=headers)
+
+
+def _add_spaces(router: APIRouter, service: Service) -> None:
+    @router.get("/spaces", tags=["spaces"])
+    def spaces() -> list[SpaceView]:
+        """The catalog, by name."""
+        return service.spaces()
+
+    @router.get("/spaces/{name}", tags=["spaces"])
+    def space(name: Annotated[str, Path(max_length=200)]) -> SpaceView:
+        """One space of the catalog."""
+        return catalog_space(service, name)
+
+    @router.post("/plan", tags=["studies"])
+    def plan(request: StudyRequest) -> PlanView:
+        """What creating this study would plan; creates nothing."""
+        return service.plan(checked(service, request))
+
+
+def _add_verbs(router: APIRouter, service: Service) -> None:
+    @router.post("/studies", status_code=HTTPStatus.CREATED, tags=["studies"])
+    def create(request: StudyRequest, response: Response) -> StudySummary:
+        """Create a study and launch it."""
+        study = service.launch(service.create(checked(service, request)).id)
+        response.headers["Location"] = f"/api/v1/studies/{study.id}"
+        return study
+
+    def caller(request: Request) -> str:
+        return f"web from {request.client.host}" if request.client else "web"
+
+    @router.post("/studies/{study}/pause", tags=["studies"])
+    def pause(study: StudyRef, request: Request) -> StudySummary:
+        """Ask for a pause: running segments finish their epoch and save."""
+        return service.pause(study, caller(request))
+
+    @router.post("/studies/{study}/resume", tags=["studies"])
+    def resume(study: StudyRef, request: Request) -> StudySummary:
+        """Take a paused study up again."""
+        return service.resume(study, caller(request))
+
+    @router.post("/studies/{study}/stop", tags=["studies"])
+    def stop(study: StudyRef, request: Request) -> StudySummary:
+        """Ask for the end: running segments finish their epoch and save, nothing new starts."""
+        return service.stop(study, caller(request))

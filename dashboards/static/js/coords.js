@@ -1,0 +1,250 @@
+// Parallel coordinates on a canvas of our own: 10,000 lines, brushing on any axis, hover. Two layers, so that
+// moving the pointer draws one line and not all of them.
+
+import { effect } from "@preact/signals";
+import { dark, scoreScale, token, viridis } from "./palette.js";
+import { metric, metricLabel, shortKey, value } from "./format.js";
+
+const TOP = 60, BOTTOM = 36, SIDE = 56, HEIGHT = 304, LEAST = 84, GRIP = 18, TONES = 48;
+
+/** An axis: where a value lies on it in [0, 1] (null: not set), and its tick labels. */
+function parameterAxis(key, parameter) {
+  if (parameter.type === "choice") {
+    const names = parameter.values.map((item) => JSON.stringify(item));
+    const place = (item) => {
+      const at = names.indexOf(JSON.stringify(item));
+      return at < 0 ? null : names.length < 2 ? 0.5 : at / (names.length - 1);
+    };
+    return { key, label: shortKey(key), place, ticks: parameter.values.map((item) => [place(item), value(item)]) };
+  }
+  const { low, high, log } = parameter;
+  const warp = log && low > 0 ? Math.log : (x) => x;
+  const span = warp(high) - warp(low) || 1;
+  const place = (x) => (typeof x === "number" ? (warp(x) - warp(low)) / span : null);
+  return { key, label: shortKey(key) + (log ? " (log)" : ""), place, ticks: [[0, value(low)], [1, value(high)]] };
+}
+
+function objectiveAxis(name, scale, minimize) {
+  const span = scale.high - scale.low || 1;
+  const place = (score) => (score == null ? null : minimize ? (scale.high - score) / span : (score - scale.low) / span);
+  const ends = minimize ? [scale.high, scale.low] : [scale.low, scale.high];
+  const ticks = Number.isFinite(scale.low) ? [[0, metric(ends[0], name)], [1, metric(ends[1], name)]] : [];
+  return { key: "", label: metricLabel(name), place, ticks };
+}
+
+export function coordinates(place, store) {
+  const box = Object.assign(document.createElement("div"), { className: "coords" });
+  const base = document.createElement("canvas");
+  const top = Object.assign(document.createElement("canvas"), { className: "top" });
+  top.setAttribute("role", "img");
+  top.setAttribute("aria-label", "Parallel coordinates of every trial; the trials table holds the same values");
+  const foot = Object.assign(document.createElement("p"), { className: "caption" });
+  const brushes = new Map(); // axis key -> [low, high] in [0, 1]
+  let axes = [], lines = [], scale = null, width = 0, dragging = null, name = "mAP";
+
+  const xOf = (i) => SIDE + (i * (width - 2 * SIDE)) / Math.max(1, axes.length - 1);
+  const yOf = (t) => (t === null ? HEIGHT - 14 : HEIGHT - BOTTOM - t * (HEIGHT - TOP - BOTTOM));
+
+  function layout() {
+    width = Math.max(place.clientWidth, axes.length * LEAST + 2 * (SIDE - LEAST / 2));
+    for (const canvas of [base, top]) {
+      const ratio = devicePixelRatio || 1;
+      canvas.width = width * ratio;
+      canvas.height = HEIGHT * ratio;
+      canvas.style.width = `${width}px`;
+      canvas.style.height = `${HEIGHT}px`;
+      canvas.getContext("2d").setTransform(ratio, 0, 0, ratio, 0, 0);
+    }
+  }
+
+  function passes(line) {
+    for (const [key, [low, high]] of brushes) {
+      const at = line.at[axes.findIndex((axis) => axis.key === key)];
+      if (at === null || at < low || at > high) return false;
+    }
+    return true;
+  }
+
+  function trace(pen, line) {
+    line.at.forEach((t, i) => (i ? pen.lineTo(xOf(i), yOf(t)) : pen.moveTo(xOf(i), yOf(t))));
+  }
+
+  function drawLines(pen) {
+    const groups = new Map();
+    for (const line of lines) {
+      const tone = !passes(line) ? -2 : line.score == null ? -1 : Math.round(scale(line.score) * TONES);
+      if (!groups.has(tone)) groups.set(tone, []);
+      groups.get(tone).push(line);
+    }
+    pen.lineWidth = lines.length > 400 ? 1 : 1.6;
+    for (const tone of [...groups.keys()].sort((a, b) => a - b)) {
+      pen.strokeStyle = tone < 0 ? token("line") : viridis(tone / TONES);
+      pen.globalAlpha = tone === -2 ? 0.5 : lines.length > 2000 ? 0.55 : 0.9;
+      pen.beginPath();
+      for (const line of groups.get(tone)) trace(pen, line);
+      pen.stroke();
+    }
+    pen.globalAlpha = 1;
+  }
+
+  function drawAxes(pen) {
+    pen.font = "12px system-ui, sans-serif";
+    axes.forEach((axis, i) => {
+      const x = xOf(i);
+      pen.strokeStyle = token("line-strong");
+      pen.lineWidth = 1;
+      pen.beginPath();
+      pen.moveTo(x, yOf(1));
+      pen.lineTo(x, yOf(0));
+      pen.stroke();
+      pen.textAlign = "center";
+      pen.fillStyle = token("ink");
+      pen.fillText(fitted(pen, axis.label, 2 * (xOf(1) - xOf(0)) - 12 || width), x, i % 2 ? 32 : 14, width);
+      pen.fillStyle = token("quiet");
+      for (const [t, text] of axis.ticks.slice(0, 12)) label(pen, text, x, yOf(t), t);
+      if (lines.some((line) => line.at[i] === null)) pen.fillText("not set", x, HEIGHT - 2);
+      const brush = brushes.get(axis.key);
+      if (brush) {
+        pen.fillStyle = token("accent");
+        pen.globalAlpha = 0.35;
+        pen.fillRect(x - 7, yOf(brush[1]), 14, Math.max(2, yOf(brush[0]) - yOf(brush[1])));
+        pen.globalAlpha = 1;
+      }
+    });
+  }
+
+  /** A tick's text on a patch of the surface, so that lines do not run through it. */
+  function label(pen, text, x, y, t) {
+    const shown = fitted(pen, text, LEAST - 4);
+    const half = pen.measureText(shown).width / 2 + 2;
+    const line = t === 0 ? y + 14 : t === 1 ? y - 3 : y + 4;
+    pen.fillStyle = token("surface");
+    pen.globalAlpha = 0.8;
+    pen.fillRect(x - half, line - 11, 2 * half, 14);
+    pen.globalAlpha = 1;
+    pen.fillStyle = token("quiet");
+    pen.fillText(shown, x, line);
+  }
+
+  function fitted(pen, text, room) {
+    let shown = text;
+    while (shown.length > 4 && pen.measureText(shown).width > room) shown = `${shown.slice(0, -2)}…`;
+    return shown;
+  }
+
+  function draw() {
+    const pen = base.getContext("2d");
+    pen.clearRect(0, 0, width, HEIGHT);
+    drawLines(pen);
+    drawAxes(pen);
+    drawHover();
+  }
+
+  function drawHover() {
+    const pen = top.getContext("2d");
+    pen.clearRect(0, 0, width, HEIGHT);
+    const line = lines.find((each) => each.id === store.hovered.value);
+    if (!line) return tell("");
+    for (const [tone, size] of [[token("surface"), 6], [line.score == null ? token("quiet") : viridis(scale(line.score)), 3]]) {
+      pen.strokeStyle = tone;
+      pen.lineWidth = size;
+      pen.lineJoin = "round";
+      pen.beginPath();
+      trace(pen, line);
+      pen.stroke();
+    }
+    tell(`Trial ${line.id}: ${metricLabel(name)} ${metric(line.score, name)}`);
+  }
+
+  function tell(text) {
+    const count = lines.filter(passes).length;
+    const picked = brushes.size ? `${count} of ${lines.length} trials pass the brush. Esc or a click on the axis clears it.` : "";
+    foot.textContent = text || picked;
+  }
+
+  function publish() {
+    store.brushed.value = brushes.size ? new Set(lines.filter(passes).map((line) => line.id)) : null;
+    draw();
+  }
+
+  function nearest(x, y) {
+    const step = (width - 2 * SIDE) / Math.max(1, axes.length - 1);
+    const i = Math.min(axes.length - 2, Math.max(0, Math.floor((x - SIDE) / step)));
+    const f = Math.min(1, Math.max(0, (x - xOf(i)) / step));
+    let best = null, gap = 10;
+    for (const line of lines) {
+      const from = yOf(line.at[i]), to = yOf(line.at[i + 1] ?? null);
+      const distance = Math.abs(from + (to - from) * f - y);
+      if (distance < gap && passes(line)) [best, gap] = [line.id, distance];
+    }
+    return best;
+  }
+
+  const grip = (x) => axes.findIndex((_, i) => Math.abs(xOf(i) - x) < GRIP);
+  const level = (y) => Math.min(1, Math.max(0, (HEIGHT - BOTTOM - y) / (HEIGHT - TOP - BOTTOM)));
+
+  top.addEventListener("pointerdown", (event) => {
+    const at = grip(event.offsetX);
+    if (at < 0) return;
+    dragging = { key: axes[at].key, from: level(event.offsetY), moved: false };
+    top.setPointerCapture(event.pointerId);
+  });
+  top.addEventListener("pointermove", (event) => {
+    if (dragging) {
+      const to = level(event.offsetY);
+      if (Math.abs(to - dragging.from) < 0.015 && !dragging.moved) return;
+      dragging.moved = true;
+      brushes.set(dragging.key, [Math.min(dragging.from, to) - 0.004, Math.max(dragging.from, to) + 0.004]);
+      publish();
+    } else {
+      store.hovered.value = nearest(event.offsetX, event.offsetY);
+    }
+  });
+  top.addEventListener("pointerup", () => {
+    if (dragging && !dragging.moved && brushes.delete(dragging.key)) publish();
+    dragging = null;
+  });
+  top.addEventListener("pointercancel", () => (dragging = null));
+  top.addEventListener("pointerleave", () => (store.hovered.value = null));
+
+  function clear() {
+    if (!brushes.size) return;
+    brushes.clear();
+    publish();
+  }
+  addEventListener("keydown", (event) => event.key === "Escape" && clear());
+
+  box.append(base, top);
+  effect(() => {
+    const study = store.study.value, rows = store.rows.value;
+    void dark.value;
+    if (!study) return;
+    if (!rows.length) {
+      place.replaceChildren(Object.assign(document.createElement("p"), { className: "empty", textContent: "No trial yet." }));
+      return;
+    }
+    if (!box.isConnected) place.replaceChildren(box, foot);
+    const minimize = store.objective.value.goal === "minimize";
+    name = store.objective.value.metric;
+    scale = scoreScale(rows.map((row) => row.score), minimize);
+    axes = Object.entries(study.space_model.parameters).map(([key, parameter]) => parameterAxis(key, parameter));
+    axes.push(objectiveAxis(name, scale, minimize));
+    lines = rows.map((row) => ({
+      id: row.id,
+      score: row.score,
+      at: axes.map((axis) => axis.place(axis.key ? row.values[axis.key] : row.score)),
+    }));
+    layout();
+    draw();
+  });
+  effect(() => {
+    void store.hovered.value;
+    if (box.isConnected && axes.length) drawHover();
+  });
+  new ResizeObserver(() => {
+    if (!box.isConnected || !axes.length) return;
+    layout();
+    draw();
+  }).observe(place);
+  return { clear };
+}

@@ -1,0 +1,55 @@
+// Numbers, times and values as a person reads them; dashboards/formats.py says the same on the server.
+
+const NONE = "–";
+const FRACTIONS = new Set(["mAP", "mINP", "rank1", "rank5", "rank10"]);
+const LABELS = {
+  mAP: "mAP %", mINP: "mINP %", rank1: "rank-1 %", rank5: "rank-5 %", rank10: "rank-10 %",
+  images_per_second: "images/s", latency_ms: "latency ms", lr: "learning rate", seconds: "seconds",
+};
+
+export const metricLabel = (name) => LABELS[name] ?? name;
+/** The number as charts plot it: percent for fractions. */
+export const scaled = (number, name) => (number == null ? null : FRACTIONS.has(name) ? number * 100 : number);
+
+const significant = (number, digits = 4) => String(Number(number.toPrecision(digits)));
+
+export function metric(number, name = "mAP") {
+  if (number == null || !Number.isFinite(number)) return NONE;
+  return FRACTIONS.has(name) ? (100 * number).toFixed(1) : value(Number(number.toPrecision(4)));
+}
+
+export function gain(number, name = "mAP") {
+  if (number == null || !Number.isFinite(number)) return NONE;
+  return (number >= 0 ? "+" : "−") + metric(Math.abs(number), name);
+}
+
+export function duration(seconds) {
+  if (seconds == null || !Number.isFinite(seconds)) return NONE;
+  const whole = Math.max(0, Math.round(seconds));
+  const s = whole % 60, m = Math.floor(whole / 60) % 60, h = Math.floor(whole / 3600) % 24, d = Math.floor(whole / 86400);
+  if (d) return `${d} d ${h} h`;
+  if (h) return `${h} h ${String(m).padStart(2, "0")} min`;
+  return m ? `${m} min ${String(s).padStart(2, "0")} s` : `${s} s`;
+}
+
+export function ago(at, now = Date.now() / 1000) {
+  const seconds = now - at;
+  for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]]) {
+    if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;
+  }
+  return seconds < 5 ? "just now" : `${Math.floor(seconds)} s ago`;
+}
+
+export const clock = (at) => new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+
+export const shortKey = (key) => key.slice(key.lastIndexOf(".") + 1);
+
+export function value(setting) {
+  if (setting === null || setting === undefined) return "null";
+  if (typeof setting === "number") {
+    const small = setting !== 0 && Math.abs(setting) < 1e-3;
+    return small ? Number(setting.toPrecision(3)).toExponential() : significant(setting);
+  }
+  if (Array.isArray(setting)) return `[${setting.map(value).join(", ")}]`;
+  return String(setting);
+}

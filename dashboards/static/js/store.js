@@ -1,0 +1,122 @@
+// One study in the browser: fetched once, kept up to date by server-sent events. Islands read its signals.
+
+import { batch, computed, signal } from "@preact/signals";
+
+const RETRY_MS = 3000;
+
+export async function fetchJson(path, options) {
+  const answer = await fetch(path, { headers: { Accept: "application/json" }, ...options });
+  const body = await answer.json().catch(() => null);
+  if (!answer.ok) throw new Error(body?.error?.message ?? `${path}: ${answer.status} ${answer.statusText}`);
+  return body;
+}
+
+export function createStore(id) {
+  const base = `/api/v1/studies/${encodeURIComponent(id)}`;
+  const study = signal(null); // the summary, with plan and space
+  const rows = signal([]); // trials by number
+  const points = signal({ trial: [], epoch: [], metrics: {} }); // columns in the order of reporting
+  const connection = signal("loading"); // loading | live | reconnecting | offline
+  const problem = signal("");
+  const changed = signal({ revision: 0, trials: [] }); // of the last delta
+  const brushed = signal(null); // Set of trial numbers that the brush lets through; null: all
+  const hovered = signal(null);
+  const notice = signal(""); // what a verb answered
+  let revision = 0;
+  let source = null;
+  let known = new Set(); // "trial:epoch" of every point
+
+  const objective = computed(() => study.value?.objective[0] ?? { metric: "mAP", goal: "maximize" });
+
+  function setPoints(columns) {
+    known = new Set(columns.trial.map((trial, i) => `${trial}:${columns.epoch[i]}`));
+    points.value = columns;
+  }
+
+  function merge(curves) {
+    const { trial, epoch, metrics } = points.value;
+    let grew = false;
+    for (const curve of curves) {
+      curve.epochs.forEach((at, i) => {
+        const key = `${curve.trial}:${at}`;
+        if (known.has(key)) return;
+        known.add(key);
+        grew = true;
+        trial.push(curve.trial);
+        epoch.push(at);
+        for (const name of Object.keys(curve.metrics)) metrics[name] ??= new Array(trial.length - 1).fill(null);
+        for (const name of Object.keys(metrics)) metrics[name].push(curve.metrics[name]?.[i] ?? null);
+      });
+    }
+    if (grew) points.value = { trial, epoch, metrics };
+  }
+
+  function apply(delta) {
+    batch(() => {
+      study.value = { ...study.value, ...delta.study };
+      if (delta.trials.length) {
+        const byId = new Map(rows.value.map((row) => [row.id, row]));
+        for (const row of delta.trials) byId.set(row.id, row);
+        rows.value = [...byId.values()].sort((a, b) => a.id - b.id);
+      }
+      merge(delta.curves);
+      revision = delta.revision;
+      changed.value = { revision, trials: delta.trials.map((row) => row.id) };
+    });
+  }
+
+  async function load() {
+    try {
+      const [detail, columns] = await Promise.all([fetchJson(base), fetchJson(`${base}/metrics`)]);
+      batch(() => {
+        const { trials, ...rest } = detail;
+        study.value = rest;
+        rows.value = trials;
+        setPoints(columns);
+        problem.value = "";
+      });
+      revision = Math.min(detail.revision, columns.revision);
+      listen();
+    } catch (error) {
+      problem.value = error.message;
+      connection.value = "offline";
+      setTimeout(load, RETRY_MS);
+    }
+  }
+
+  function listen() {
+    source?.close();
+    source = new EventSource(`${base}/events?after=${revision}`);
+    source.addEventListener("open", () => (connection.value = "live"));
+    source.addEventListener("delta", (event) => {
+      const delta = JSON.parse(event.data);
+      if (delta.reset) {
+        source.close();
+        load();
+      } else {
+        apply(delta);
+      }
+    });
+    source.addEventListener("summary", (event) => (study.value = { ...study.value, ...JSON.parse(event.data) }));
+    source.addEventListener("error", () => {
+      // The browser reconnects by itself with Last-Event-ID, unless the server refused it.
+      connection.value = navigator.onLine ? "reconnecting" : "offline";
+      if (source.readyState === EventSource.CLOSED) setTimeout(listen, RETRY_MS);
+    });
+  }
+
+  addEventListener("pagehide", () => source?.close());
+  addEventListener("pageshow", (event) => event.persisted && listen());
+  addEventListener("offline", () => (connection.value = "offline"));
+
+  return { id, base, study, rows, points, objective, connection, problem, changed, brushed, hovered, notice, load };
+}
+
+const WORDS = { loading: "Loading", live: "Live", reconnecting: "Reconnecting …", offline: "Offline: numbers may be old" };
+
+export function showConnection(state) {
+  const place = document.getElementById("connection");
+  if (place.dataset.state === state) return;
+  place.dataset.state = state;
+  place.textContent = WORDS[state] ?? state;
+}

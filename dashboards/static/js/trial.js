@@ -1,0 +1,81 @@
+// The trial page: its curves, and a fresh copy of its sections whenever the study says that it changed.
+
+import { signal } from "@preact/signals";
+import { axis, below, chart } from "./charts.js";
+import { metricLabel, scaled } from "./format.js";
+import { token, viridis } from "./palette.js";
+import { fetchJson, showConnection } from "./store.js";
+import { swap } from "./swap.js";
+
+const root = document.getElementById("trial");
+const { study, trial: id, revision } = root.dataset;
+const base = `/api/v1/studies/${encodeURIComponent(study)}`;
+const trial = signal(null);
+const METRICS = ["mAP", "mINP", "rank1"];
+const DASHES = [[], [8, 4], [2, 3]];
+
+function lines(names, label) {
+  return () => {
+    const now = trial.value;
+    if (!now) return { empty: "Loading …" };
+    const shown = names(now).filter((name) => now.curves[name]?.some((point) => point != null));
+    if (!shown.length) return { empty: `No ${label} yet.` };
+    const tone = (i) => (i === 0 ? token("accent") : viridis(0.35 + 0.4 * (i - 1)));
+    return {
+      data: [now.epochs, ...shown.map((name) => now.curves[name].map((point) => scaled(point, name)))],
+      options: {
+        key: shown.join(),
+        scales: { x: { time: false, range: () => [0, Math.max(now.to_epoch, ...now.epochs)] } },
+        axes: [below("epoch"), axis(label)],
+        cursor: { drag: { x: false, y: false } },
+        legend: { show: true },
+        series: [{ label: "epoch" }, ...shown.map((name, i) => ({
+          label: metricLabel(name), stroke: tone(i), width: 2, dash: DASHES[i], spanGaps: true,
+          points: { show: now.epochs.length < 3, size: 6 },
+          value: (_, point) => (point == null ? "–" : point.toFixed(name === "loss" ? 3 : 1)),
+        }))],
+      },
+    };
+  };
+}
+
+chart(document.getElementById("chart-metrics"), lines(() => METRICS, "%"), 220);
+chart(document.getElementById("chart-loss"), lines(() => ["loss"], "loss"), 220);
+
+const load = async () => (trial.value = await fetchJson(`${base}/trials/${id}`));
+
+let stale = false, busy = false;
+/** One refresh at a time; changes that come meanwhile cause one more. */
+async function refresh() {
+  stale = true;
+  if (busy) return;
+  busy = true;
+  try {
+    while (stale) {
+      stale = false;
+      swap(await (await fetch(location.href)).text(), "[data-live]");
+      await load();
+    }
+  } catch {
+    showConnection("offline");
+  } finally {
+    busy = false;
+  }
+}
+
+function listen(after) {
+  const source = new EventSource(`${base}/events?after=${after}`);
+  source.addEventListener("open", () => showConnection("live"));
+  source.addEventListener("delta", (event) => {
+    const delta = JSON.parse(event.data);
+    after = delta.revision;
+    if (delta.reset || delta.trials.some((row) => row.id === Number(id))) refresh();
+  });
+  source.addEventListener("error", () => {
+    showConnection(navigator.onLine ? "reconnecting" : "offline");
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(after), 3000);
+  });
+  addEventListener("pagehide", () => source.close(), { once: true });
+}
+
+load().then(() => listen(revision), () => showConnection("offline"));

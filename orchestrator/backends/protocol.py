@@ -1,0 +1,64 @@
+"""Backend: start segments, bring back what they say, stop them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from orchestrator.trial.protocol import CheckpointRef, Outcome, SegmentSpec
+
+__all__ = ["Backend", "Ended", "Message", "Reported", "Saved", "Sink"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """An epoch of a segment is finished."""
+
+    segment: int
+    epoch: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A checkpoint of a segment is durable."""
+
+    segment: int
+    checkpoint: CheckpointRef
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A segment is over; nothing of it follows. `seconds` is its own run time, `worker` names node and process."""
+
+    segment: int
+    outcome: Outcome
+    seconds: float
+    worker: str
+
+
+Message: TypeAlias = Reported | Saved | Ended
+Sink: TypeAlias = Callable[[Message], None]
+
+
+class Backend(Protocol):
+    """Runs up to `slots` segments side by side.
+
+    Messages of one segment arrive in order, and every started segment ends exactly once with `Ended`:
+    a killed process or node becomes `Failed(lost)`.
+    """
+
+    slots: int
+
+    def start(self, spec: SegmentSpec) -> None:
+        """Hand over a segment. Raises RuntimeError when no slot is free."""
+
+    def pump(self, sink: Sink, timeout: float) -> None:
+        """Give `sink` everything that has happened; wait at most `timeout` seconds for the first message."""
+
+    def stop(self, segment: int) -> None:
+        """Ask a segment to pause at the end of its epoch. Unknown segments are ignored."""
+
+    def close(self) -> None:
+        """Stop at once whatever still runs and free every process. Idempotent."""

@@ -1,0 +1,101 @@
+"""Runs one segment here and now: what every backend does at its far end."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import socket
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TextIO
+
+from orchestrator.backends.protocol import Ended, Reported, Saved, Sink
+from orchestrator.trial.kinds import FailureKind
+from orchestrator.trial.protocol import (
+    CheckpointRef,
+    Completed,
+    Failed,
+    Infeasible,
+    Outcome,
+    Paused,
+    SegmentSpec,
+    Trial,
+)
+
+__all__ = ["REID_TRIAL", "load_trial", "run_segment", "worker_name"]
+
+REID_TRIAL = "orchestrator.trial.reid:ReidTrial"
+"""The trial that production runs; tests name others by import path."""
+
+
+def load_trial(path: str) -> Trial:
+    """The trial named `package.module:Class`, constructed without arguments."""
+    module, _, name = path.partition(":")
+    trial: Trial = getattr(importlib.import_module(module), name)()
+    return trial
+
+
+def worker_name() -> str:
+    """`host:pid` of this process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+class _Context:
+    """SegmentContext that turns calls into messages and log lines into the trial's file."""
+
+    def __init__(self, spec: SegmentSpec, sink: Sink, stop: Callable[[], bool], log: TextIO) -> None:
+        self._spec, self._sink, self._stop, self._log = spec, sink, stop, log
+
+    def report(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        self._sink(Reported(self._spec.segment, epoch, dict(metrics)))
+
+    def save(self, checkpoint: CheckpointRef) -> None:
+        self._sink(Saved(self._spec.segment, checkpoint))
+
+    def should_stop(self) -> bool:
+        return self._stop()
+
+    def log(self, line: str) -> None:
+        self._log.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+        self._log.flush()
+
+
+def run_segment(trial: Trial, spec: SegmentSpec, sink: Sink, stop: Callable[[], bool]) -> None:
+    """Run `spec` to its end; `sink` gets its messages, the last one `Ended`. A crash becomes `Failed(bug)`."""
+    started = time.monotonic()
+    directory = Path(spec.directory)
+    outcome: Outcome
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with (directory / "trial.log").open("a", encoding="utf-8") as log:
+            context = _Context(spec, sink, stop, log)
+            context.log(f"segment {spec.segment}: epochs {spec.from_epoch + 1} to {spec.to_epoch} on {worker_name()}")
+            outcome = _guarded(trial, spec, context)
+            context.log(f"segment {spec.segment}: {_told(outcome)}")
+    except OSError as error:
+        outcome = Failed(FailureKind.DATA, f"cannot write {directory}: {error}", retryable=True)
+    sink(Ended(spec.segment, outcome, time.monotonic() - started, worker_name()))
+
+
+def _told(outcome: Outcome) -> str:
+    match outcome:
+        case Completed():
+            return "completed"
+        case Paused():
+            return "paused"
+        case Infeasible(reason=reason):
+            return f"infeasible: {reason}"
+        case Failed(kind=kind, message=message):
+            return f"failed ({kind.value}): {message}"
+
+
+def _guarded(trial: Trial, spec: SegmentSpec, context: _Context) -> Outcome:
+    try:
+        return trial.run(spec, context)
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 - any other crash of a trial is a result of the study, not of the worker
+        context.log(traceback.format_exc())
+        return Failed(FailureKind.BUG, f"{type(error).__name__}: {error}", retryable=False)

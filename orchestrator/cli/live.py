@@ -1,0 +1,147 @@
+"""What a running study shows: a live table in a terminal, plain lines in a pipe, or events as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+from orchestrator.cli.output import duration, percent
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.console import RenderableType
+
+    from orchestrator.events import Logged, StudyState
+
+__all__ = ["EventLines", "LiveTable", "PlainLines", "Screen", "trials_table"]
+
+COLUMNS = ("trial", "origin", "rung", "epoch", "mAP", "mINP", "rank-1", "state", "time left")
+
+
+class Screen:
+    """What shows a running study."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def see(self, logged: Logged, state: StudyState) -> None:
+        """One more event is durable."""
+        raise NotImplementedError
+
+
+class EventLines(Screen):
+    """Newline-delimited JSON, flushed line by line."""
+
+    def see(self, logged: Logged, state: StudyState) -> None:
+        """Print the event."""
+        del state
+        event: dict[str, Any] = logged.event.model_dump(mode="json")
+        click.echo(json.dumps({"seq": logged.seq, "at": logged.at, **event}))
+
+
+class PlainLines(Screen):
+    """One line for each thing a reader of a log file wants to know."""
+
+    def see(self, logged: Logged, state: StudyState) -> None:
+        """Print the event's sentence."""
+        from orchestrator.service.narrate import narrate
+
+        told = narrate(logged)
+        if told.kind in {"study_created", "checkpoint_saved"}:
+            return
+        planned = str(state.created.plan.epochs) if state.created is not None else "?"
+        done = f"{state.epochs_spent:>{len(planned)}}/{planned} epochs"
+        who = "study    " if told.trial is None else f"trial {told.trial:<3}"
+        click.echo(f"{time.strftime('%H:%M:%S', time.localtime(told.at))}  {done}  {who}  {told.text}")
+
+
+class LiveTable(Screen):
+    """The trials table, redrawn four times a second."""
+
+    def __init__(self) -> None:
+        from rich.live import Live
+
+        self._state: StudyState | None = None
+        self._live = Live(get_renderable=self._render, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+        if self._state is not None:
+            self._live.console.print(trials_table(self._state))
+
+    def see(self, logged: Logged, state: StudyState) -> None:
+        """Keep the state for the next redraw."""
+        del logged
+        self._state = state
+
+    def _render(self) -> RenderableType:
+        from rich.console import Group
+        from rich.text import Text
+
+        state = self._state
+        if state is None or state.created is None:
+            return Text("starting workers ...")
+        from orchestrator.service import progress
+
+        left = progress.seconds_left(state)
+        done, planned = state.epochs_spent, state.created.plan.epochs
+        best = progress.best(state)
+        lead = "" if best is None else f"   best {_named(best.metrics, state)} (trial {best.trial}, epoch {best.epoch})"
+        foot = f"{state.created.name}: {done} of {planned} epochs, {duration(left)} left{lead}"
+        return Group(trials_table(state), Text(foot, style="bold"))
+
+
+def _named(metrics: dict[str, float], state: StudyState) -> str:
+    from orchestrator.service import progress
+
+    metric = progress.objective_of(state).metric
+    return f"{metric} {percent(metrics.get(metric))}"
+
+
+def trials_table(state: StudyState) -> RenderableType:
+    """Every trial as it stands; the incumbent in bold."""
+    from rich import box
+    from rich.table import Table
+
+    from orchestrator.service import progress
+
+    best = progress.best(state)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    for column in COLUMNS:
+        made.add_column(column, justify="left" if column in {"origin", "state"} else "right", no_wrap=True)
+    for number, trial in sorted(state.trials.items()):
+        shown = trial.metrics
+        style = "bold" if best is not None and best.trial == number else _STYLES.get(trial.status.value, "")
+        made.add_row(
+            str(number),
+            trial.origin.value,
+            str(trial.to_epoch),
+            str(trial.epoch),
+            *(percent(shown.get(name)) for name in ("mAP", "mINP", "rank1")),
+            _state_text(trial.status.value, trial.failures[-1][0].value if trial.failures else ""),
+            duration(progress.trial_seconds_left(state, trial)),
+            style=style,
+        )
+    return made
+
+
+_STYLES = {"running": "cyan", "failed": "red", "resting": "dim"}
+
+
+def _state_text(status: str, failure: str) -> str:
+    return f"failed ({failure})" if status == "failed" and failure else status

@@ -1,0 +1,117 @@
+"""The outermost command, and the border at which every error becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+from click.shell_completion import shell_complete
+
+from orchestrator.cli.command import ShortForm
+from orchestrator.cli.completion import COMPLETE_VARIABLE, PROGRAM, completion_command
+from orchestrator.cli.engine import config_group, evaluate_command, train_command
+from orchestrator.cli.machine import doctor_command, mlflow_group, serve_command
+from orchestrator.cli.output import INTERRUPTED, discard_output
+from orchestrator.cli.run import demo_command, run_command
+from orchestrator.cli.spaces import space_group
+from orchestrator.cli.studies import best_command, export_config_command, status_command, studies_group
+from orchestrator.cli.trials import trial_group
+
+__all__ = ["cli", "main"]
+
+EPILOG = """\b
+Exit codes: 0 done, 1 failed, 2 usage, 3 invalid space, config or data,
+4 cannot reach a server, 5 not found, 6 conflict, 130 interrupted, all saved."""
+
+
+@click.group(
+    PROGRAM,
+    cls=ShortForm,
+    epilog=EPILOG,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error. Works anywhere.")
+@click.version_option(package_name="reid-tune", prog_name="reid-tune")
+def cli() -> None:
+    """Find the best re-identification (ReID) model for your data inside a budget of GPU-hours.
+
+    `reid-tune --space SPACE --trials N` is short for `reid-tune run --space SPACE --trials N`.
+
+    Examples:
+      reid-tune --space bnneck.yaml --trials 12                   # on built-in data
+      reid-tune --space bnneck.yaml --trials 12 --data photos/    # on your images
+      reid-tune best latest --retrain                             # the winner on all training data
+      reid-tune serve                                             # the dashboard
+    """
+
+
+for command in (
+    run_command,
+    demo_command,
+    status_command,
+    studies_group,
+    trial_group,
+    best_command,
+    export_config_command,
+    space_group,
+    config_group,
+    train_command,
+    evaluate_command,
+    serve_command,
+    mlflow_group,
+    doctor_command,
+    completion_command,
+):
+    cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line (default: this process's) and exit with its code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(_exit_code([word for word in words if word != "--debug"], debug="--debug" in words))
+
+
+def _exit_code(words: list[str], *, debug: bool) -> int:
+    """Run; errors of the project's tree become a message, all others one line, unless `debug`."""
+    from reid_core.errors import ReidTuneError
+
+    try:
+        return _invoke(words)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except ReidTuneError as error:
+        if debug:
+            raise
+        click.echo(str(error), err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        discard_output()
+        return 0
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except Exception as error:
+        if debug:
+            raise
+        hint = "run it again with --debug and report what it prints"
+        click.echo(f"internal error: {type(error).__name__}: {error}\n  hint: {hint}", err=True)
+        return 1
+
+
+def _invoke(words: list[str]) -> int:
+    """Run the command, or answer a shell that completes one. What was printed is written out before this returns."""
+    question = os.environ.get(COMPLETE_VARIABLE)
+    if question:
+        return shell_complete(cli, {}, PROGRAM, COMPLETE_VARIABLE, question)
+    try:
+        with cli.make_context(PROGRAM, words) as context:
+            code = cli.invoke(context)
+    except click.exceptions.Exit as done:
+        code = done.exit_code
+    sys.stdout.flush()
+    return code if isinstance(code, int) else 0

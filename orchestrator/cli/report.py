@@ -1,0 +1,116 @@
+"""The end of a run: the winner against the recipe's default, where the model lies, what to type next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli.output import INTERRUPTED, console, counted, duration, number, percent, table
+from orchestrator.events import StudyState, StudyStatus
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from orchestrator.service.service import Service
+
+__all__ = ["print_outcome", "print_winner"]
+
+
+def print_outcome(service: Service, study: str, state: StudyState, *, quiet: bool, track: bool) -> int:
+    """Say how the study ended; the exit code."""
+    name = state.created.name if state.created is not None else study
+    if state.status is StudyStatus.PAUSED:
+        if not quiet:
+            click.echo(
+                f"study {name} is paused: {state.epochs_spent} epochs are saved. Continue with:\n"
+                f"  reid-tune run --resume {name}"
+            )
+        return INTERRUPTED
+    if state.status is StudyStatus.FAILED:
+        click.echo(f"study {name} failed: {state.reason}", err=True)
+        return 1
+    if not quiet:
+        print_winner(service, study)
+        if track:
+            _print_tracking(service, study)
+    return 0
+
+
+def print_winner(service: Service, study: str) -> None:
+    """The winner's table and the commands that follow."""
+    from rich.markup import escape
+
+    out, detail = console(), service.study(study)
+    best = service.winner(study)
+    trial = service.trial(study, best.trial)
+    spent = (detail.ended_at or detail.updated_at) - detail.created_at
+    idle = "" if detail.idle_share is None else f", slots idle {100 * detail.idle_share:.1f} % of the time"
+    out.print(
+        f"\n[bold]Study {detail.name} {detail.status}[/] in {duration(spent)}: "
+        f"{counted(detail.trials_started, 'trial')}, {counted(detail.epochs_spent, 'epoch')}{idle}"
+        f"{escape('; ' + detail.reason) if detail.reason else ''}\n"
+    )
+    _print_comparison(out, service, study)
+    changes = [change for change in trial.diff if change.key in detail.space_model.parameters]
+    if changes:
+        out.print()
+        rows = [[change.key, number(change.default), number(change.value)] for change in changes]
+        out.print(table(["what the winner changes", "default", "winner"], rows))
+    out.print(f"\nModel       {trial.checkpoint}", soft_wrap=True)
+    for label, command in (
+        ("Dashboard", f"reid-tune serve --open {detail.name}"),
+        ("MLflow", "reid-tune mlflow ui"),
+        ("Retrain", f"reid-tune best {detail.name} --retrain"),
+        ("Config", f"reid-tune export-config {detail.name} --out {detail.name}.yaml"),
+    ):
+        out.print(f"{label:<11} {command}", soft_wrap=True)
+
+
+def _print_comparison(out: Console, service: Service, study: str) -> None:
+    """Winner and default at the same epochs; the winner's last epoch too when the default rested earlier."""
+    from rich.text import Text
+
+    state, best = service.state(study), service.winner(study)
+    default = next(
+        (trial for trial in state.trials.values() if trial.origin.value == "default" and trial.history), None
+    )
+    champion = state.trials[best.trial]
+    names: list[str] = [name for name in ("mAP", "mINP", "rank1", "rank5") if name in best.metrics]
+    rows: list[list[str | Text]] = []
+    if default is not None:
+        common = min(default.epoch, champion.epoch)
+        rows.append(
+            [
+                f"default configuration (trial {default.id})",
+                str(common),
+                *_cells(default.history.get(common, {}), names),
+            ]
+        )
+        if default.id != champion.id and common != best.epoch:
+            rows.append(
+                [f"winner (trial {champion.id})", str(common), *_cells(champion.history.get(common, {}), names)]
+            )
+    if default is None or default.id != champion.id:
+        last = [f"winner (trial {champion.id})", str(best.epoch), *_cells(best.metrics, names)]
+        rows.append([Text(cell, "bold") for cell in last])
+    shown = [name.replace("rank", "rank-") for name in names]
+    out.print(table(["validation, %", "epochs", *shown], rows, right=["epochs", *shown]))
+
+
+def _cells(metrics: dict[str, float], names: list[str]) -> list[str]:
+    return [percent(metrics.get(name)) for name in names]
+
+
+def _print_tracking(service: Service, study: str) -> None:
+    """Whether MLflow has everything; if not, which command brings it there."""
+    from orchestrator.service.tracking import wait_for_tracking
+
+    with console().status("MLflow catches up ..."):
+        behind = wait_for_tracking(service, study, seconds=30.0)
+    if behind:
+        row = service.store.find(study)
+        click.echo(
+            f"note: MLflow misses {behind}; bring it up to date with:\n  reid-tune mlflow sync {row.name}", err=True
+        )

@@ -1,0 +1,178 @@
+"""`reid-tune run` and `demo`: plan, run with a live table, report."""
+
+from __future__ import annotations
+
+import functools
+import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli.command import Command
+from orchestrator.cli.completion import complete_space, complete_study
+from orchestrator.cli.output import discard_output
+from orchestrator.cli.request import build_request, request_options
+
+if TYPE_CHECKING:
+    from orchestrator.cli.live import Screen
+    from orchestrator.events import Logged, StudyState
+    from orchestrator.service.run import RunHandle
+    from orchestrator.service.service import Service
+    from orchestrator.service.views import StudyRequest
+
+__all__ = ["demo_command", "run_command"]
+
+
+@click.command("run", cls=Command)
+@click.option(
+    "--space",
+    metavar="SPACE",
+    shell_complete=complete_space,
+    help="Search space: a file, or a name of the catalog (see `reid-tune space ls`).",
+)
+@request_options
+@click.option(
+    "--resume",
+    metavar="STUDY",
+    shell_complete=complete_study,
+    help="Continue a study that was paused, interrupted or killed.",
+)
+@click.option("--events", is_flag=True, help="Print every event as a line of JSON instead of the table.")
+@click.option("--no-mlflow", is_flag=True, help="Do not record the study in MLflow now (`mlflow sync` can later).")
+def run_command(space: str | None, *, resume: str | None, events: bool, no_mlflow: bool, **options: Any) -> int:
+    """Search a space: plan, run trials side by side, give up on weak ones early, report the winner.
+
+    Examples:
+      reid-tune run --space bnneck.yaml --trials 12
+      reid-tune run --space bnneck.yaml --data cows/ --max-epochs 30 --set SOLVER.IMS_PER_BATCH 32
+      reid-tune run --resume latest
+    """
+    from orchestrator.service.service import Service
+    from reid_core.errors import UsageError
+
+    if not space and not resume:
+        raise UsageError("--space or --resume is needed", hint="for example: reid-tune --space bnneck.yaml --trials 12")
+    service = Service()
+    if resume:
+        study = _resumed(service, resume, space, options)
+    else:
+        study = _created(service, str(space), options, quiet=events)
+    return _run(service, study, events=events, track=not no_mlflow)
+
+
+@click.command("demo", cls=Command)
+@click.option("--trials", type=int, default=12, show_default=True, metavar="N", help="Configurations to try.")
+@click.pass_context
+def demo_command(ctx: click.Context, trials: int) -> int:
+    """The main job on built-in synthetic data.
+
+    It is `reid-tune --space bnneck.yaml --trials 12`: some minutes on two cores.
+
+    Examples:
+      reid-tune demo
+      reid-tune demo --trials 4
+    """
+    code: int = ctx.invoke(run_command, space="bnneck.yaml", trials=trials)
+    return code
+
+
+def _created(service: Service, space: str, options: dict[str, Any], *, quiet: bool) -> str:
+    from orchestrator.cli.output import console
+    from orchestrator.cli.plan import print_plan
+
+    request = build_request(space, options)
+    if not quiet:
+        with console(err=True).status("reading the data and timing a few training steps ..."):
+            view = service.plan(request, measure=True)
+        print_plan(view)
+    _prepare(service, request)
+    return service.create(request).id
+
+
+def _prepare(service: Service, request: StudyRequest) -> None:
+    """Decode the images once, before any trial: an image that does not decode ends it here, by name."""
+    from rich.progress import Progress
+
+    from orchestrator.cli.output import console
+
+    with Progress(console=console(err=True), transient=True) as bar:
+        task = bar.add_task("decoding images", total=None)
+        service.prepare(request, progress=lambda done, total: bar.update(task, completed=done, total=total))
+
+
+def _resumed(service: Service, resume: str, space: str | None, options: dict[str, Any]) -> str:
+    """The study to continue; refused with the difference when the options describe another one."""
+    from orchestrator.service.resume import check_same
+
+    row = service.store.find(resume)
+    if space is not None:
+        check_same(service, row.id, build_request(space, options))
+    service.check_free(row)
+    return row.id
+
+
+def _run(service: Service, study: str, *, events: bool, track: bool) -> int:
+    """Run in the foreground; the exit code."""
+    from orchestrator.cli.live import EventLines, LiveTable, PlainLines
+    from orchestrator.cli.output import console
+    from orchestrator.cli.report import print_outcome
+    from orchestrator.service.run import open_run
+
+    screen = EventLines() if events else LiveTable() if console().is_terminal else PlainLines()
+    reader = _Reader(screen)
+    with open_run(service, study, observer=reader.see, track=track) as handle, screen, _Signals(handle):
+        reader.leaves = functools.partial(handle.interrupt, "whoever read the output left")
+        state = handle.run()
+    return print_outcome(service, study, state, quiet=events, track=track)
+
+
+class _Reader:
+    """Passes events to the screen. A reader that closes the pipe pauses the study, as Ctrl-C does."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self.leaves: Callable[[], None] = discard_output
+
+    def see(self, logged: Logged, state: StudyState) -> None:
+        """One more event is durable."""
+        try:
+            self._screen.see(logged, state)
+        except BrokenPipeError:
+            discard_output()
+            name = state.created.name if state.created is not None else "latest"
+            click.echo(f"the output was closed: {_saving(name)}", err=True)
+            self.leaves()
+
+
+def _saving(name: str) -> str:
+    return f"finishing the running epochs and saving. Continue later with:\n  reid-tune run --resume {name}"
+
+
+class _Signals:
+    """First Ctrl-C (or SIGTERM) finishes the epochs and saves; the second stops now."""
+
+    def __init__(self, handle: RunHandle) -> None:
+        self._handle = handle
+        self._heard = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, functools.partial(self._hear))
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _hear(self, number: int, _: object) -> None:
+        self._heard += 1
+        created = self._handle.state.created
+        name = created.name if created is not None else "latest"
+        if self._heard > 1:
+            again = f"reid-tune run --resume {name}"
+            click.echo(f"\nstopped now; every finished epoch is kept. Continue with:\n  {again}", err=True)
+            raise KeyboardInterrupt
+        what = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        click.echo(f"\n{what} (again: stop now): {_saving(name)}", err=True)
+        self._handle.interrupt(what)

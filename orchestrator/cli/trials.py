@@ -1,0 +1,152 @@
+"""`reid-tune trial`: the trials of a study, one of them, and its log."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli.command import Group
+from orchestrator.cli.completion import complete_study
+from orchestrator.cli.output import console, json_option, number, percent, print_json, study_argument, table
+
+if TYPE_CHECKING:
+    from orchestrator.service.views import TrialDetail, TrialRow
+
+__all__ = ["trial_group"]
+
+named_study = click.argument("study", shell_complete=complete_study)
+trial_number = click.argument("trial", type=int)
+
+
+@click.group("trial", cls=Group)
+def trial_group() -> None:
+    """Look at the trials of a study."""
+
+
+@trial_group.command("ls")
+@study_argument
+@json_option
+def trial_ls(study: str, *, as_json: bool) -> None:
+    """Every trial, and what it changes against the default.
+
+    Examples:
+      reid-tune trial ls
+      reid-tune trial ls cows --json
+    """
+    from orchestrator.service.service import Service
+
+    service = Service()
+    rows = service.trials(study)
+    if as_json:
+        print_json(rows)
+        return
+    created = service.state(study).created
+    base = created.base if created is not None else {}
+    columns = ["trial", "origin", "epoch", "mAP", "rank-1", "state", "changes against the default"]
+    cells = [
+        [
+            str(row.id),
+            row.origin.value,
+            str(row.epoch),
+            percent(row.metrics.get("mAP")),
+            percent(row.metrics.get("rank1")),
+            row.status.value,
+            _changes(row, {key: base.get(key) for key in row.values}),
+        ]
+        for row in rows
+    ]
+    out = console()
+    out.print(table(columns, cells, right=["trial", "epoch", "mAP", "rank-1"], fold=columns[-1:]))
+
+
+def _changes(row: TrialRow, default: dict[str, object]) -> str:
+    """`BASE_LR 0.00602, SCHED MultiStepLR`: the last part of a key is enough to recognise it."""
+    changed = {key: value for key, value in sorted(row.values.items()) if value != default[key]}
+    return ", ".join(f"{key.rpartition('.')[2]} {number(value)}" for key, value in changed.items()) or "none"
+
+
+@trial_group.command("show")
+@named_study
+@trial_number
+@json_option
+def trial_show(study: str, trial: int, *, as_json: bool) -> None:
+    """One trial: why it was tried, what it changes, its curve, its story.
+
+    Examples:
+      reid-tune trial show latest 3
+      reid-tune trial show cows 3 --json
+    """
+    from rich.markup import escape
+
+    from orchestrator.service.service import Service
+
+    detail = Service().trial(study, trial)
+    if as_json:
+        print_json(detail)
+        return
+    out = console()
+    out.print(
+        f"[bold]{detail.study}, trial {detail.id}[/]: {detail.status}, epoch {detail.epoch} of {detail.to_epoch}; "
+        f"{detail.origin}: {escape(detail.reason)}\n",
+        soft_wrap=True,
+    )
+    if detail.message:
+        out.print(f"{detail.failure}: {detail.message}\n", markup=False, soft_wrap=True)
+    if detail.diff:
+        rows = [[change.key, number(change.default), number(change.value)] for change in detail.diff]
+        out.print(table(["what it changes", "default", "this trial"], rows, fold=["default", "this trial"]))
+        out.print()
+    _print_curve(detail)
+    for event in detail.events:
+        if event.kind not in {"epoch_reported", "checkpoint_saved"}:
+            when = time.strftime("%H:%M:%S", time.localtime(event.at))
+            out.print(f"{when}  {event.text}", markup=False, soft_wrap=True)
+    out.print(f"\nCheckpoint  {detail.checkpoint or '-'}\nFolder      {detail.directory}", markup=False, soft_wrap=True)
+
+
+def _print_curve(detail: TrialDetail) -> None:
+    names = [name for name in ("loss", "mAP", "mINP", "rank1", "lr") if name in detail.curves]
+    if not detail.epochs:
+        return
+    rows = [
+        [str(epoch), *(_metric(name, detail.curves[name][index]) for name in names)]
+        for index, epoch in enumerate(detail.epochs)
+    ]
+    columns = ["epoch", *(name.replace("rank", "rank-") for name in names)]
+    out = console()
+    out.print(table(columns, rows, right=columns))
+    out.print()
+
+
+def _metric(name: str, value: float | None) -> str:
+    if name in {"loss", "lr"}:
+        return "-" if value is None else f"{value:.3g}"
+    return percent(value)
+
+
+@trial_group.command("logs")
+@named_study
+@trial_number
+@click.option(
+    "--lines", type=click.IntRange(1), default=200, show_default=True, metavar="N", help="How many lines from the end."
+)
+@json_option
+def trial_logs(study: str, trial: int, lines: int, *, as_json: bool) -> None:
+    """The last lines of a trial's log.
+
+    Examples:
+      reid-tune trial logs latest 3
+      reid-tune trial logs cows 3 --lines 20
+    """
+    from orchestrator.service.service import Service
+
+    found = Service().trial_log(study, trial, lines)
+    if as_json:
+        print_json(found)
+        return
+    for line in found:
+        click.echo(line)
+    if not found:
+        click.echo(f"trial {trial} has written no log yet", err=True)

@@ -1,0 +1,256 @@
+"""Controller: the only writer of a study's log. Reads events, decides, starts segments, appends what they say."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from orchestrator.backends.protocol import Backend, Ended, Message, Reported, Saved
+from orchestrator.control.decide import Decision, Finish, Start, Stop, Suggest, decide, resume_epoch, unwanted
+from orchestrator.control.retry import is_final
+from orchestrator.events import (
+    CheckpointSaved,
+    CommandGiven,
+    CommandKind,
+    ControllerStarted,
+    EpochReported,
+    Event,
+    Logged,
+    OutcomeKind,
+    Running,
+    SegmentEnded,
+    SegmentStarted,
+    StudyCreated,
+    StudyEnded,
+    StudyState,
+    TrialSuggested,
+    fold,
+)
+from orchestrator.search import make_algorithm
+from orchestrator.store import Store
+from orchestrator.trial.kinds import FailureKind
+from orchestrator.trial.protocol import (
+    CheckpointRef,
+    Completed,
+    Failed,
+    Infeasible,
+    Paused,
+    Resources,
+    SegmentSpec,
+)
+from reid_core.errors import Conflict
+from search_spaces.encoding import complete
+
+__all__ = ["Controller"]
+
+LEASE_SECONDS = 15.0
+POLL_SECONDS = 0.2
+
+
+class Controller:
+    """Owns one study while it runs. `run` returns when the study ended, was paused, or was interrupted.
+
+    `observer` sees every event right after it is durable. A controller that finds another one alive raises Conflict.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        study: str,
+        backend: Backend,
+        *,
+        directory: Path,
+        resources: Resources,
+        observer: Callable[[Logged, StudyState], None] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store, self._study, self._backend = store, study, backend
+        self._directory, self._resources = directory, resources
+        self._observer, self._clock = observer, clock
+        self._owner = f"{socket.gethostname()}:{os.getpid()}"
+        self._token = 0
+        self._renewed = 0.0
+        self._interrupted = ""
+        self._stopping: set[int] = set()
+        self._saved: dict[int, CheckpointSaved] = {}
+        self.state = StudyState()
+
+    def interrupt(self, by: str) -> None:
+        """Pause the study as soon as possible; safe to call from a signal handler."""
+        self._interrupted = by
+
+    def run(self) -> StudyState:
+        """Run the study until nothing is left to do here."""
+        self._token = self._store.acquire(self._study, self._owner, LEASE_SECONDS, self._clock())
+        self._renewed = self._clock()
+        try:
+            fold(self._store.events(self._study), self.state)
+            created = self.created
+            algorithm = make_algorithm(created)
+            self._append([ControllerStarted(owner=self._owner, token=self._token, workers=self._backend.slots)])
+            while True:
+                self._hear()
+                decision = decide(algorithm, self.state, self._backend.slots, frozenset(self._stopping))
+                if isinstance(decision, Finish):
+                    self._finish(decision)
+                    return self.state
+                if decision is None:
+                    self._backend.pump(self._on_message, POLL_SECONDS)
+                else:
+                    self._carry_out(decision)
+        finally:
+            self._store.release(self._study, self._token)
+
+    @property
+    def created(self) -> StudyCreated:
+        """The study's first event."""
+        if self.state.created is None:
+            raise Conflict(f"the log of study {self._study} does not begin with its creation")
+        return self.state.created
+
+    def _append(self, events: list[Event], taken: tuple[int, ...] = ()) -> None:
+        now = self._clock()
+        for logged in self._store.append(self._study, events, token=self._token, at=now, taken=taken):
+            self.state.apply(logged)
+            if self._observer is not None:
+                self._observer(logged, self.state)
+
+    def _hear(self) -> None:
+        """Renew the lease, take commands that other processes left, and an interrupt."""
+        now = self._clock()
+        if now - self._renewed > LEASE_SECONDS / 3:
+            if not self._store.renew(self._study, self._token, LEASE_SECONDS, now):
+                raise Conflict(
+                    f"another controller took study {self.created.name} over",
+                    hint="follow it with `reid-tune status`",
+                )
+            self._renewed = now
+        for command in self._store.pending(self._study):
+            self._append([command.command], taken=(command.id,))
+        if self._interrupted:
+            by, self._interrupted = self._interrupted, ""
+            self._append([CommandGiven(command=CommandKind.PAUSE, by=by)])
+
+    def _carry_out(self, decision: Decision) -> None:
+        match decision:
+            case Suggest():
+                self._suggest(decision)
+            case Start():
+                self._start(decision, [])
+            case Stop():
+                self._stopping.add(decision.segment)
+                self._backend.stop(decision.segment)
+            case Finish():
+                self._finish(decision)
+
+    def _suggest(self, decision: Suggest) -> None:
+        move = decision.move
+        suggested = TrialSuggested(
+            trial=decision.trial,
+            values=move.values,
+            origin=move.origin,
+            reason=move.reason,
+            bracket=move.bracket,
+            to_epoch=move.to_epoch,
+        )
+        self._start(Start(decision.trial, 0, move.to_epoch, 1, move.reason), [suggested])
+
+    def _start(self, start: Start, before: list[Event]) -> None:
+        segment = self.state.segments + 1
+        started = SegmentStarted(
+            segment=segment,
+            trial=start.trial,
+            from_epoch=start.from_epoch,
+            to_epoch=start.to_epoch,
+            attempt=start.attempt,
+            reason=start.reason,
+        )
+        self._append([*before, started])
+        self._backend.start(self._spec(started))
+
+    def _spec(self, started: SegmentStarted) -> SegmentSpec:
+        trial, created = self.state.trials[started.trial], self.created
+        newest = trial.checkpoint if resume_epoch(trial) else None
+        return SegmentSpec(
+            study=self._study,
+            trial=trial.id,
+            segment=started.segment,
+            config=complete(created.base, trial.values),
+            from_epoch=started.from_epoch,
+            to_epoch=started.to_epoch,
+            checkpoint=None if newest is None else CheckpointRef(newest.path, newest.epoch, newest.sha256),
+            seed=created.seed,
+            directory=str(self._directory / "trials" / f"{trial.id:04d}"),
+            resources=self._resources,
+        )
+
+    def _on_message(self, message: Message) -> None:
+        run = self.state.running.get(message.segment)
+        if run is None:
+            return  # a late word of a segment that this controller already gave up
+        match message:
+            case Saved(checkpoint=saved):
+                self._saved[message.segment] = _checkpoint_event(saved, run)
+            case Reported():
+                self._append([*_report_events(message, run, self.state), *self._flush(message.segment)])
+            case Ended():
+                self._append([*self._flush(message.segment), self._ended(message, run.trial)])
+        self._between_epochs()
+
+    def _flush(self, segment: int) -> list[Event]:
+        """The segment's newest checkpoint, which goes into the log together with its epoch or not at all."""
+        saved = self._saved.pop(segment, None)
+        return [] if saved is None else [saved]
+
+    def _between_epochs(self) -> None:
+        """The inline backend runs a whole segment inside `pump`: hear commands here too, and pass stops on."""
+        self._hear()
+        for segment in sorted(unwanted(self.state) - self._stopping):
+            self._carry_out(Stop(segment))
+
+    def _ended(self, message: Ended, trial: int) -> SegmentEnded:
+        self._stopping.discard(message.segment)
+        kind, failure, text, final = _tell(message, self, trial)
+        return SegmentEnded(
+            segment=message.segment,
+            trial=trial,
+            outcome=kind,
+            failure=failure,
+            message=text,
+            final=final,
+            seconds=message.seconds,
+            worker=message.worker,
+        )
+
+    def _finish(self, decision: Finish) -> None:
+        if self.state.ended_at is None and decision.status.value in {"completed", "stopped", "failed"}:
+            self._append([StudyEnded(status=decision.status, reason=decision.reason)])
+
+
+def _checkpoint_event(saved: CheckpointRef, run: Running) -> CheckpointSaved:
+    return CheckpointSaved(
+        trial=run.trial, segment=run.segment, epoch=saved.epoch, path=saved.path, sha256=saved.sha256
+    )
+
+
+def _report_events(message: Reported, run: Running, state: StudyState) -> list[Event]:
+    """Nothing for an epoch that the log has already: it was run again after a crash."""
+    if message.epoch in state.trials[run.trial].history:
+        return []
+    return [EpochReported(trial=run.trial, segment=run.segment, epoch=message.epoch, metrics=dict(message.metrics))]
+
+
+def _tell(message: Ended, controller: Controller, trial: int) -> tuple[OutcomeKind, FailureKind | None, str, bool]:
+    match message.outcome:
+        case Completed():
+            return OutcomeKind.COMPLETED, None, "", False
+        case Paused():
+            return OutcomeKind.PAUSED, None, "", False
+        case Infeasible(reason=reason):
+            return OutcomeKind.INFEASIBLE, None, reason, True
+        case Failed() as failed:
+            final = is_final(controller.state.trials[trial], failed)
+            return OutcomeKind.FAILED, failed.kind, failed.message, final

@@ -1,0 +1,131 @@
+"""decide: what to do next, as a pure function of the study's state. Same log, same decisions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from orchestrator.events import StudyState, StudyStatus, TrialState, TrialStatus
+from orchestrator.search import Advance, Algorithm, NewTrial
+
+__all__ = ["Decision", "Finish", "Start", "Stop", "Suggest", "decide", "resume_epoch", "unwanted"]
+
+COMMON_CAUSE = 3
+"""So many trials failing alike before any epoch was finished end the study: the rest would fail alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggest:
+    """Add this trial and start its first segment."""
+
+    trial: int
+    move: NewTrial
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start a segment of an existing trial from its last checkpoint."""
+
+    trial: int
+    from_epoch: int
+    to_epoch: int
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Ask a running segment to pause after its epoch."""
+
+    segment: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The study is over."""
+
+    status: StudyStatus
+    reason: str
+
+
+Decision: TypeAlias = Suggest | Start | Stop | Finish
+
+
+def decide(
+    algorithm: Algorithm, state: StudyState, slots: int, stopping: frozenset[int] = frozenset()
+) -> Decision | None:
+    """The next single decision, or None: wait for something running. Call again after applying it.
+
+    `slots` is the number of segments that may run side by side, `stopping` the segments already asked to stop.
+    """
+    surplus = unwanted(state) - stopping
+    if surplus:
+        return Stop(min(surplus))
+    if state.status is not StudyStatus.RUNNING:
+        return Finish(state.status, state.reason) if not state.running else None
+    hopeless = _common_cause(state)
+    if hopeless:
+        return Finish(StudyStatus.FAILED, hopeless) if not state.running else None
+    if len(state.running) >= slots:
+        return None
+    waiting = [trial for trial in state.trials.values() if trial.status is TrialStatus.WAITING]
+    if waiting:
+        return _again(min(waiting, key=lambda trial: trial.id))
+    match algorithm.next(state):
+        case NewTrial() as move:
+            return Suggest(max(state.trials, default=0) + 1, move)
+        case Advance() as move:
+            trial = state.trials[move.trial]
+            return Start(trial.id, resume_epoch(trial), move.to_epoch, 1, move.reason)
+        case None:
+            return _finish(state) if not state.running else None
+
+
+def resume_epoch(trial: TrialState) -> int:
+    """The epoch a segment continues from: that of the newest durable checkpoint."""
+    return trial.checkpoint.epoch if trial.checkpoint is not None else 0
+
+
+def unwanted(state: StudyState) -> frozenset[int]:
+    """Running segments that should pause: the study or their trial was asked to stop."""
+    if state.status in {StudyStatus.PAUSED, StudyStatus.STOPPED}:
+        return frozenset(state.running)
+    return frozenset(
+        segment for segment, run in state.running.items() if state.trials[run.trial].status is TrialStatus.STOPPED
+    )
+
+
+def _again(trial: TrialState) -> Start:
+    """A trial that was paused, lost or failed retryably goes on from its last checkpoint."""
+    last = f" after {trial.failures[-1][0]}" if trial.failures else ""
+    attempt = trial.attempts + 1
+    return Start(trial.id, resume_epoch(trial), trial.to_epoch, attempt, f"continued{last} (attempt {attempt})")
+
+
+def _causes(state: StudyState) -> Counter[tuple[str, str]]:
+    """(failure kind, message) of every failed trial, counted."""
+    failed = [trial for trial in state.trials.values() if trial.status is TrialStatus.FAILED]
+    return Counter((trial.failures[-1][0].value if trial.failures else "infeasible", trial.message) for trial in failed)
+
+
+def _common_cause(state: StudyState) -> str:
+    if len(state.trials) < COMMON_CAUSE or any(trial.history for trial in state.trials.values()):
+        return ""
+    kinds: Counter[str] = Counter()
+    for (kind, _), count in _causes(state).items():
+        kinds[kind] += count
+    for kind in ("data", "bug"):
+        if kinds[kind] >= COMMON_CAUSE:
+            message = next(text for (one, text), _ in _causes(state).most_common() if one == kind)
+            return f"the first {kinds[kind]} trials failed alike ({kind}): {message}"
+    return ""
+
+
+def _finish(state: StudyState) -> Finish:
+    trials, causes = state.trials.values(), _causes(state)
+    if causes and not any(trial.history for trial in trials):
+        (kind, message), count = causes.most_common(1)[0]
+        return Finish(StudyStatus.FAILED, f"all {len(trials)} trials failed, {count} of them alike ({kind}): {message}")
+    failed = sum(causes.values())
+    return Finish(StudyStatus.COMPLETED, f"{failed} of {len(trials)} trials failed" if failed else "")

@@ -1,0 +1,54 @@
+"""A study as data: the events of its log, the plan they follow, and the state they fold into.
+
+What may come in: frozen values and pure functions over them. No clock, file, database or process.
+"""
+
+from orchestrator.events.log import (
+    CheckpointSaved,
+    CommandGiven,
+    CommandKind,
+    ControllerStarted,
+    EpochReported,
+    Event,
+    Logged,
+    Origin,
+    OutcomeKind,
+    SegmentEnded,
+    SegmentStarted,
+    StudyCreated,
+    StudyEnded,
+    StudyStatus,
+    TrialSuggested,
+    event_from_json,
+    event_to_json,
+)
+from orchestrator.events.plan import Bracket, Plan
+from orchestrator.events.state import Checkpoint, Running, StudyState, TrialState, TrialStatus, fold
+
+__all__ = [
+    "Bracket",
+    "Checkpoint",
+    "CheckpointSaved",
+    "CommandGiven",
+    "CommandKind",
+    "ControllerStarted",
+    "EpochReported",
+    "Event",
+    "Logged",
+    "Origin",
+    "OutcomeKind",
+    "Plan",
+    "Running",
+    "SegmentEnded",
+    "SegmentStarted",
+    "StudyCreated",
+    "StudyEnded",
+    "StudyState",
+    "StudyStatus",
+    "TrialState",
+    "TrialStatus",
+    "TrialSuggested",
+    "event_from_json",
+    "event_to_json",
+    "fold",
+]

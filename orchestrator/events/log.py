@@ -1,0 +1,222 @@
+"""The events of a study's log. The log is the truth; everything else is a fold over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from orchestrator.events.plan import Plan
+from orchestrator.trial.kinds import FailureKind
+from reid_core.config import Values
+from search_spaces.model import Space
+
+__all__ = [
+    "CheckpointSaved",
+    "CommandGiven",
+    "CommandKind",
+    "ControllerStarted",
+    "EpochReported",
+    "Event",
+    "Logged",
+    "Origin",
+    "OutcomeKind",
+    "SegmentEnded",
+    "SegmentStarted",
+    "StudyCreated",
+    "StudyEnded",
+    "StudyStatus",
+    "TrialSuggested",
+    "event_from_json",
+    "event_to_json",
+]
+
+
+class Origin(StrEnum):
+    """Where a suggested configuration comes from."""
+
+    DEFAULT = "default"
+    PRIOR = "prior"
+    MODEL = "model"
+    RANDOM = "random"
+    USER = "user"
+
+
+class OutcomeKind(StrEnum):
+    """How a segment ended."""
+
+    COMPLETED = "completed"
+    PAUSED = "paused"
+    INFEASIBLE = "infeasible"
+    FAILED = "failed"
+
+
+class StudyStatus(StrEnum):
+    """Where a study stands. INTERRUPTED is never in a log: it is a running study whose controller is gone."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class CommandKind(StrEnum):
+    """What a person may ask of a running study or of one trial in it."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    STOP = "stop"
+    TRIAL_STOP = "trial_stop"
+    TRIAL_RETRY = "trial_retry"
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StudyCreated(_Event):
+    """The first event: everything the decisions depend on."""
+
+    kind: Literal["study_created"] = "study_created"
+    study: str
+    name: str
+    space: Space
+    base: Values = Field(description="every configuration key with its value before a trial's own values")
+    plan: Plan
+    seed: int
+    algorithm: str
+    backend: str
+    workers: int
+    cpus: int = 1
+    gpus: float = 0.0
+    ray_address: str = ""
+    data: str = Field("", description="the images in one sentence")
+    data_fingerprint: str = ""
+    split_fingerprint: str = ""
+    versions: dict[str, str] = Field(default_factory=dict)
+    command: str = ""
+
+
+class ControllerStarted(_Event):
+    """A controller took the study over (lease won with this fencing token)."""
+
+    kind: Literal["controller_started"] = "controller_started"
+    owner: str
+    token: int
+    workers: int
+
+
+class TrialSuggested(_Event):
+    """A new trial. `values` are its values of the space's active parameters only."""
+
+    kind: Literal["trial_suggested"] = "trial_suggested"
+    trial: int
+    values: Values
+    origin: Origin
+    reason: str
+    bracket: int
+    to_epoch: int
+
+
+class SegmentStarted(_Event):
+    """A segment was handed to the backend. `reason` says why this trial advances (or runs again)."""
+
+    kind: Literal["segment_started"] = "segment_started"
+    segment: int
+    trial: int
+    from_epoch: int
+    to_epoch: int
+    attempt: int = 1
+    reason: str = ""
+
+
+class EpochReported(_Event):
+    """An epoch (counted from 1) is finished. Metrics are fractions in [0, 1] where the field prints percent."""
+
+    kind: Literal["epoch_reported"] = "epoch_reported"
+    trial: int
+    segment: int
+    epoch: int
+    metrics: dict[str, float]
+
+
+class CheckpointSaved(_Event):
+    """A checkpoint is durable; a lost trial continues from the newest."""
+
+    kind: Literal["checkpoint_saved"] = "checkpoint_saved"
+    trial: int
+    segment: int
+    epoch: int
+    path: str
+    sha256: str
+
+
+class SegmentEnded(_Event):
+    """A segment is over. `final` is true when a failure ends the trial (it counts as worst)."""
+
+    kind: Literal["segment_ended"] = "segment_ended"
+    segment: int
+    trial: int
+    outcome: OutcomeKind
+    failure: FailureKind | None = None
+    message: str = ""
+    final: bool = False
+    seconds: float = 0.0
+    worker: str = ""
+
+
+class CommandGiven(_Event):
+    """A person asked for something; the controller heard it. `by` says who and from where."""
+
+    kind: Literal["command_given"] = "command_given"
+    command: CommandKind
+    trial: int | None = None
+    by: str = ""
+
+
+class StudyEnded(_Event):
+    """The last event (a resumed or extended study may go on after it)."""
+
+    kind: Literal["study_ended"] = "study_ended"
+    status: StudyStatus
+    reason: str = ""
+
+
+Event: TypeAlias = Annotated[
+    StudyCreated
+    | ControllerStarted
+    | TrialSuggested
+    | SegmentStarted
+    | EpochReported
+    | CheckpointSaved
+    | SegmentEnded
+    | CommandGiven
+    | StudyEnded,
+    Field(discriminator="kind"),
+]
+
+_ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An event in its place: `seq` counts from 1 within the study, `at` is Unix time in seconds."""
+
+    seq: int
+    at: float
+    event: Event
+
+
+def event_to_json(event: Event) -> str:
+    """One line of JSON, the same bytes for the same event."""
+    return event.model_dump_json()
+
+
+def event_from_json(text: str | bytes) -> Event:
+    """The inverse of event_to_json. Raises pydantic.ValidationError on anything else."""
+    return _ADAPTER.validate_json(text)

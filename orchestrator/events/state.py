@@ -1,0 +1,218 @@
+"""StudyState: what a log says, folded event by event. The same log gives the same state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from orchestrator.events.log import (
+    CheckpointSaved,
+    CommandGiven,
+    CommandKind,
+    ControllerStarted,
+    EpochReported,
+    Event,
+    Logged,
+    Origin,
+    OutcomeKind,
+    SegmentEnded,
+    SegmentStarted,
+    StudyCreated,
+    StudyEnded,
+    StudyStatus,
+    TrialSuggested,
+)
+from orchestrator.trial.kinds import FailureKind
+from reid_core.config import Values
+
+__all__ = ["Checkpoint", "Running", "StudyState", "TrialState", "TrialStatus", "fold"]
+
+
+class TrialStatus(StrEnum):
+    """Where a trial stands. A resting trial waits, checkpointed, on a rung until it is advanced."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    RESTING = "resting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The newest durable checkpoint of a trial."""
+
+    path: str
+    epoch: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A segment that is under way."""
+
+    segment: int
+    trial: int
+    from_epoch: int
+    to_epoch: int
+    attempt: int
+    started: float
+
+
+@dataclass(slots=True)
+class TrialState:
+    """One trial: its configuration, where it stands, every epoch it reported."""
+
+    id: int
+    values: Values
+    origin: Origin
+    reason: str
+    bracket: int
+    to_epoch: int
+    status: TrialStatus = TrialStatus.WAITING
+    epoch: int = 0
+    history: dict[int, dict[str, float]] = field(default_factory=dict)
+    checkpoint: Checkpoint | None = None
+    attempts: int = 0
+    failures: list[tuple[FailureKind, str]] = field(default_factory=list)
+    advance_reason: str = ""
+    seconds: float = 0.0
+    retry_from: int = 0
+    message: str = ""
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Metrics of the last finished epoch; empty before the first."""
+        return self.history.get(self.epoch, {})
+
+    def at(self, epoch: int, metric: str) -> float | None:
+        """The metric at an epoch, or None when it was not reported."""
+        return self.history.get(epoch, {}).get(metric)
+
+
+@dataclass(slots=True)
+class StudyState:
+    """A study after `seq` events. Only `apply` changes it; decisions read it."""
+
+    created: StudyCreated | None = None
+    status: StudyStatus = StudyStatus.CREATED
+    reason: str = ""
+    seq: int = 0
+    created_at: float = 0.0
+    updated_at: float = 0.0
+    ended_at: float | None = None
+    trials: dict[int, TrialState] = field(default_factory=dict)
+    running: dict[int, Running] = field(default_factory=dict)
+    segments: int = 0
+    epochs_spent: int = 0
+    busy_seconds: float = 0.0
+    token: int = 0
+    workers: int = 0
+
+    def apply(self, logged: Logged) -> None:
+        """Fold one more event in. Events must come in the order of their `seq`, without gaps."""
+        if logged.seq != self.seq + 1:
+            raise ValueError(f"event {logged.seq} does not follow event {self.seq}")
+        self.seq = logged.seq
+        self.updated_at = logged.at
+        self._apply(logged.event, logged.at)
+
+    def _apply(self, event: Event, at: float) -> None:
+        match event:
+            case StudyCreated():
+                self.created, self.created_at, self.workers = event, at, event.workers
+            case ControllerStarted():
+                self._take_over(event)
+            case TrialSuggested():
+                self.trials[event.trial] = TrialState(
+                    id=event.trial,
+                    values=dict(event.values),
+                    origin=event.origin,
+                    reason=event.reason,
+                    bracket=event.bracket,
+                    to_epoch=event.to_epoch,
+                )
+            case SegmentStarted():
+                self._start(event, at)
+            case EpochReported():
+                trial = self.trials[event.trial]
+                if event.epoch not in trial.history:
+                    trial.history[event.epoch] = dict(event.metrics)
+                    trial.epoch = max(trial.epoch, event.epoch)
+                    self.epochs_spent += 1
+            case CheckpointSaved():
+                self.trials[event.trial].checkpoint = Checkpoint(event.path, event.epoch, event.sha256)
+            case SegmentEnded():
+                self._end(event)
+            case CommandGiven():
+                self._command(event)
+            case StudyEnded():
+                self.status, self.reason, self.ended_at = event.status, event.reason, at
+
+    def _take_over(self, event: ControllerStarted) -> None:
+        """A new controller: segments of the one before are orphans; their trials wait to be started again."""
+        self.token, self.workers = event.token, event.workers
+        self.status, self.reason, self.ended_at = StudyStatus.RUNNING, "", None
+        for run in self.running.values():
+            self.trials[run.trial].status = TrialStatus.WAITING
+        self.running.clear()
+
+    def _start(self, event: SegmentStarted, at: float) -> None:
+        trial = self.trials[event.trial]
+        trial.status, trial.to_epoch = TrialStatus.RUNNING, event.to_epoch
+        trial.attempts = event.attempt
+        if event.reason:
+            trial.advance_reason = event.reason
+        self.segments = max(self.segments, event.segment)
+        self.running[event.segment] = Running(
+            event.segment, event.trial, event.from_epoch, event.to_epoch, event.attempt, at
+        )
+
+    def _end(self, event: SegmentEnded) -> None:
+        self.running.pop(event.segment, None)
+        trial = self.trials[event.trial]
+        trial.seconds += event.seconds
+        self.busy_seconds += event.seconds
+        trial.message = event.message
+        if event.failure is not None:
+            trial.failures.append((event.failure, event.message))
+        if trial.status is TrialStatus.STOPPED:
+            return
+        match event.outcome:
+            case OutcomeKind.COMPLETED:
+                done = self.created is not None and trial.epoch >= self.created.plan.max_epochs
+                trial.status = TrialStatus.COMPLETED if done else TrialStatus.RESTING
+            case OutcomeKind.PAUSED:
+                trial.status = TrialStatus.WAITING
+            case OutcomeKind.INFEASIBLE | OutcomeKind.FAILED:
+                trial.status = TrialStatus.FAILED if event.final else TrialStatus.WAITING
+
+    def _command(self, event: CommandGiven) -> None:
+        match event.command:
+            case CommandKind.PAUSE:
+                self.status = StudyStatus.PAUSED
+            case CommandKind.RESUME:
+                self.status = StudyStatus.RUNNING
+            case CommandKind.STOP:
+                self.status, self.reason = StudyStatus.STOPPED, f"stopped by {event.by or 'request'}"
+            case CommandKind.TRIAL_STOP if event.trial in self.trials:
+                trial = self.trials[event.trial]
+                if trial.status not in {TrialStatus.COMPLETED, TrialStatus.FAILED}:
+                    trial.status = TrialStatus.STOPPED
+            case CommandKind.TRIAL_RETRY if event.trial in self.trials:
+                trial = self.trials[event.trial]
+                if trial.status in {TrialStatus.FAILED, TrialStatus.STOPPED}:
+                    trial.status = TrialStatus.WAITING
+                    trial.retry_from = len(trial.failures)
+            case _:
+                pass
+
+
+def fold(log: Iterable[Logged], state: StudyState | None = None) -> StudyState:
+    """The state after `log`, starting from `state` (changed in place) or from nothing."""
+    state = state if state is not None else StudyState()
+    for logged in log:
+        state.apply(logged)
+    return state

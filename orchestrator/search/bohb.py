@@ -1,0 +1,141 @@
+"""`bohb`: Hyperband's order with configurations from kernel densities (Falkner, Klein & Hutter 2018).
+
+As in the paper, finished trials are split into good and bad, each part gets a product kernel density, and of
+many points drawn from the widened good one the point with the highest ratio good / bad is tried. Studies of 12
+trials need more from every result than the paper's model, which waits for d + 2 results on one rung:
+
+- Every trial counts, on whatever rung it rests: `forecast` puts all on the scale of the full budget.
+- The recipe's configuration is a prior: a wide kernel of the good density, worth `_PRIOR_POINTS` of the
+  points that the model needs; it fades as results arrive.
+- Running trials count through what the model expects of them, so that parallel suggestions differ.
+- Every `_RANDOM_EVERY`-th trial is uniform, so that no belief of the model lasts for ever.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from orchestrator.events import Origin, StudyCreated, StudyState
+from orchestrator.search.bracket_search import BracketSearch
+from orchestrator.search.cube import Cube, Proposal
+from orchestrator.search.forecast import forecast
+from orchestrator.search.kde import Density, Floats
+from orchestrator.search.score import in_play
+from reid_core.config import Values
+
+__all__ = ["BohbSampler", "make_bohb"]
+
+_RANDOM_EVERY = 5
+_GOOD_SHARE = 0.15
+_LEAST_GOOD = 3
+_PRIOR_POINTS = 5
+_PRIOR_WIDTH = 0.25
+_BANDWIDTH_FLOOR = 0.06
+_WIDEN = 2.0
+_CANDIDATES = 96
+_MODEL_POINTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """The two densities; `known` results stand behind them, of which `good` are good."""
+
+    good: Density
+    bad: Density
+    known: int
+    count_good: int
+
+
+class BohbSampler:
+    """New configurations from the densities of good and bad ones."""
+
+    def __init__(self, created: StudyCreated) -> None:
+        self._cube = Cube(created.space, created.base)
+        self._opening = self._cube.opening
+        self._rungs = created.plan.rungs
+        self._objectives = created.space.objective
+        self._seed = created.seed
+
+    def propose(self, state: StudyState) -> Proposal:
+        """The opening ones, then every fifth at random, then from the model as soon as it knows enough."""
+        count = len(state.trials)
+        if count < len(self._opening):
+            return self._opening[count]
+        rng = np.random.default_rng([self._seed % 2**63, count])
+        seen = [trial.values for trial in state.trials.values()]
+        uniform = Proposal(self._cube.random(rng, seen), Origin.RANDOM, "drawn uniformly, as every fifth trial")
+        if count % _RANDOM_EVERY == _RANDOM_EVERY - 1:
+            return uniform
+        model = self._model(state)
+        if model is None:
+            return Proposal(uniform.values, Origin.RANDOM, "drawn uniformly: too few results for the model")
+        return self._best(model, rng, seen) or Proposal(
+            uniform.values, Origin.RANDOM, "drawn uniformly: the model found nothing new"
+        )
+
+    def _model(self, state: StudyState) -> _Model | None:
+        """Both densities, or None while too few trials have results."""
+        scores = forecast(state.trials.values(), self._rungs, self._objectives)
+        prior = self._cube.prior
+        needed = self._cube.dims + 1 - (_PRIOR_POINTS if prior is not None else 0)
+        if len(scores) < max(needed, _LEAST_GOOD + 1):
+            return None
+        order = sorted(scores, key=lambda number: (-scores[number], number))
+        count_good = max(_LEAST_GOOD, round(_GOOD_SHARE * len(order)))
+        good, bad = order[:count_good], order[count_good : count_good + _MODEL_POINTS]
+        good = good[:_MODEL_POINTS]
+        densities = self._split(state, good, bad)
+        if prior is not None:
+            weight = _PRIOR_POINTS / (_PRIOR_POINTS + len(order))
+            point = self._cube.point(prior)
+            densities = (densities[0].with_point(point, weight, _PRIOR_WIDTH), densities[1])
+        return _Model(*densities, known=len(order), count_good=count_good)
+
+    def _split(self, state: StudyState, good: list[int], bad: list[int]) -> tuple[Density, Density]:
+        """Densities of the good and the bad, where running trials join the part that they are expected in."""
+        good_points, bad_points = self._of(state, good), self._of(state, bad)
+        running = sorted(
+            trial.id for trial in state.trials.values() if in_play(trial) and trial.epoch < self._rungs[0]
+        )[-_MODEL_POINTS:]
+        if running:
+            everything = np.vstack([good_points, bad_points])
+            whole = Density.estimate(self._cube.axes, everything, np.ones(len(everything)), floor=_BANDWIDTH_FLOOR)
+            label = np.append(np.ones(len(good)), np.zeros(len(bad)))
+            points = self._of(state, running)
+            hopeful = whole.expect(points, label) > 0.5
+            # An expected success is tried already: its copy among the bad keeps the next ones from crowding there.
+            good_points = np.vstack([good_points, points[hopeful]])
+            bad_points = np.vstack([bad_points, points])
+        return (
+            Density.estimate(self._cube.axes, good_points, _fading(len(good_points)), floor=_BANDWIDTH_FLOOR),
+            Density.estimate(self._cube.axes, bad_points, np.ones(len(bad_points)), floor=_BANDWIDTH_FLOOR),
+        )
+
+    def _best(self, model: _Model, rng: np.random.Generator, seen: list[Values]) -> Proposal | None:
+        """Of points drawn from the widened good density, the unseen valid one with the highest ratio."""
+        points = self._cube.settle(model.good.draw(rng, _CANDIDATES, widen=_WIDEN))
+        ratio = model.good.log_density(points) - model.bad.log_density(points)
+        for index in np.argsort(-ratio, kind="stable"):
+            values = self._cube.realise(points[index])
+            if values is not None and values not in seen:
+                odds = float(np.exp(ratio[index]))
+                reason = (
+                    f"{odds:.1f} times as likely among the best {model.count_good} of {model.known} as among the rest"
+                )
+                return Proposal(values, Origin.MODEL, reason)
+        return None
+
+    def _of(self, state: StudyState, numbers: list[int]) -> Floats:
+        return self._cube.points([state.trials[number] for number in numbers])
+
+
+def _fading(count: int) -> Floats:
+    """Weights of the good ones, best first: the last counts half as much as the first."""
+    return np.linspace(1.0, 0.5, count)
+
+
+def make_bohb(created: StudyCreated) -> BracketSearch:
+    """`bohb` for a study."""
+    return BracketSearch(created, BohbSampler(created))

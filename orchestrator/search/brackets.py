@@ -1,0 +1,98 @@
+"""Hyperband's order over a plan's brackets: who is promoted, who is next, when to wait.
+
+The rule, in the order in which it is asked at every free slot:
+
+1. Promote. On each rung the plan says how many go on; those are the best by their values at this rung.
+   A trial goes on as soon as no result that is still out can take its place: of 9 with 3 places the
+   first is certain when 7 are in. So nobody waits for stragglers without need, and the promoted are
+   the same whatever the order of arrival.
+2. Else start the next new trial of the first bracket that has room. A later bracket begins while an
+   earlier one waits for its rung, so a slot is idle only when all trials are started and every
+   promotion depends on a result that is out.
+3. Else nothing.
+
+Failed trials (and NaN) hold their place as worst and are never promoted; stopped ones leave. A rung with
+fewer candidates than places promotes those it has; one without any ends its bracket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from orchestrator.events import Bracket, Plan, StudyState, TrialState, TrialStatus
+from orchestrator.search.moves import Advance
+from orchestrator.search.score import WORST, in_play, known_at, show, value_at
+from search_spaces.model import Objective
+
+__all__ = ["Opening", "next_in_brackets"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Room for a new trial in a bracket."""
+
+    bracket: int
+    to_epoch: int
+
+
+def next_in_brackets(plan: Plan, state: StudyState, objectives: Sequence[Objective]) -> Advance | Opening | None:
+    """The next step of the plan; None: wait, or (with nothing running or waiting) the plan is done."""
+    members = _by_bracket(plan, state.trials.values())
+    for bracket, trials in zip(plan.brackets, members, strict=True):
+        if _is_over(bracket, trials):
+            continue
+        if (advance := _promotion(bracket, trials, objectives)) is not None:
+            return advance
+    for index, (bracket, trials) in enumerate(zip(plan.brackets, members, strict=True)):
+        if len(trials) < bracket.sizes[0]:
+            return Opening(index, bracket.rungs[0])
+    return None
+
+
+def _by_bracket(plan: Plan, trials: Iterable[TrialState]) -> list[list[TrialState]]:
+    """Trials of each bracket; a trial whose bracket the plan does not have takes no part."""
+    members: list[list[TrialState]] = [[] for _ in plan.brackets]
+    for trial in trials:
+        if 0 <= trial.bracket < len(members):
+            members[trial.bracket].append(trial)
+    return members
+
+
+def _is_over(bracket: Bracket, trials: list[TrialState]) -> bool:
+    """Whether nobody can go on: none is here yet, or the last place of the highest rung is taken."""
+    return not trials or sum(trial.to_epoch >= bracket.rungs[-1] for trial in trials) >= bracket.sizes[-1]
+
+
+def _promotion(bracket: Bracket, trials: list[TrialState], objectives: Sequence[Objective]) -> Advance | None:
+    """The first promotion that is certain, lower rungs first."""
+    to_come = bracket.sizes[0] - len(trials)
+    for level, places in enumerate(bracket.sizes[1:]):
+        rung = bracket.rungs[level]
+        here = [trial for trial in trials if trial.to_epoch >= rung]
+        gone_on = sum(trial.to_epoch > rung for trial in here)
+        out = to_come + sum(not known_at(trial, rung) for trial in here)
+        ranked = _ranked(here, rung, objectives)
+        if gone_on < places:
+            for rank, trial in enumerate(ranked[: max(0, places - out)]):
+                if trial.to_epoch == rung and trial.status is TrialStatus.RESTING:
+                    reason = _reason(trial, rank, rung, places, len(here) + to_come, objectives)
+                    return Advance(trial.id, bracket.rungs[level + 1], reason)
+        still = sum(trial.to_epoch == rung for trial in ranked) + out
+        to_come = max(0, min(places - gone_on, still))
+    return None
+
+
+def _ranked(here: list[TrialState], rung: int, objectives: Sequence[Objective]) -> list[TrialState]:
+    """Those that hold a place or compete for one, best first; ties go to the older trial."""
+    scored = [
+        (-value, trial.id, trial)
+        for trial in here
+        if (value := value_at(trial, rung, objectives)) > WORST and (trial.to_epoch > rung or in_play(trial))
+    ]
+    return [trial for _, _, trial in sorted(scored, key=lambda entry: entry[:2])]
+
+
+def _reason(trial: TrialState, rank: int, rung: int, places: int, size: int, objectives: Sequence[Objective]) -> str:
+    value = show(value_at(trial, rung, objectives), objectives)
+    return f"promoted: among the best {places} of {size} at epoch {rung}, number {rank + 1} with {value}"

@@ -1,0 +1,124 @@
+"""The space as models see it: valid, unseen configurations and their points in the cube."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from orchestrator.events import Origin, TrialState
+from orchestrator.search.kde import Axes, Floats
+from reid_core.config import Value, Values
+from reid_core.errors import SpaceError
+from search_spaces.encoding import Encoder
+from search_spaces.model import Space
+from search_spaces.sampling import draw
+
+__all__ = ["Cube", "Proposal"]
+
+_UNSEEN_DRAWS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A configuration to try, where it comes from, and why, in words."""
+
+    values: Values
+    origin: Origin
+    reason: str
+
+
+class Cube:
+    """A space over the configuration `base`. Points are (D,), NaN where a parameter is inactive."""
+
+    def __init__(self, space: Space, base: Values) -> None:
+        self.encoder = Encoder(space, base)
+        self.dims = self.encoder.dims
+        self.unordered: npt.NDArray[np.bool_] = self.encoder.kind == "u"
+        self.axes = Axes(self.encoder.categories, self._floors())
+        self._kept: dict[int, tuple[Values, Floats]] = {}
+        self._conditional = any(parameter.when for parameter in space.parameters.values())
+        self.default = self._known({name: base[name] for name in space.parameters if name in base})
+        prior = self._known(self.encoder.first())
+        self.prior = prior if prior is not None else self.default
+
+    @property
+    def opening(self) -> list[Proposal]:
+        """The first configurations of every study: the recipe's own, then the space's priors where they differ."""
+        proposals = []
+        if self.default is not None:
+            proposals.append(Proposal(self.default, Origin.DEFAULT, "the recipe's own values come first"))
+        if self.prior is not None and self.prior != self.default:
+            proposals.append(Proposal(self.prior, Origin.PRIOR, "the values that the space expects to be good"))
+        return proposals
+
+    def point(self, values: Values) -> Floats:
+        """The point (D,) of a configuration."""
+        return self.encoder.encode(values)
+
+    def points(self, trials: Sequence[TrialState]) -> Floats:
+        """The points (N, D) of trials; kept by trial, since a trial never changes its values."""
+        rows = np.empty((len(trials), self.dims))
+        for row, trial in zip(rows, trials, strict=True):
+            kept = self._kept.get(trial.id)
+            if kept is None or (kept[0] is not trial.values and kept[0] != trial.values):
+                kept = self._kept[trial.id] = (trial.values, self.point(trial.values))
+            row[:] = kept[1]
+        return rows
+
+    def random(self, rng: np.random.Generator, seen: Collection[Values]) -> Values:
+        """A uniformly drawn valid configuration, unseen where the space has one left.
+
+        Raises SpaceError when none of many draws satisfies the constraints.
+        """
+        values = draw(self.encoder, rng)
+        for _ in range(_UNSEEN_DRAWS):
+            if values not in seen:
+                break
+            values = draw(self.encoder, rng)
+        return values
+
+    def uniform(self, rng: np.random.Generator, count: int) -> Floats:
+        """`count` uniform points (count, D), not checked for constraints."""
+        return self.encoder.from_unit(rng.random((count, self.dims)))
+
+    def nudge(self, points: Floats, widths: Floats, share: float, rng: np.random.Generator) -> Floats:
+        """Points (M, D) with about `share` of their coordinates moved by normal steps of `widths` (M, 1).
+
+        Unordered choices that move become any of their values, NaN becomes anything.
+        """
+        anywhere = self.uniform(rng, len(points))
+        stepped = np.clip(points + widths * rng.standard_normal(points.shape), 0.0, 1.0)
+        moved = np.where(self.unordered, anywhere, stepped)
+        result = np.where(rng.random(points.shape) < share, moved, points)
+        return np.where(np.isfinite(result), result, anywhere)
+
+    def realise(self, point: Floats) -> Values | None:
+        """The configuration at a point without NaN, or None when a constraint refuses it."""
+        values = self.encoder.decode(point)
+        return None if self.encoder.broken(values) is not None else values
+
+    def settle(self, points: Floats) -> Floats:
+        """Points (M, D) with NaN where a parameter is inactive; unchanged in spaces without conditions."""
+        if not self._conditional:
+            return points
+        return np.stack([self.point(self.encoder.decode(point)) for point in points])
+
+    def _known(self, wanted: dict[str, Value]) -> Values | None:
+        """The active ones of `wanted`, if they make a whole, valid configuration of the space."""
+        active = self.encoder.only_active(wanted)
+        if set(active) != self.encoder.active(wanted) or self.encoder.broken(active) is not None:
+            return None
+        try:
+            self.encoder.encode(active)
+        except SpaceError:  # the recipe's value is outside the space: then it is no configuration of it
+            return None
+        return active
+
+    def _floors(self) -> Floats:
+        """Half a step of each discrete column: narrower kernels could not reach the next value."""
+        most = 64
+        steps = [len(codec.levels(most)) for codec in self.encoder.codecs]
+        return np.array([0.5 / count if 1 < count < most else 0.0 for count in steps])

@@ -1,0 +1,176 @@
+"""`freeze-thaw`: one model over configuration and epoch says who goes on (Swersky, Snoek & Adams 2014).
+
+After a few opening trials, every resting trial and many new configurations compete for each free slot: the
+one with the highest expected improvement at the full number of epochs advances by one rung (as in DyHPO,
+Wistuba, Kadra & Grabocka 2022). The plan gives the rungs, the number of trials and the epochs; its brackets
+are not used. Running trials count at the value that is expected of them, failed ones as worst, and stopped
+ones keep what they reported but do not go on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from orchestrator.events import Origin, StudyCreated, StudyState, TrialState, TrialStatus
+from orchestrator.search.cube import Cube, Proposal
+from orchestrator.search.gp import Floats
+from orchestrator.search.moves import Advance, Move, NewTrial
+from orchestrator.search.score import WORST, in_play, show, value_at
+from orchestrator.search.surrogate import Belief, Surrogate
+from reid_core.config import Values
+
+__all__ = ["FreezeThaw"]
+
+_STARTS = 6
+_UNIFORM = 256
+_NEAR = 256
+_NEAR_BEST = 3
+_WIDTHS = (0.05, 0.1, 0.2)
+_MOVED_SHARE = 0.5
+_MOST_RESTING = 100  # of each rung
+
+
+@dataclass(frozen=True, slots=True)
+class _Purse:
+    """What is left to spend, and how far the furthest trial is or will be when its segment ends."""
+
+    trials: int
+    epochs: int
+    furthest: int
+
+
+class FreezeThaw:
+    """Advances whatever promises most at the end."""
+
+    def __init__(self, created: StudyCreated) -> None:
+        self._plan = created.plan
+        self._objectives = created.space.objective
+        self._seed = created.seed
+        self._cube = Cube(created.space, created.base)
+        self._opening = self._cube.opening
+        self._surrogate = Surrogate(self._cube, created.plan, created.space.objective)
+        self._starts = max(1, min(_STARTS, created.plan.trials // 2))
+
+    def next(self, state: StudyState) -> Move | None:
+        """The most promising move that the plan still pays for."""
+        trials = [state.trials[number] for number in sorted(state.trials)]
+        purse = self._purse(trials)
+        may_open = purse.trials > 0 and self._affordable(purse, 0)
+        resting = self._resting(trials, purse)
+        if not may_open and not resting:
+            return None
+        rng = np.random.default_rng([self._seed % 2**63, len(trials), sum(trial.epoch for trial in trials)])
+        seen = [trial.values for trial in trials]
+        if may_open and len(trials) < max(self._starts, len(self._opening)):
+            return self._open(self._start(len(trials), rng, seen))
+        return self._most_promising(trials, resting, may_open=may_open, rng=rng, seen=seen)
+
+    def _start(self, count: int, rng: np.random.Generator, seen: list[Values]) -> Proposal:
+        if count < len(self._opening):
+            return self._opening[count]
+        reason = f"drawn uniformly: one of the first {self._starts}"
+        return Proposal(self._cube.random(rng, seen), Origin.RANDOM, reason)
+
+    def _most_promising(
+        self,
+        trials: list[TrialState],
+        resting: list[TrialState],
+        *,
+        may_open: bool,
+        rng: np.random.Generator,
+        seen: list[Values],
+    ) -> Move | None:
+        running = [trial for trial in trials if in_play(trial) and trial.epoch < trial.to_epoch]
+        belief = self._surrogate.belief(trials, running)
+        if belief is None:
+            return self._without_belief(resting, may_open=may_open, rng=rng, seen=seen)
+        gains = belief.improvement(self._surrogate.at_the_end(self._cube.points(resting))) if resting else None
+        fresh = self._fresh(trials, belief, rng, seen) if may_open else None
+        if gains is not None and (fresh is None or gains.max() >= fresh[1]):
+            chosen = resting[int(gains.argmax())]
+            return self._advance(chosen, f"expected improvement {gains.max():.3f} is the highest")
+        return self._open(fresh[0]) if fresh is not None else None
+
+    def _without_belief(
+        self, resting: list[TrialState], *, may_open: bool, rng: np.random.Generator, seen: list[Values]
+    ) -> Move | None:
+        """Too few results for a model: a new trial, or else the best of those that rest."""
+        if may_open:
+            reason = "drawn uniformly: too few results for the model"
+            return self._open(Proposal(self._cube.random(rng, seen), Origin.RANDOM, reason))
+        best = max(resting, key=lambda trial: (value_at(trial, trial.epoch, self._objectives), -trial.id))
+        return self._advance(best, "the best of those that rest")
+
+    def _fresh(
+        self, trials: list[TrialState], belief: Belief, rng: np.random.Generator, seen: list[Values]
+    ) -> tuple[Proposal, float] | None:
+        """The most promising new configuration and its expected improvement; half are drawn near the best."""
+        points = np.vstack([self._cube.uniform(rng, _UNIFORM), self._near_best(trials, rng)])
+        points = self._cube.settle(points)
+        gains = belief.improvement(self._surrogate.at_the_end(points))
+        for index in np.argsort(-gains, kind="stable"):
+            values = self._cube.realise(points[index])
+            if values is not None and values not in seen:
+                where = "near the best" if index >= _UNIFORM else "anywhere"
+                best = f"expected improvement {gains[index]:.3f} is the highest of {len(points)} new configurations"
+                reason = f"{best}, found {where}, after {belief.results} results"
+                return Proposal(values, Origin.MODEL, reason), float(gains[index])
+        return None
+
+    def _near_best(self, trials: list[TrialState], rng: np.random.Generator) -> Floats:
+        """Points around the best trials: about half of the coordinates moved, by small and larger steps."""
+        scored = [
+            (-value, trial.id, trial)
+            for trial in trials
+            if (value := value_at(trial, trial.epoch, self._objectives)) > WORST
+        ]
+        best = [trial for _, _, trial in sorted(scored, key=lambda entry: entry[:2])[:_NEAR_BEST]]
+        if not best:
+            return np.empty((0, self._cube.dims))
+        chosen = self._cube.points(best)[rng.integers(len(best), size=_NEAR)]
+        return self._cube.nudge(chosen, rng.choice(_WIDTHS, size=(_NEAR, 1)), _MOVED_SHARE, rng)
+
+    def _resting(self, trials: list[TrialState], purse: _Purse) -> list[TrialState]:
+        """Those that may go on; the best of each rung where there are too many to ask about."""
+        by_rung: dict[int, list[tuple[float, int]]] = {}
+        for trial in trials:
+            if trial.status is TrialStatus.RESTING and trial.epoch < self._plan.max_epochs:
+                value = value_at(trial, trial.epoch, self._objectives)
+                if value > WORST:
+                    by_rung.setdefault(trial.epoch, []).append((-value, trial.id))
+        chosen = sorted(
+            number
+            for epoch, ranked in by_rung.items()
+            if self._affordable(purse, epoch)
+            for _, number in sorted(ranked)[:_MOST_RESTING]
+        )
+        by_id = {trial.id: trial for trial in trials} if chosen else {}
+        return [by_id[number] for number in chosen]
+
+    def _open(self, proposal: Proposal) -> NewTrial:
+        return NewTrial(proposal.values, proposal.origin, proposal.reason, 0, self._plan.rungs[0])
+
+    def _advance(self, trial: TrialState, why: str) -> Advance:
+        value = show(value_at(trial, trial.epoch, self._objectives), self._objectives)
+        reason = f"promoted: {why} at epoch {self._plan.max_epochs} ({value} at epoch {trial.epoch})"
+        return Advance(trial.id, self._above(trial.epoch), reason)
+
+    def _above(self, epoch: int) -> int:
+        return next(rung for rung in self._plan.rungs if rung > epoch)
+
+    def _purse(self, trials: list[TrialState]) -> _Purse:
+        reached = [_reach(trial) for trial in trials]
+        furthest = max([reach for reach, trial in zip(reached, trials, strict=True) if in_play(trial)], default=0)
+        return _Purse(self._plan.trials - len(trials), self._plan.epochs - sum(reached), furthest)
+
+    def _affordable(self, purse: _Purse, epoch: int) -> bool:
+        """Whether the plan pays for a move up from `epoch`, and then still for one full run if none was begun."""
+        target = self._above(epoch)
+        return purse.epochs - (target - epoch) >= self._plan.max_epochs - max(target, purse.furthest)
+
+
+def _reach(trial: TrialState) -> int:
+    """The epochs that a trial has cost or will have cost when its segment ends."""
+    return max(trial.epoch, trial.to_epoch) if in_play(trial) else trial.epoch

@@ -1,0 +1,47 @@
+"""The one question an algorithm answers, and its answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from orchestrator.events import Origin, StudyState
+from reid_core.config import Values
+
+__all__ = ["Advance", "Algorithm", "Move", "NewTrial"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewTrial:
+    """Start a new trial and train it up to `to_epoch`. `bracket` is its index in the plan."""
+
+    values: Values
+    origin: Origin
+    reason: str
+    bracket: int
+    to_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Continue a resting trial from its checkpoint up to `to_epoch`."""
+
+    trial: int
+    to_epoch: int
+    reason: str
+
+
+Move: TypeAlias = NewTrial | Advance
+
+
+class Algorithm(Protocol):
+    """Chooses what starts next. The same state gives the same move: no clock, no hidden randomness."""
+
+    def next(self, state: StudyState) -> Move | None:
+        """The next move, or None.
+
+        Ask once for every free slot and put each answer into the log before asking again. A trial that is
+        waiting (suggested, not started; or interrupted) counts as running: starting it is not a decision.
+        None: nothing can start before something running ends; with nothing running or waiting, the
+        search is over.
+        """

@@ -1,0 +1,151 @@
+"""From a number of trials to rungs, brackets and epochs, in Hyperband's fashion (Li et al. 2018).
+
+The grid: rung k below the top is max_epochs / eta^k, rounded; rungs below min_epochs are left out.
+
+The brackets: one of depth s compares on the s + 1 highest rungs and starts eta^s trials, of which one
+of eta is promoted at each rung. They follow each other from the deepest to a single full run and then
+from the start, until every trial has a place. What is left over and does not fill the next bracket is a
+bracket of its own, as deep as its trials need: 5 trials climb 5 -> 2 -> 1, 2 trials climb 2 -> 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.events import Bracket, Plan
+from reid_core.errors import Finding, SpaceError
+
+__all__ = ["PlanRow", "describe_plan", "make_plan", "plan_for_epochs", "scale_min_epochs"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One rung of one bracket: `trials` of them go from `from_epoch` to `rung` for `epochs` in all.
+
+    `promoted` go on from here. `full_runs` is the row's cost in trainings of max_epochs.
+    """
+
+    bracket: int
+    rung: int
+    trials: int
+    promoted: int
+    from_epoch: int
+    epochs: int
+    full_runs: float
+
+
+def make_plan(max_epochs: int, min_epochs: int, eta: int, trials: int) -> Plan:
+    """The plan of exactly `trials` configurations.
+
+    12 trials, max 60, min 7, eta 3: 9 -> 3 -> 1 over 7/20/60 and 3 -> 1 over 20/60, 242 epochs for 720.
+    Raises SpaceError with every number that makes no sense.
+    """
+    _check(max_epochs, min_epochs, eta, trials)
+    rungs = _grid(max_epochs, min_epochs, eta)
+    return _plan(max_epochs, min_epochs, eta, rungs, _brackets(rungs, eta, trials))
+
+
+def plan_for_epochs(max_epochs: int, min_epochs: int, eta: int, epochs: int) -> Plan:
+    """The plan with as many trials as `epochs` pay for: brackets in turn, the last as wide as what is left.
+
+    Raises SpaceError when not even one full run fits.
+    """
+    _check(max_epochs, min_epochs, eta, trials=1)
+    if epochs < max_epochs:
+        message = f"{epochs} epochs do not pay for one full run of {max_epochs}"
+        raise SpaceError(Finding("budget", message, key="epochs", hint=f"give at least {max_epochs} epochs"))
+    rungs = _grid(max_epochs, min_epochs, eta)
+    brackets: list[Bracket] = []
+    left = epochs
+    while True:
+        depth = len(rungs) - 1 - len(brackets) % len(rungs)
+        bracket = _bracket(rungs, eta, depth, eta**depth)
+        if bracket.epochs > left:
+            break
+        brackets.append(bracket)
+        left -= bracket.epochs
+    rest = [_rest(rungs, eta, size) for size in range(1, eta ** (len(rungs) - 1))]
+    fitting = [bracket for bracket in rest if bracket.epochs <= left]
+    brackets += fitting[-1:]
+    return _plan(max_epochs, min_epochs, eta, rungs, brackets)
+
+
+def scale_min_epochs(min_epochs: int, declared_max: int, max_epochs: int) -> int:
+    """The lowest rung when a space made for `declared_max` epochs runs with `max_epochs`.
+
+    Shorter runs scale it in proportion (7 of 60 becomes 1 of 9), so that the study keeps its rungs;
+    longer runs keep it: an epoch costs the same.
+    """
+    return max(1, min_epochs * max_epochs // declared_max) if max_epochs < declared_max else min_epochs
+
+
+def describe_plan(plan: Plan) -> list[PlanRow]:
+    """The plan as rows for a table, bracket by bracket (counted from 1), rung by rung."""
+    rows: list[PlanRow] = []
+    for number, bracket in enumerate(plan.brackets, start=1):
+        starts = (0, *bracket.rungs[:-1])
+        onward = (*bracket.sizes[1:], 0)
+        for rung, size, start, promoted in zip(bracket.rungs, bracket.sizes, starts, onward, strict=True):
+            epochs = size * (rung - start)
+            rows.append(PlanRow(number, rung, size, promoted, start, epochs, epochs / plan.max_epochs))
+    return rows
+
+
+def _check(max_epochs: int, min_epochs: int, eta: int, trials: int) -> None:
+    findings = [
+        Finding("budget", f"{key} is {value}, less than {least}", key=key, hint=f"give at least {least}")
+        for key, value, least in (
+            ("max_epochs", max_epochs, 1),
+            ("min_epochs", min_epochs, 1),
+            ("eta", eta, 2),
+            ("trials", trials, 1),
+        )
+        if value < least
+    ]
+    if not findings and min_epochs > max_epochs:
+        message = f"min_epochs ({min_epochs}) is above max_epochs ({max_epochs})"
+        hint = "lower min_epochs or raise max_epochs"
+        findings.append(Finding("budget", message, key="min_epochs", hint=hint))
+    if findings:
+        raise SpaceError(findings)
+
+
+def _grid(max_epochs: int, min_epochs: int, eta: int) -> tuple[int, ...]:
+    """Rungs from the lowest to max_epochs; rounding half up, so that no machine decides otherwise."""
+    rungs = {max_epochs}
+    power = 1
+    while power < max_epochs:
+        power *= eta
+        rung = (2 * max_epochs + power) // (2 * power)
+        if rung >= min_epochs:
+            rungs.add(rung)
+    return tuple(sorted(rungs))
+
+
+def _brackets(rungs: tuple[int, ...], eta: int, trials: int) -> list[Bracket]:
+    brackets: list[Bracket] = []
+    left = trials
+    while left:
+        depth = len(rungs) - 1 - len(brackets) % len(rungs)
+        if left < eta**depth:
+            return [*brackets, _rest(rungs, eta, left)]
+        brackets.append(_bracket(rungs, eta, depth, eta**depth))
+        left -= eta**depth
+    return brackets
+
+
+def _rest(rungs: tuple[int, ...], eta: int, size: int) -> Bracket:
+    """A bracket for fewer trials than a regular one has: as deep as it takes to leave one at the top."""
+    depth = 0
+    while depth < len(rungs) - 1 and eta**depth < size:
+        depth += 1
+    return _bracket(rungs, eta, depth, size)
+
+
+def _bracket(rungs: tuple[int, ...], eta: int, depth: int, size: int) -> Bracket:
+    sizes = tuple(-(-size // eta**level) for level in range(depth + 1))
+    return Bracket(rungs=rungs[len(rungs) - 1 - depth :], sizes=sizes)
+
+
+def _plan(max_epochs: int, min_epochs: int, eta: int, rungs: tuple[int, ...], brackets: list[Bracket]) -> Plan:
+    return Plan(max_epochs=max_epochs, min_epochs=min_epochs, eta=eta, rungs=rungs, brackets=tuple(brackets))

@@ -1,0 +1,44 @@
+"""What this machine offers to trials: cores, GPUs, and how trials share them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from orchestrator.trial.protocol import Resources
+from search_spaces.model import Resources as Wanted
+
+__all__ = ["cores", "gpu_count", "share"]
+
+MAX_DEFAULT_WORKERS = 4
+"""More trials side by side than this wait for each other at the rungs of a 12-trial study."""
+
+
+def cores() -> int:
+    """CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gpu_count() -> int:
+    """GPUs visible to this process, without importing torch."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    devices = sorted(Path("/dev").glob("nvidia[0-9]*"))
+    if visible is None:
+        return len(devices)
+    return min(len(devices), len([one for one in visible.split(",") if one.strip() not in {"", "-1"}]))
+
+
+def share(wanted: Wanted, workers: int | None, backend: str) -> tuple[int, Resources]:
+    """(segments side by side, resources of each): one trial a GPU where there are GPUs, else the cores are divided.
+
+    Each trial gets cores // workers threads, so that parallel trials do not fight over cores.
+    """
+    gpus = gpu_count()
+    each = wanted.gpus if wanted.gpus != "auto" else (1.0 if gpus else 0.0)
+    if backend == "inline":
+        workers = 1
+    elif workers is None:
+        by_gpu = int(gpus / each) if each else 0
+        workers = max(1, by_gpu or min(MAX_DEFAULT_WORKERS, cores()))
+    cpus = wanted.cpus if wanted.cpus != "auto" else max(1, cores() // workers)
+    return workers, Resources(cpus=cpus, gpus=each)

@@ -1,0 +1,77 @@
+"""Events told for people: one sentence each."""
+
+from __future__ import annotations
+
+from orchestrator.events import (
+    CheckpointSaved,
+    CommandGiven,
+    ControllerStarted,
+    EpochReported,
+    Event,
+    Logged,
+    OutcomeKind,
+    SegmentEnded,
+    SegmentStarted,
+    StudyCreated,
+    StudyEnded,
+    TrialSuggested,
+)
+from orchestrator.service.views import EventView
+
+__all__ = ["narrate"]
+
+
+def narrate(logged: Logged) -> EventView:
+    """The event as a line of a story."""
+    event = logged.event
+    trial = getattr(event, "trial", None)
+    return EventView(seq=logged.seq, at=logged.at, kind=event.kind, trial=trial, text=_sentence(event))
+
+
+def _sentence(event: Event) -> str:
+    match event:
+        case StudyCreated():
+            plan = event.plan
+            plan_text = f"{plan.trials} trials, {plan.epochs} epochs, {event.algorithm}, seed {event.seed}"
+            return f"study {event.name} created: {plan_text}"
+        case ControllerStarted():
+            return f"controller {event.owner} took over with {event.workers} worker{'s' * (event.workers != 1)}"
+        case TrialSuggested():
+            return f"suggested ({event.origin}): {event.reason}"
+        case SegmentStarted():
+            return _started(event)
+        case EpochReported():
+            return f"epoch {event.epoch}: {_metrics(event.metrics)}"
+        case CheckpointSaved():
+            return f"checkpoint of epoch {event.epoch} saved"
+        case SegmentEnded():
+            return _ended(event)
+        case CommandGiven():
+            target = f" trial {event.trial}" if event.trial is not None else ""
+            return f"{event.command.value.replace('_', ' ')}{target} asked by {event.by or 'somebody'}"
+        case StudyEnded():
+            return f"{event.status}{': ' + event.reason if event.reason else ''}"
+
+
+def _started(event: SegmentStarted) -> str:
+    """The reason of a new trial's first segment is its suggestion's, told just before."""
+    first = event.from_epoch + 1
+    epochs = f"epoch {first}" if first == event.to_epoch else f"epochs {first} to {event.to_epoch}"
+    told = event.from_epoch == 0 and event.attempt == 1
+    return f"{epochs} started" if told or not event.reason else f"{epochs} started: {event.reason}"
+
+
+def _ended(event: SegmentEnded) -> str:
+    if event.outcome is OutcomeKind.COMPLETED:
+        return f"reached its rung in {event.seconds:.1f} s on {event.worker}"
+    if event.outcome is OutcomeKind.PAUSED:
+        return f"paused after {event.seconds:.1f} s"
+    what = event.failure.value.replace("_", " ") if event.failure is not None else "infeasible"
+    return f"{'failed for good' if event.final else 'failed, will run again'} ({what}): {event.message}"
+
+
+def _metrics(metrics: dict[str, float]) -> str:
+    shown = [f"{name} {100 * metrics[name]:.1f}" for name in ("mAP", "mINP", "rank1") if name in metrics]
+    if "loss" in metrics:
+        shown.append(f"loss {metrics['loss']:.3f}")
+    return ", ".join(shown) or "no metrics"

@@ -1,0 +1,89 @@
+"""Plans and spaces as views; what an epoch costs, from the last measurement of the same recipe."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+
+from orchestrator.service.create import Draft
+from orchestrator.service.home import Home
+from orchestrator.service.machine import gpu_count
+from orchestrator.service.views import PlanView, SpaceView
+from reid_core.config import Values
+from search_spaces.load import load_space
+
+__all__ = ["epoch_seconds", "plan_view", "space_view"]
+
+PROFILE_SECONDS = 60
+COST_KEYS = (
+    "MODEL.BACKBONE",
+    "MODEL.HEADS",
+    "INPUT.SIZE",
+    "SOLVER.IMS_PER_BATCH",
+    "DATASETS.ROOT",
+    "DATASETS.SYNTHETIC",
+)
+
+
+def space_view(ref: str) -> SpaceView:
+    """A space with its text."""
+    loaded = load_space(ref)
+    space = loaded.space
+    return SpaceView(
+        name=space.name,
+        description=space.description,
+        recipe=space.recipe or "",
+        parameters=len(space.parameters),
+        space=space,
+        yaml=loaded.text,
+    )
+
+
+def plan_view(made: Draft, home: Home, *, measure: bool) -> PlanView:
+    """The plan with its expected wall time. Trials side by side are taken to share the cores fairly."""
+    per_epoch = epoch_seconds(made.base, made.resources.cpus, home, measure=measure)
+    seconds = None if per_epoch is None else made.plan.epochs * per_epoch / made.workers
+    return PlanView(
+        plan=made.plan,
+        objective=made.space.objective,
+        algorithm=made.algorithm,
+        parameters=len(made.space.parameters),
+        workers=made.workers,
+        seconds_per_epoch=per_epoch,
+        seconds=seconds,
+        device="GPU" if gpu_count() and made.resources.gpus else f"CPU, {made.resources.cpus} thread(s) a trial",
+        data=made.data.sentence(),
+        warnings=made.notes,
+    )
+
+
+def epoch_seconds(base: Values, threads: int, home: Home, *, measure: bool) -> float | None:
+    """Seconds of one epoch of this configuration, remembered in the home folder; None when unknown and not measured."""
+    costly = {key: value for key, value in base.items() if key.startswith(COST_KEYS)}
+    key = hashlib.sha256(json.dumps([costly, threads], sort_keys=True).encode()).hexdigest()[:16]
+    known: dict[str, float] = json.loads(home.profiles.read_text()) if home.profiles.exists() else {}
+    if key in known or not measure:
+        return known.get(key)
+    done = _profile(base, threads)
+    if done is None:
+        return None
+    seconds = float(json.loads(done)["seconds_per_epoch"])
+    home.profiles.write_text(json.dumps({**known, key: seconds}, indent=1))
+    return seconds
+
+
+def _profile(base: Values, threads: int) -> bytes | None:
+    """What the profiler printed; None when it cannot run or would take too long (the study itself will tell)."""
+    try:
+        done = subprocess.run(  # noqa: S603 - our own module, in its own process: the caller needs no torch
+            [sys.executable, "-m", "reid_core.engine.profile", str(threads)],
+            input=json.dumps(base).encode(),
+            capture_output=True,
+            timeout=PROFILE_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return done.stdout if done.returncode == 0 else None

@@ -1,0 +1,237 @@
+"""Service: the functions behind every front end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from orchestrator.events import CommandGiven, CommandKind, Logged, StudyState, StudyStatus, fold
+from orchestrator.service.create import command_of, draft, study_created
+from orchestrator.service.export import export_config
+from orchestrator.service.home import Home
+from orchestrator.service.machine import cores
+from orchestrator.service.narrate import narrate
+from orchestrator.service.plan_view import plan_view, space_view
+from orchestrator.service.processes import is_dead, spawn
+from orchestrator.service.progress import idle_share, winner
+from orchestrator.service.views import (
+    BestView,
+    EventView,
+    MetricsView,
+    PlanView,
+    SpaceView,
+    StudyDetail,
+    StudyRequest,
+    StudySummary,
+    TrialDetail,
+    TrialRow,
+)
+from orchestrator.service.views_of import study_detail, study_summary, trial_detail, trial_row
+from orchestrator.store import Store, StudyRow, open_store
+from reid_core import api
+from reid_core.config import from_values
+from reid_core.errors import Conflict, NotFound
+from search_spaces import catalog
+
+__all__ = ["Service"]
+
+
+class Service:
+    """Studies in one home folder. STUDY is a name, an id or `latest` everywhere.
+
+    Every method raises a subclass of reid_core.errors.ReidTuneError: NotFound, Conflict, InvalidInput, ...
+    Safe to call from several threads.
+    """
+
+    def __init__(self, home: Path | None = None) -> None:
+        self.home = Home(home.expanduser().resolve()) if home is not None else Home.default()
+        self.home.ensure()
+        self.store: Store = open_store(self.home.store)
+        self._states: dict[str, tuple[StudyState, list[Logged]]] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.store.close()
+
+    # spaces and plans -------------------------------------------------------
+    def spaces(self) -> list[SpaceView]:
+        """The catalog, by name."""
+        return [space_view(name) for name in catalog.names()]
+
+    def space(self, ref: str) -> SpaceView:
+        """A space by catalog name, path, or YAML text."""
+        return space_view(ref)
+
+    def plan(self, request: StudyRequest, *, measure: bool = False) -> PlanView:
+        """What `create` would plan for this request. Raises InvalidInput with every finding.
+
+        `measure` times a few training steps when no earlier measurement of this recipe is known.
+        """
+        return plan_view(draft(request), self.home, measure=measure)
+
+    def prepare(self, request: StudyRequest, *, progress: Callable[[int, int], None] | None = None) -> None:
+        """Decode the request's images into this machine's cache, so that trials find them.
+
+        `progress` hears (done, total). Raises InvalidInput naming the images that do not decode.
+        """
+        api.prepare(from_values(draft(request).base), threads=cores(), progress=progress)
+
+    def command(self, request: StudyRequest) -> str:
+        """The `reid-tune run` command equal to this request."""
+        return command_of(request)
+
+    # studies ----------------------------------------------------------------
+    def create(self, request: StudyRequest) -> StudySummary:
+        """Validate, plan and record a new study; nothing runs yet."""
+        created = study_created(draft(request))
+        self.store.create_study(created, time.time())
+        return self._summary(self.store.find(created.study))
+
+    def launch(self, study: str) -> StudySummary:
+        """Start (or continue) a study's controller in a process of its own and return at once."""
+        row = self.store.find(study)
+        self.check_free(row)
+        log = self.home.study(row.id) / "controller.log"
+        spawn("orchestrator.service.controller_process", [str(self.home.root), row.id], log)
+        return self._summary(row)
+
+    def check_free(self, row: StudyRow) -> None:
+        """Raise Conflict when a live controller owns the study; a dead one's lease is removed."""
+        holder = self.store.holder(row.id)
+        if holder is None or holder.expires <= time.time():
+            return
+        if is_dead(holder.owner):
+            self.store.release(row.id, holder.token)
+            return
+        raise Conflict(
+            f"study {row.name} is already run by {holder.owner} since {time.ctime(holder.since)}",
+            hint=f"follow it with `reid-tune status {row.name}`, or stop it with `reid-tune studies stop {row.name}`",
+        )
+
+    def studies(self) -> list[StudySummary]:
+        """Every study, newest first."""
+        return [self._summary(row) for row in self.store.studies()]
+
+    def summary(self, study: str) -> StudySummary:
+        """The row of one study."""
+        return self._summary(self.store.find(study))
+
+    def study(self, study: str) -> StudyDetail:
+        """One study with its trials."""
+        row = self.store.find(study)
+        state, log = self._state(row)
+        return study_detail(
+            state,
+            idle_share(log, state.workers),
+            alive=self._alive(row),
+            directory=str(self.home.study(row.id)),
+            mlflow=self.home.mlflow_uri,
+        )
+
+    def trials(self, study: str) -> list[TrialRow]:
+        """The trials of a study, by id."""
+        state, _ = self._state(self.store.find(study))
+        return [trial_row(state, trial) for _, trial in sorted(state.trials.items())]
+
+    def trial(self, study: str, trial: int) -> TrialDetail:
+        """One trial in full."""
+        row = self.store.find(study)
+        state, log = self._state(row)
+        if trial not in state.trials:
+            raise NotFound(f"study {row.name} has no trial {trial}", hint=f"it has {len(state.trials)} trials so far")
+        return trial_detail(state, state.trials[trial], log, str(self._trial_folder(row.id, trial)))
+
+    def trial_log(self, study: str, trial: int, lines: int = 200) -> list[str]:
+        """The last lines of a trial's log; empty when it has not written any."""
+        detail = self.trial(study, trial)
+        path = Path(detail.directory) / "trial.log"
+        if not path.exists():
+            return []
+        with path.open(encoding="utf-8", errors="replace") as text:
+            return [line.rstrip("\n") for line in deque(text, maxlen=max(1, lines))]
+
+    def metrics(self, study: str) -> MetricsView:
+        """Every reported epoch, in columns."""
+        columns = self.store.columns(self.store.find(study).id)
+        return MetricsView(revision=columns.seq, trial=columns.trial, epoch=columns.epoch, metrics=columns.metrics)
+
+    def events(self, study: str, after: int = 0) -> list[EventView]:
+        """Events after a sequence number, told for people."""
+        return [narrate(logged) for logged in self.store.events(self.store.find(study).id, after=after)]
+
+    def revision(self, study: str) -> int:
+        """The number of events so far: cheap enough to poll several times a second."""
+        return self.store.last_seq(self.store.find(study).id)
+
+    # verbs (idempotent) -----------------------------------------------------
+    def pause(self, study: str, by: str = "") -> StudySummary:
+        """Ask for a pause: running segments finish their epoch and save."""
+        return self._ask(study, CommandKind.PAUSE, by, unless={StudyStatus.PAUSED})
+
+    def resume(self, study: str, by: str = "") -> StudySummary:
+        """Take a paused or interrupted study up again; launches a controller when none runs."""
+        row = self.store.find(study)
+        state, _ = self._state(row)
+        if state.status in {StudyStatus.COMPLETED, StudyStatus.STOPPED, StudyStatus.FAILED} and not self._alive(row):
+            raise Conflict(f"study {row.name} is {state.status}", hint="start a new one with `reid-tune run`")
+        if self._alive(row):
+            return self._ask(study, CommandKind.RESUME, by, unless={StudyStatus.RUNNING})
+        return self.launch(study)
+
+    def stop(self, study: str, by: str = "") -> StudySummary:
+        """Ask for the end: running segments finish their epoch and save, nothing new starts."""
+        row = self.store.find(study)
+        summary = self._ask(study, CommandKind.STOP, by, unless={StudyStatus.STOPPED})
+        if not self._alive(row) and summary.ended_at is None:
+            self.launch(study)  # a controller must hear it: it alone writes the log
+        return summary
+
+    def _ask(self, study: str, kind: CommandKind, by: str, unless: set[StudyStatus]) -> StudySummary:
+        row = self.store.find(study)
+        state, _ = self._state(row)
+        ended = state.ended_at is not None
+        if not ended and state.status not in unless:
+            self.store.post(row.id, CommandGiven(command=kind, by=by), time.time())
+        return self._summary(row)
+
+    # winners ----------------------------------------------------------------
+    def winner(self, study: str) -> BestView:
+        """The trial to retrain: the best of those that got furthest. NotFound before any epoch is finished."""
+        row = self.store.find(study)
+        found = winner(self._state(row)[0])
+        if found is None:
+            raise NotFound(f"study {row.name} has no finished epoch yet", hint=f"see `reid-tune status {row.name}`")
+        return found
+
+    def export_config(self, study: str, trial: int | None = None) -> str:
+        """The complete configuration of a trial (default: the winner) as a YAML file for `reid-tune train`."""
+        chosen = trial if trial is not None else self.winner(study).trial
+        return export_config(self.trial(study, chosen))
+
+    # inside -----------------------------------------------------------------
+    def state(self, study: str) -> StudyState:
+        """The folded state, for the commands that follow a study in this process."""
+        return self._state(self.store.find(study))[0]
+
+    def _state(self, row: StudyRow) -> tuple[StudyState, list[Logged]]:
+        with self._lock:
+            state, log = self._states.setdefault(row.id, (StudyState(), []))
+            new = list(self.store.events(row.id, after=state.seq))
+            fold(new, state)
+            log.extend(new)
+            return state, log
+
+    def _summary(self, row: StudyRow) -> StudySummary:
+        state, log = self._state(row)
+        return study_summary(state, idle_share(log, state.workers), alive=self._alive(row))
+
+    def _alive(self, row: StudyRow) -> bool:
+        holder = self.store.holder(row.id)
+        return holder is not None and holder.expires > time.time() and not is_dead(holder.owner)
+
+    def _trial_folder(self, study: str, trial: int) -> Path:
+        return self.home.study(study) / "trials" / f"{trial:04d}"

@@ -1,0 +1,78 @@
+"""MLflow beside a study: projecting its log, waiting for the projection, and its UI."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from orchestrator.service.home import Home
+from orchestrator.service.service import Service
+from orchestrator.tracking import MlflowProjection, SyncReport, sync, ui_command
+from reid_core.errors import NotFound, ServerUnreachable, UsageError
+
+__all__ = ["CURSOR", "follow_study", "mlflow_command", "sync_study", "wait_for_tracking"]
+
+CURSOR = "mlflow"
+
+
+def sync_study(service: Service, study: str, *, follow: Callable[[], bool] | None = None) -> SyncReport:
+    """Write whatever MLflow misses of a study; with `follow`, go on while it is true."""
+    row = service.store.find(study)
+    home = service.home
+    projection = MlflowProjection(home.mlflow_uri, row.id, row.name, artifacts=_artifacts(home))
+    return sync(
+        lambda after: service.store.events(row.id, after=after),
+        lambda: service.store.cursor(row.id, CURSOR),
+        lambda seq: service.store.set_cursor(row.id, CURSOR, seq),
+        projection,
+        follow=follow,
+    )
+
+
+def follow_study(service: Service, study: str) -> SyncReport:
+    """Project a study while a controller holds it, then everything that is left."""
+    row = service.store.find(study)
+    began = time.monotonic()
+    grace = 60.0  # the controller that started this process takes its lease once its workers are up
+
+    def running() -> bool:
+        holder = service.store.holder(row.id)
+        held = holder is not None and holder.expires > time.time()
+        return held or (time.monotonic() - began < grace and service.store.last_seq(row.id) <= 1)
+
+    return sync_study(service, row.id, follow=running)
+
+
+def wait_for_tracking(service: Service, study: str, seconds: float) -> str:
+    """Wait until MLflow has every event, at most `seconds`; what it misses in words, or an empty string."""
+    row = service.store.find(study)
+    end = time.monotonic() + seconds
+    while True:
+        missing = service.store.last_seq(row.id) - service.store.cursor(row.id, CURSOR)
+        if missing <= 0:
+            return ""
+        if time.monotonic() > end:
+            return f"{missing} event{'s' * (missing != 1)}"
+        time.sleep(0.2)
+
+
+def mlflow_command(home: Home, port: int) -> list[str]:
+    """The command that serves MLflow's pages on the home's store. Raises NotFound before the first study."""
+    command = ui_command(home.mlflow_uri, port=port)
+    if command is None:
+        raise UsageError(f"MLflow runs elsewhere: open {home.mlflow_uri} in a browser")
+    if home.mlflow_uri.startswith("sqlite:") and not (home.root / "mlflow.db").exists():
+        raise NotFound(
+            "nothing has been recorded in MLflow yet", hint="run a study first, or `reid-tune mlflow sync STUDY`"
+        )
+    return command
+
+
+def raise_if_incomplete(report: SyncReport) -> None:
+    """ServerUnreachable when MLflow does not have everything."""
+    if not report.complete:
+        raise ServerUnreachable(str(report), hint="run `reid-tune mlflow sync` again when MLflow can be written")
+
+
+def _artifacts(home: Home) -> str:
+    return str(home.mlflow_artifacts) if home.mlflow_uri.startswith("sqlite:") else ""

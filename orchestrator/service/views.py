@@ -1,0 +1,208 @@
+"""What the service answers: one shape for the command line's --json, the HTTP API and the pages.
+
+Times are Unix seconds, metrics are fractions in [0, 1], durations are seconds.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator.events import Origin, Plan, StudyStatus, TrialStatus
+from reid_core.config import Value, Values
+from search_spaces.model import Objective, Space
+
+__all__ = [
+    "BestView",
+    "EventView",
+    "MetricsView",
+    "PlanView",
+    "SegmentView",
+    "SettingDiff",
+    "SpaceView",
+    "StudyDetail",
+    "StudyRequest",
+    "StudySummary",
+    "TrialDetail",
+    "TrialRow",
+]
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StudyRequest(_View):
+    """What it takes to create a study; the options of `reid-tune run`."""
+
+    space: str = Field(description="a catalog name, a file, or the YAML text itself")
+    data: str = Field("", description="a folder of images; empty: the space's own (built-in synthetic data)")
+    trials: int | None = Field(None, ge=1, description="number of configurations; default: the space's")
+    max_epochs: int | None = Field(
+        None, ge=1, description="epochs of a full run; the recipe's schedule is scaled to it"
+    )
+    min_epochs: int | None = Field(None, ge=1, description="epochs of the lowest rung")
+    algorithm: str | None = Field(None, description="default: the space's")
+    workers: int | None = Field(None, ge=1, description="segments side by side; default: from the node's cores or GPUs")
+    seed: int = Field(0, description="seed of the search and of every trial")
+    name: str = Field("", description="name of the study; default: a readable generated one")
+    set: dict[str, Value] = Field(default_factory=dict, description="configuration keys set for every trial")
+    backend: str = Field("ray", description="inline or ray")
+    ray_address: str = Field("", description="address of a running Ray cluster; empty: a local one, started on demand")
+
+
+class PlanView(_View):
+    """The plan, and what it is expected to cost."""
+
+    plan: Plan
+    objective: tuple[Objective, ...]
+    algorithm: str
+    parameters: int
+    workers: int
+    seconds_per_epoch: float | None = Field(None, description="measured or estimated; None when unknown")
+    seconds: float | None = Field(None, description="expected wall time of the study")
+    device: str = ""
+    data: str = Field("", description="one line about the images")
+    warnings: tuple[str, ...] = ()
+
+
+class BestView(_View):
+    """The incumbent: the best value that any trial reported at any epoch on a rung."""
+
+    trial: int
+    epoch: int
+    metrics: dict[str, float]
+    gain: float | None = Field(None, description="objective minus the default configuration's at the same epochs")
+
+
+class StudySummary(_View):
+    """One row of the list of studies."""
+
+    id: str
+    name: str
+    status: StudyStatus
+    reason: str = ""
+    space: str
+    algorithm: str
+    backend: str
+    workers: int
+    objective: tuple[Objective, ...]
+    created_at: float
+    updated_at: float
+    ended_at: float | None = None
+    trials_planned: int
+    trials_started: int
+    trials_by_status: dict[str, int]
+    epochs_planned: int
+    epochs_spent: int
+    seconds_left: float | None = None
+    idle_share: float | None = Field(None, description="share of slot time that stood idle though work existed")
+    best: BestView | None = None
+    default: BestView | None = Field(None, description="the recipe's default configuration at its highest epoch")
+    best_so_far: tuple[float, ...] = Field(
+        (), description="objective of the incumbent after each reported rung, for sparklines"
+    )
+    revision: int = Field(description="number of events; changes when anything changed")
+
+
+class StudyDetail(StudySummary):
+    """A study with its plan and space."""
+
+    plan: Plan
+    space_model: Space
+    data: str = ""
+    seed: int = 0
+    directory: str = ""
+    mlflow: str = Field("", description="MLflow tracking address of the study; empty when tracking is off")
+    command: str = Field("", description="the command that makes this study again")
+    trials: tuple[TrialRow, ...] = ()
+
+
+class TrialRow(_View):
+    """One row of the trials table."""
+
+    id: int
+    status: TrialStatus
+    origin: Origin
+    reason: str
+    bracket: int
+    rung: int = Field(description="epoch count of the rung it is on or climbs to")
+    epoch: int
+    to_epoch: int
+    metrics: dict[str, float]
+    score: float | None = Field(None, description="objective at the last epoch")
+    values: Values
+    advance_reason: str = ""
+    attempts: int = 0
+    failure: str = ""
+    message: str = ""
+    seconds: float = 0.0
+    seconds_left: float | None = None
+
+
+class SettingDiff(_View):
+    """A configuration key of a trial against the recipe's default."""
+
+    key: str
+    default: Value
+    value: Value
+
+
+class SegmentView(_View):
+    """One run of a trial in one process."""
+
+    segment: int
+    from_epoch: int
+    to_epoch: int
+    attempt: int
+    started_at: float
+    ended_at: float | None = None
+    outcome: str = "running"
+    message: str = ""
+    worker: str = ""
+
+
+class EventView(_View):
+    """An event for people: when, what kind, one sentence."""
+
+    seq: int
+    at: float
+    kind: str
+    trial: int | None = None
+    text: str
+
+
+class TrialDetail(TrialRow):
+    """A trial with its curves, configuration, segments and events."""
+
+    study: str
+    epochs: tuple[int, ...]
+    curves: dict[str, tuple[float | None, ...]] = Field(description="metric name to one value an epoch")
+    config: Values
+    diff: tuple[SettingDiff, ...]
+    segments: tuple[SegmentView, ...]
+    events: tuple[EventView, ...]
+    checkpoint: str = ""
+    directory: str = ""
+
+
+class MetricsView(_View):
+    """Every reported epoch of a study in columns; a metric not reported is None."""
+
+    revision: int
+    trial: tuple[int, ...]
+    epoch: tuple[int, ...]
+    metrics: dict[str, tuple[float | None, ...]]
+
+
+class SpaceView(_View):
+    """A space of the catalog."""
+
+    name: str
+    description: str
+    recipe: str
+    parameters: int
+    space: Space
+    yaml: str
+
+
+StudyDetail.model_rebuild()

@@ -1,0 +1,160 @@
+"""From a study's state to the views that people and programs get. Pure functions."""
+
+from __future__ import annotations
+
+from orchestrator.events import (
+    Logged,
+    SegmentEnded,
+    SegmentStarted,
+    StudyState,
+    StudyStatus,
+    TrialState,
+    TrialStatus,
+)
+from orchestrator.service import progress
+from orchestrator.service.narrate import narrate
+from orchestrator.service.views import (
+    SegmentView,
+    SettingDiff,
+    StudyDetail,
+    StudySummary,
+    TrialDetail,
+    TrialRow,
+)
+from search_spaces.encoding import complete
+
+__all__ = ["study_detail", "study_summary", "trial_detail", "trial_row"]
+
+
+def study_summary(state: StudyState, idle: float | None = None, *, alive: bool = True) -> StudySummary:
+    """The row of a study. `alive` says whether a controller holds its lease."""
+    created = state.created
+    if created is None:
+        raise ValueError("a log without StudyCreated")
+    counts = dict.fromkeys((status.value for status in TrialStatus), 0)
+    for trial in state.trials.values():
+        counts[trial.status.value] += 1
+    return StudySummary(
+        id=created.study,
+        name=created.name,
+        status=StudyStatus.INTERRUPTED if state.status is StudyStatus.RUNNING and not alive else state.status,
+        reason=state.reason,
+        space=created.space.name,
+        algorithm=created.algorithm,
+        backend=created.backend,
+        workers=state.workers,
+        objective=created.space.objective,
+        created_at=state.created_at,
+        updated_at=state.updated_at,
+        ended_at=state.ended_at,
+        trials_planned=created.plan.trials,
+        trials_started=len(state.trials),
+        trials_by_status={name: count for name, count in counts.items() if count},
+        epochs_planned=created.plan.epochs,
+        epochs_spent=state.epochs_spent,
+        seconds_left=progress.seconds_left(state),
+        idle_share=idle,
+        best=progress.best(state),
+        default=progress.default_at(state),
+        best_so_far=progress.best_so_far(state),
+        revision=state.seq,
+    )
+
+
+def study_detail(state: StudyState, idle: float | None, *, alive: bool, directory: str, mlflow: str) -> StudyDetail:
+    """A study with its plan, space and trials."""
+    created = state.created
+    if created is None:
+        raise ValueError("a log without StudyCreated")
+    return StudyDetail(
+        **dict(study_summary(state, idle, alive=alive)),
+        plan=created.plan,
+        space_model=created.space,
+        data=created.data,
+        seed=created.seed,
+        directory=directory,
+        mlflow=mlflow,
+        command=created.command,
+        trials=tuple(trial_row(state, trial) for _, trial in sorted(state.trials.items())),
+    )
+
+
+def trial_row(state: StudyState, trial: TrialState) -> TrialRow:
+    """One row of the trials table."""
+    return TrialRow(**_row(state, trial))
+
+
+def _row(state: StudyState, trial: TrialState) -> dict[str, object]:
+    failed = trial.status is TrialStatus.FAILED
+    return {
+        "id": trial.id,
+        "status": trial.status,
+        "origin": trial.origin,
+        "reason": trial.reason,
+        "bracket": trial.bracket,
+        "rung": trial.to_epoch,
+        "epoch": trial.epoch,
+        "to_epoch": trial.to_epoch,
+        "metrics": trial.metrics,
+        "score": trial.metrics.get(progress.objective_of(state).metric),
+        "values": trial.values,
+        "advance_reason": trial.advance_reason,
+        "attempts": trial.attempts,
+        "failure": (trial.failures[-1][0].value if trial.failures else "infeasible") if failed else "",
+        "message": trial.message if failed else "",
+        "seconds": trial.seconds,
+        "seconds_left": progress.trial_seconds_left(state, trial),
+    }
+
+
+def trial_detail(state: StudyState, trial: TrialState, log: list[Logged], directory: str) -> TrialDetail:
+    """A trial in full; `log` is the study's."""
+    created = state.created
+    if created is None:
+        raise ValueError("a log without StudyCreated")
+    epochs = tuple(sorted(trial.history))
+    names = sorted({name for metrics in trial.history.values() for name in metrics})
+    config = complete(created.base, trial.values)
+    mine = [logged for logged in log if getattr(logged.event, "trial", None) == trial.id]
+    return TrialDetail(
+        **_row(state, trial),
+        study=created.name,
+        epochs=epochs,
+        curves={name: tuple(trial.history[epoch].get(name) for epoch in epochs) for name in names},
+        config=config,
+        diff=tuple(
+            SettingDiff(key=key, default=created.base.get(key), value=value)
+            for key, value in sorted(config.items())
+            if value != created.base.get(key)
+        ),
+        segments=_segments(mine),
+        events=tuple(narrate(logged) for logged in mine),
+        checkpoint=trial.checkpoint.path if trial.checkpoint is not None else "",
+        directory=directory,
+    )
+
+
+def _segments(mine: list[Logged]) -> tuple[SegmentView, ...]:
+    views: dict[int, SegmentView] = {}
+    for logged in mine:
+        match logged.event:
+            case SegmentStarted() as event:
+                views[event.segment] = SegmentView(
+                    segment=event.segment,
+                    from_epoch=event.from_epoch,
+                    to_epoch=event.to_epoch,
+                    attempt=event.attempt,
+                    started_at=logged.at,
+                )
+            case SegmentEnded() as event if event.segment in views:
+                views[event.segment] = views[event.segment].model_copy(
+                    update={
+                        "ended_at": logged.at,
+                        "outcome": event.outcome.value,
+                        "message": event.message,
+                        "worker": event.worker,
+                    }
+                )
+            case _:
+                pass
+    return tuple(views.values())

@@ -1,0 +1,121 @@
+"""What one segment of one trial is given and what it gives back.
+
+Plain, picklable values only: a specification travels to another process or node and an outcome travels back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from orchestrator.trial.kinds import FailureKind
+from reid_core.config import Values
+
+__all__ = [
+    "CheckpointRef",
+    "Completed",
+    "Failed",
+    "FailureKind",
+    "Infeasible",
+    "Outcome",
+    "Paused",
+    "Resources",
+    "SegmentContext",
+    "SegmentSpec",
+    "Trial",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What one segment takes: CPU threads and GPUs (a fraction shares one)."""
+
+    cpus: int = 1
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRef:
+    """A durable checkpoint: its path, the number of finished epochs in it, and its sha256."""
+
+    path: str
+    epoch: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSpec:
+    """Train `trial` from epoch `from_epoch` (0: new) up to and including `to_epoch`.
+
+    `config` holds every configuration key (FastReID's flat names) with its value; `directory` is the
+    trial's own folder for checkpoints and logs. (study, trial, epoch) makes the segment idempotent.
+    `seed` is the trial's and the same in each of its segments.
+    """
+
+    study: str
+    trial: int
+    segment: int
+    config: Values
+    from_epoch: int
+    to_epoch: int
+    checkpoint: CheckpointRef | None
+    seed: int
+    directory: str
+    resources: Resources = field(default_factory=Resources)
+
+
+class SegmentContext(Protocol):
+    """How a running segment speaks to whoever runs it."""
+
+    def report(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        """`epoch` (counted from 1) is finished with these metrics. Call `save` before: no reported epoch is lost."""
+
+    def save(self, checkpoint: CheckpointRef) -> None:
+        """A checkpoint is durable on disk."""
+
+    def should_stop(self) -> bool:
+        """Whether to pause at the end of this epoch."""
+
+    def log(self, line: str) -> None:
+        """One line for the trial's log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The segment reached `to_epoch`."""
+
+    checkpoint: CheckpointRef
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The segment was asked to stop and did, after a whole epoch."""
+
+    checkpoint: CheckpointRef | None
+
+
+@dataclass(frozen=True, slots=True)
+class Infeasible:
+    """This configuration cannot run (it counts as worst, and is never retried)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The segment broke. `retryable` says whether the same configuration may succeed elsewhere or later."""
+
+    kind: FailureKind
+    message: str
+    retryable: bool
+
+
+Outcome: TypeAlias = Completed | Paused | Infeasible | Failed
+
+
+class Trial(Protocol):
+    """One way to run a segment. Must be constructible in a worker process without arguments."""
+
+    def run(self, spec: SegmentSpec, context: SegmentContext) -> Outcome:
+        """Run the segment and say how it ended. Raises nothing but programming errors (kind `bug`)."""

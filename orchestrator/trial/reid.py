@@ -1,0 +1,87 @@
+"""The ReID trial: one segment through reid_core.api.train, on the validation split that the search may see."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+from orchestrator.trial.kinds import FailureKind
+from orchestrator.trial.protocol import (
+    CheckpointRef,
+    Completed,
+    Failed,
+    Infeasible,
+    Outcome,
+    Paused,
+    SegmentContext,
+    SegmentSpec,
+)
+from reid_core import api
+from reid_core.config import Values, from_values
+from reid_core.errors import CheckpointError, ConfigError, DataError, TrainingDiverged
+
+__all__ = ["ReidTrial"]
+
+EVERY_EPOCH: Values = {"TEST.EVAL_PERIOD": 1, "SOLVER.CHECKPOINT_PERIOD": 1}
+"""A search compares trials at rungs and may pause or lose them after any epoch."""
+
+
+class ReidTrial:
+    """Trains the configuration of the segment; knows nothing of studies."""
+
+    def warm(self) -> None:
+        """Import what the first segment needs, before it comes."""
+        import torch  # noqa: F401, PLC0415 - the point is the import
+
+        import reid_core.engine  # noqa: F401, PLC0415 - as above
+
+    def run(self, spec: SegmentSpec, context: SegmentContext) -> Outcome:
+        """Train from `spec.from_epoch` to `spec.to_epoch`, reporting every epoch once its checkpoint is durable."""
+        try:
+            return self._train(spec, context)
+        except ConfigError as error:
+            return Infeasible(str(error))
+        except DataError as error:
+            return Failed(FailureKind.DATA, str(error), retryable=False)
+        except TrainingDiverged as error:
+            return Failed(FailureKind.DIVERGED, str(error), retryable=False)
+        except CheckpointError as error:
+            return Failed(FailureKind.DATA, str(error), retryable=True)
+        except MemoryError as error:
+            return Failed(FailureKind.OUT_OF_MEMORY, f"not enough memory: {error}", retryable=False)
+        except OSError as error:
+            full = "the disk is full: " if error.errno == errno.ENOSPC else ""
+            return Failed(FailureKind.DATA, f"{full}{error}", retryable=True)
+        except RuntimeError as error:
+            if "out of memory" in str(error).lower():  # torch.OutOfMemoryError is a RuntimeError
+                return Failed(FailureKind.OUT_OF_MEMORY, str(error).splitlines()[0], retryable=False)
+            raise
+
+    def _train(self, spec: SegmentSpec, context: SegmentContext) -> Outcome:
+        config = from_values({**spec.config, **EVERY_EPOCH})
+
+        def on_epoch(result: api.EpochResult) -> None:
+            if result.checkpoint is not None:
+                context.save(_ref(result.checkpoint))
+            context.report(result.epoch, result.metrics)
+
+        start = spec.checkpoint
+        result = api.train(
+            config,
+            directory=Path(spec.directory),
+            protocol=api.Protocol.VALIDATION,
+            to_epoch=spec.to_epoch,
+            checkpoint=None if start is None else api.CheckpointFile(Path(start.path), start.epoch, start.sha256),
+            seed=spec.seed,
+            threads=spec.resources.cpus,
+            on_epoch=on_epoch,
+            should_stop=context.should_stop,
+            log=context.log,
+        )
+        if result.stopped or result.checkpoint is None:
+            return Paused(None if result.checkpoint is None else _ref(result.checkpoint))
+        return Completed(_ref(result.checkpoint))
+
+
+def _ref(file: api.CheckpointFile) -> CheckpointRef:
+    return CheckpointRef(str(file.path), file.epoch, file.sha256)

@@ -1,0 +1,71 @@
+"""SOLVER: optimiser, learning-rate schedule, epochs. Epochs and milestones count from 0, warm-up included."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+from reid_core.config.schema.section import Section
+
+__all__ = ["Solver"]
+
+_Epoch: TypeAlias = Annotated[int, Field(ge=1)]
+_Epochs: TypeAlias = Annotated[tuple[_Epoch, ...], Field(strict=False)]
+
+
+class Amp(Section):
+    """SOLVER.AMP."""
+
+    enabled: bool = Field(default=False, description="mixed precision on a GPU; a CPU computes in float32 all the same")
+    dtype: str = Field("bf16", description="the short type; fp16 scales the loss")
+
+
+class Ema(Section):
+    """SOLVER.EMA."""
+
+    enabled: bool = Field(default=False, description="evaluate and export a moving average of the weights")
+    momentum: float = Field(0.999, ge=0.0, lt=1.0, description="share of the old average kept at each iteration")
+
+
+class ClipGradients(Section):
+    """SOLVER.CLIP_GRADIENTS."""
+
+    enabled: bool = Field(default=False, description="limit gradients")
+    clip_type: str = Field("norm", description="limit the norm over all parameters, or each value")
+    clip_value: float = Field(5.0, gt=0.0, description="the limit")
+    norm_type: float = Field(2.0, gt=0.0, description="which p-norm")
+
+
+class Solver(Section):
+    """SOLVER."""
+
+    opt: str = Field("Adam", description="optimiser; Adam couples weight decay (L2), AdamW does not")
+    max_epoch: int = Field(120, ge=1, le=100_000, description="epochs of a full training")
+    ims_per_batch: int = Field(64, ge=2, le=65536, description="images in a batch")
+    base_lr: float = Field(3e-4, gt=0.0, le=100.0, description="learning rate after warm-up")
+    bias_lr_factor: float = Field(1.0, ge=0.0, description="learning rate of biases, times BASE_LR")
+    heads_lr_factor: float = Field(1.0, ge=0.0, description="learning rate of the heads, times BASE_LR")
+    momentum: float = Field(0.9, ge=0.0, lt=1.0, description="momentum of SGD")
+    nesterov: bool = Field(default=False, description="Nesterov momentum of SGD")
+    weight_decay: float = Field(5e-4, ge=0.0, le=10.0, description="weight decay")
+    weight_decay_bias: float = Field(5e-4, ge=0.0, le=10.0, description="weight decay of biases")
+    weight_decay_norm: float = Field(5e-4, ge=0.0, le=10.0, description="weight decay of normalisation layers")
+    sched: str = Field("MultiStepLR", description="how the learning rate falls after warm-up")
+    steps: _Epochs = Field(
+        (30, 55), description="epochs at which MultiStepLR multiplies by GAMMA; one past the end rests"
+    )
+    gamma: float = Field(0.1, gt=0.0, le=1.0, description="factor at each of STEPS")
+    delay_epochs: int = Field(0, ge=0, description="epochs at BASE_LR before CosineAnnealingLR falls")
+    eta_min_lr: float = Field(1e-7, ge=0.0, description="learning rate at the end of CosineAnnealingLR")
+    warmup_factor: float = Field(0.1, gt=0.0, le=1.0, description="first learning rate of the warm-up, times BASE_LR")
+    warmup_iters: int = Field(1000, ge=0, description="iterations of warm-up, when WARMUP_EPOCHS is 0")
+    warmup_epochs: float = Field(
+        0.0, ge=0.0, description="epochs of warm-up; above 0 it counts and WARMUP_ITERS does not"
+    )
+    warmup_method: str = Field("linear", description="how the learning rate rises")
+    freeze_iters: int = Field(0, ge=0, description="iterations for which MODEL.FREEZE_LAYERS rest")
+    amp: Amp = Amp()
+    ema: Ema = Ema()
+    clip_gradients: ClipGradients = ClipGradients()
+    checkpoint_period: int = Field(20, ge=1, description="epochs between two checkpoints; the last is always kept")

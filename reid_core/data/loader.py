@@ -1,0 +1,107 @@
+"""Batches of tensors for training and evaluation: from image arrays, without loader processes.
+
+Augmentation from the cache is faster than any model here trains, so one background thread at most prepares the next
+batch while the model works on this one (numpy and torch release the interpreter lock for the large copies).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from reid_core.data.images import ImageArray
+from reid_core.data.records import Indices, Labels
+from reid_core.data.samplers import Sampler, equals_before
+from reid_core.data.transforms import TrainTransform, planes
+
+__all__ = ["Batch", "TrainBatches", "eval_batches"]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A training batch: images uint8 (B, 3, H, W) RGB 0..255, labels, cameras and positions int64 (B,)."""
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    camids: torch.Tensor
+    indices: torch.Tensor
+
+
+class TrainBatches:
+    """The training set, epoch after epoch; every epoch depends on (seed, epoch) only, so nothing is kept to resume.
+
+    `labels` and `camids` are (N,) beside `images`. `prefetch` batches are prepared ahead by a thread that ends with
+    the iterator; 0 means no thread.
+    """
+
+    def __init__(
+        self,
+        images: ImageArray,
+        labels: Labels,
+        camids: Labels,
+        sampler: Sampler,
+        transform: TrainTransform,
+        *,
+        seed: int,
+        prefetch: int = 0,
+    ) -> None:
+        self._images = images
+        self._labels = labels
+        self._camids = camids
+        self._sampler = sampler
+        self._transform = transform
+        self._seed = seed
+        self._prefetch = prefetch
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """How many batches every epoch has."""
+        return self._sampler.batches_per_epoch
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """The batches of one epoch (counted as the caller does; the number is part of the seed)."""
+        chosen = self._sampler.epoch_batches(self._seed, epoch)
+        jobs = zip(chosen, _occurrences(chosen, len(self._images)), strict=True)
+        batches = (self._batch(epoch, indices, occurrences) for indices, occurrences in jobs)
+        return _ahead(batches, self._prefetch) if self._prefetch else batches
+
+    def _batch(self, epoch: int, indices: Indices, occurrences: Indices) -> Batch:
+        pixels = self._transform(self._images.take(indices), epoch, indices, occurrences)
+        return Batch(
+            torch.from_numpy(pixels),
+            torch.from_numpy(self._labels[indices]),
+            torch.from_numpy(self._camids[indices]),
+            torch.from_numpy(indices),
+        )
+
+
+def eval_batches(images: ImageArray, batch_size: int) -> Iterator[torch.Tensor]:
+    """Images in order, uint8 (B, 3, H, W) RGB 0..255; the last batch may be smaller."""
+    for start in range(0, len(images), batch_size):
+        stop = min(start + batch_size, len(images))
+        yield torch.from_numpy(planes(images.take(np.arange(start, stop))))
+
+
+def _ahead(batches: Iterator[Batch], depth: int) -> Iterator[Batch]:
+    """The same batches, `depth` of them prepared ahead by one thread, gone when the iterator ends or is closed."""
+    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reid-prefetch")
+    try:
+        pending = deque(pool.submit(next, batches, None) for _ in range(depth))
+        while (batch := pending.popleft().result()) is not None:
+            pending.append(pool.submit(next, batches, None))
+            yield batch
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _occurrences(batches: Iterable[Indices], count: int) -> Iterator[Indices]:
+    """For each position of each batch: how often its image came up before in this epoch."""
+    seen = np.zeros(count, dtype=np.int64)
+    for indices in batches:
+        yield seen[indices] + equals_before(indices)
+        np.add.at(seen, indices, 1)

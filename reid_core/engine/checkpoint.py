@@ -1,0 +1,131 @@
+"""A checkpoint: everything a run needs to go on as if it had never stopped, in one file.
+
+Random states are not in it: every stream is seeded from (seed, epoch), and checkpoints lie between epochs.
+The file is a plain `torch.save` of dicts, tensors and numbers, so that `torch.load(path, weights_only=True)["model"]`
+serves anyone; its SHA-256 stands beside it in `<name>.sha256`, as sha256sum writes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+import zipfile
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+
+from reid_core.api import CheckpointFile
+from reid_core.config import Values
+from reid_core.engine import durable
+from reid_core.errors import CheckpointError
+
+__all__ = ["Checkpoint", "State", "load", "save", "sidecar"]
+
+State: TypeAlias = dict[str, Any]
+"""What `state_dict()` of a torch object gives: its content is torch's business."""
+
+_FORMAT = 1
+_KIND = "reid-tune checkpoint"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """The state after `epoch` finished epochs of a run with `seed` under the configuration `values`.
+
+    `parts` are the state dicts of the loop's other components by name (optimizer, ema …); `identities` is the
+    number of classes. `best` is the epoch with the highest mAP so far and that mAP, None before any evaluation.
+    """
+
+    epoch: int
+    seed: int
+    identities: int
+    values: Values
+    metrics: dict[str, float]
+    best: tuple[int, float] | None
+    model: State
+    parts: dict[str, State]
+
+
+def save(checkpoint: Checkpoint, path: Path) -> CheckpointFile:
+    """Write durably; a failed write leaves what was there. Raises CheckpointError when the disk refuses it."""
+    content = {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint)}
+    buffer = io.BytesIO()
+    torch.save({"kind": _KIND, "format": _FORMAT} | content, buffer)
+    data = buffer.getbuffer()
+    digest = hashlib.sha256(data).hexdigest()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        durable.remove(sidecar(path))  # it tells of the old content; without it the file's own checksums count
+        durable.write_atomically(path, data)
+        durable.write_atomically(sidecar(path), f"{digest}  {path.name}\n".encode())
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot write the checkpoint {path} ({data.nbytes / 1e6:.1f} MB): {error.strerror or error}",
+            hint="make room or give another folder (OUTPUT_DIR, REID_TUNE_HOME); earlier checkpoints are untouched",
+        ) from error
+    return CheckpointFile(path, checkpoint.epoch, digest)
+
+
+def load(path: Path, *, sha256: str = "") -> Checkpoint:
+    """Read and verify against `sha256`, else against the file beside it, else against the file's own checksums.
+
+    Raises CheckpointError when it is missing, torn, not a checkpoint, or from a newer version.
+    """
+    try:
+        _verify(path, sha256)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"there is no checkpoint {path}", hint="give the path of an existing .pt file") from error
+    except OSError as error:
+        raise CheckpointError(f"cannot read the checkpoint {path}: {error.strerror or error}") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise _foreign(path, "it does not load as plain tensors and numbers") from error
+    if not isinstance(content, dict) or content.get("kind") != _KIND:
+        raise _foreign(path, "it is something else that torch saved")
+    if content["format"] != _FORMAT:
+        raise CheckpointError(
+            f"the checkpoint {path} has format {content['format']}, this version reads {_FORMAT}",
+            hint="use the version of reid-tune that wrote it",
+        )
+    return Checkpoint(**{field.name: content[field.name] for field in fields(Checkpoint)})
+
+
+def sidecar(path: Path) -> Path:
+    """Where the SHA-256 of the checkpoint `path` stands."""
+    return path.with_name(path.name + ".sha256")
+
+
+def _verify(path: Path, sha256: str) -> None:
+    expected = sha256 or _recorded(path)
+    if expected:
+        whole = durable.sha256_of(path) == expected
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            whole = archive.testzip() is None
+    else:
+        path.stat()
+        raise _foreign(path, "it is not a file that torch saved, or its end is missing")
+    if not whole:
+        raise CheckpointError(
+            f"the checkpoint {path} is torn or was changed: its SHA-256 is not the recorded one",
+            hint="continue from an earlier checkpoint",
+        )
+
+
+def _recorded(path: Path) -> str:
+    try:
+        return sidecar(path).read_text("ascii").split()[0]
+    except FileNotFoundError:
+        return ""
+    except (UnicodeDecodeError, IndexError):
+        return "unreadable"
+
+
+def _foreign(path: Path, reason: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path} is not a checkpoint of reid-tune: {reason}",
+        hint="weights of a pretrained backbone go into MODEL.BACKBONE.PRETRAIN_PATH",
+    )

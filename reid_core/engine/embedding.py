@@ -1,0 +1,46 @@
+"""Images through a model in evaluation mode: embeddings as rows of a numpy array."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from reid_core.engine.compute import Compute
+from reid_core.modeling import Baseline
+
+__all__ = ["embeddings"]
+
+
+def embeddings(
+    model: Baseline, batches: Iterable[torch.Tensor], compute: Compute, *, flip: bool = False
+) -> npt.NDArray[np.float32]:
+    """Embeddings (N, D), not normalised, of batches of images uint8 (B, 3, H, W), in their order.
+
+    With `flip`, the sum of an image's and its mirror image's: normalising it is the caller's, once (FastReID
+    normalises each first, then the mean again). Leaves the model in the mode it was in.
+    """
+    rows: list[npt.NDArray[np.float32]] = []
+    with _evaluation_mode(model), torch.inference_mode():
+        for batch in batches:
+            images = compute.images(batch)
+            with compute.autocast():
+                features = model.embed(images)
+                if flip:
+                    features = features + model.embed(images.flip(3))
+            rows.append(features.float().cpu().numpy())
+    return np.concatenate(rows) if rows else np.empty((0, model.embedding_dim), np.float32)
+
+
+@contextmanager
+def _evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training

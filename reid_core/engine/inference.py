@@ -1,0 +1,84 @@
+"""A model out of a checkpoint: measuring it, and embedding images that are in no data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from reid_core.api import Protocol, Report
+from reid_core.config import Config, to_values
+from reid_core.data.pipeline import open_evaluation
+from reid_core.data.sources import CorruptImage, FileSource, Interpolation
+from reid_core.data.transforms import planes
+from reid_core.engine import checkpoint as checkpoints
+from reid_core.engine.checkpoint import Checkpoint
+from reid_core.engine.compatibility import check_same_model
+from reid_core.engine.compute import Compute
+from reid_core.engine.embedding import embeddings
+from reid_core.engine.measuring import measure
+from reid_core.errors import CheckpointError, DataError, Finding
+from reid_core.evaluation import retrieval_metrics, unit_rows
+from reid_core.modeling import Baseline, build_model
+
+__all__ = ["embed_files", "load_model", "measure_checkpoint"]
+
+
+def load_model(config: Config, path: Path, compute: Compute) -> tuple[Baseline, Checkpoint]:
+    """Build the model of `config` with the weights of a checkpoint (their average, where one was kept).
+
+    Raises CheckpointError when the file is broken or belongs to another model.
+    """
+    state = checkpoints.load(path)
+    check_same_model(state, path, to_values(config))
+    model = build_model(config, state.identities, pretrained=False)
+    weights = state.parts["average"]["values"] if "average" in state.parts else state.model
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"the weights in {path} do not fit the model of the configuration: {error}",
+            hint="give the configuration it was trained with",
+        ) from error
+    compute.place(model)
+    return model.eval(), state
+
+
+def measure_checkpoint(config: Config, path: Path, protocol: Protocol, threads: int | None) -> Report:
+    """See `reid_core.api.evaluate`."""
+    compute = Compute.of(config)
+    model, state = load_model(config, path, compute)
+    data = open_evaluation(config, protocol, threads=threads)
+    ranking = measure(model, data, config, compute, epoch=state.epoch)
+    return Report(
+        metrics=retrieval_metrics(ranking),
+        protocol=f"{protocol}: {data.sentence}",
+        queries=int(ranking.valid.sum()),
+        gallery=ranking.gallery,
+        skipped_queries=ranking.skipped,
+        checkpoint=str(path),
+    )
+
+
+def embed_files(config: Config, path: Path, images: Sequence[Path]) -> npt.NDArray[np.float32]:
+    """See `reid_core.api.embed`."""
+    compute = Compute.of(config)
+    model, _ = load_model(config, path, compute)
+    rows = embeddings(model, _decoded(config, images), compute, flip=config.test.flip.enabled)
+    return unit_rows(rows).astype(np.float32, copy=False)
+
+
+def _decoded(config: Config, images: Sequence[Path]) -> Iterator[torch.Tensor]:
+    source, size = FileSource(Path()), config.input.size_test
+    for start in range(0, len(images), config.test.ims_per_batch):
+        part = images[start : start + config.test.ims_per_batch]
+        try:
+            pixels = [source.decode(str(image), size, Interpolation.BILINEAR) for image in part]
+        except CorruptImage as error:
+            raise DataError(
+                Finding("corrupt-image", f"the image does not decode: {error.reason}", file=error.path)
+            ) from error
+        yield torch.from_numpy(planes(np.stack(pixels)))

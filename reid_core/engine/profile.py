@@ -1,0 +1,89 @@
+"""`python -m reid_core.engine.profile THREADS < config.json`: what an epoch of a configuration costs on this machine.
+
+Prints {"seconds_per_epoch": ..., "images_per_second": ...}: a few training steps and one batch of embeddings on the
+configuration's own model and images, counted up to a whole epoch with its evaluation. Seconds, not an epoch.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass
+from itertools import cycle
+
+import torch
+
+from reid_core.api import Protocol
+from reid_core.config import Config, from_values
+from reid_core.data.images import ImageArray
+from reid_core.data.loader import TrainBatches, eval_batches
+from reid_core.data.pipeline import open_split, train_transform
+from reid_core.engine.compute import Compute, cpu_threads
+from reid_core.engine.embedding import embeddings
+from reid_core.engine.trainer import Trainer
+
+__all__ = ["Profile", "profile"]
+
+SECONDS = 3.0
+FEWEST_STEPS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """`seconds_per_epoch` with its evaluation on the validation split; `images_per_second` of training alone."""
+
+    seconds_per_epoch: float
+    images_per_second: float
+
+
+def profile(config: Config, threads: int) -> Profile:
+    """Time training steps for about SECONDS, the first (which warms up) not counted. Raises as reid_core.api.train."""
+    compute = Compute.of(config)
+    with cpu_threads(threads):
+        data = open_split(config, Protocol.VALIDATION, threads=threads)
+        part = data.train
+        transform = train_transform(config, seed=0)
+        batches = TrainBatches(part.images, part.labels, part.camids, data.sampler, transform, seed=0)
+        trainer = Trainer(config, batches, data.num_classes, compute, seed=0, files=[r.path for r in part.records])
+        step = _seconds_per_step(trainer, batches, compute)
+        embed = _seconds_per_image(trainer, data.evaluation.gallery.images, config, compute)
+    measured = len(data.evaluation.gallery.records)
+    if data.evaluation.query_in_gallery is None:
+        measured += len(data.evaluation.query.records)
+    epoch = step * data.batches_per_epoch + embed * measured
+    return Profile(epoch, config.solver.ims_per_batch / step)
+
+
+def _seconds_per_step(trainer: Trainer, batches: TrainBatches, compute: Compute) -> float:
+    trainer.model.train()
+    epochs = cycle(batches.epoch(1))
+    trainer.step(next(epochs))
+    began, steps = _now(compute), 0
+    while steps < FEWEST_STEPS or _now(compute) - began < SECONDS:
+        trainer.step(next(epochs))
+        steps += 1
+    return (_now(compute) - began) / steps
+
+
+def _seconds_per_image(trainer: Trainer, images: ImageArray, config: Config, compute: Compute) -> float:
+    batch = next(iter(eval_batches(images, min(len(images), config.test.ims_per_batch))))
+    began = _now(compute)
+    embeddings(trainer.model, [batch], compute, flip=config.test.flip.enabled)
+    return (_now(compute) - began) / len(batch)
+
+
+def _now(compute: Compute) -> float:
+    if compute.device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def main() -> None:
+    """Read the flat configuration from standard input, print the profile."""
+    config = from_values(json.load(sys.stdin))
+    sys.stdout.write(json.dumps(asdict(profile(config, int(sys.argv[1])))) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""One training: its components, one epoch of it, and the state that a checkpoint carries."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
+
+import torch
+
+from reid_core.config import Config, to_values
+from reid_core.data.loader import Batch, TrainBatches
+from reid_core.engine.checkpoint import Checkpoint
+from reid_core.engine.compute import Compute, seeded
+from reid_core.engine.means import Means
+from reid_core.errors import TrainingDiverged
+from reid_core.losses import build_losses
+from reid_core.modeling import build_model
+from reid_core.solver import (
+    build_average,
+    build_clip,
+    build_freeze,
+    build_loss_optimizer,
+    build_optimizer,
+    build_schedule,
+    learning_rate,
+    set_learning_rate,
+)
+
+__all__ = ["Trainer"]
+
+_SHOWN = 5
+_HINT = "lower SOLVER.BASE_LR, lengthen the warm-up, or enable SOLVER.CLIP_GRADIENTS"
+
+
+class _Stateful(Protocol):
+    """What torch's objects and ours have in common; their states are their own business."""
+
+    def state_dict(self) -> Any: ...
+    def load_state_dict(self, state: Any, /) -> object: ...
+
+
+class Trainer:
+    """Trains the model of `config` for `identities` on `batches`; `files` names their images, for messages.
+
+    Everything random is drawn from (seed, epoch), the learning rate and the freeze are functions of the iteration:
+    what `checkpoint` returns is all there is to know. Raises ConfigError when the configuration cannot be built.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        batches: TrainBatches,
+        identities: int,
+        compute: Compute,
+        *,
+        seed: int,
+        files: Sequence[str],
+        pretrained: bool = True,
+    ) -> None:
+        self.config = config
+        self.seed = seed
+        self.identities = identities
+        self._batches = batches
+        self._compute = compute
+        self._files = files
+        with seeded(compute.device, seed, 0):
+            self.model = build_model(config, identities, pretrained=pretrained)
+            self._losses = build_losses(config, self.model.num_classes, self.model.metric_dim)
+        compute.place(self.model)
+        self._losses.to(compute.device)
+        self._optimizer = build_optimizer(config, self.model)
+        self._loss_optimizer = build_loss_optimizer(config, self._losses)
+        self._schedule = build_schedule(config)
+        self._clip = build_clip(config)
+        self._freeze = build_freeze(config, self.model)
+        self._scaler = compute.scaler()
+        self._average = build_average(config, self.model)
+
+    def train_epoch(self, epoch: int) -> dict[str, float]:
+        """Train `epoch` (from 1): means of the losses over its images, last learning rate, images a second.
+
+        Raises TrainingDiverged when a loss or a weight is no longer finite.
+        """
+        means, rate, began = Means(), 0.0, time.perf_counter()
+        iteration = (epoch - 1) * self._batches.batches_per_epoch
+        self.model.train()
+        with seeded(self._compute.device, self.seed, epoch):
+            for batch in self._batches.epoch(epoch):
+                rate = learning_rate(iteration, self._schedule, self._batches.batches_per_epoch)
+                set_learning_rate(self._optimizer, rate)
+                self._freeze.apply(iteration)
+                losses = self.step(batch)
+                if not all(map(math.isfinite, losses.values())):
+                    raise self._diverged(epoch, iteration, batch, losses)
+                means.add(losses, len(batch.labels))
+                iteration += 1
+        self._check_weights(epoch, iteration)
+        speed = means.images / (time.perf_counter() - began)
+        return means.values() | {"lr": rate, "images_per_second": speed}
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        """One update of the weights. Losses that are not finite change nothing."""
+        images, targets = self._compute.images(batch.images), batch.labels.to(self._compute.device)
+        with self._compute.autocast():
+            outputs = self.model.outputs(images, targets)
+        terms = self._losses(outputs, targets)  # in float32: distances and logarithms need it
+        total = torch.stack(list(terms.values())).sum()
+        numbers = torch.stack([total, *terms.values()]).tolist()  # one wait for the device
+        losses = dict(zip(["loss", *terms], numbers, strict=True))
+        if all(map(math.isfinite, numbers)):
+            self._update(total)
+        return losses
+
+    def _update(self, total: torch.Tensor) -> None:
+        optimizers = [self._optimizer] + ([self._loss_optimizer] if self._loss_optimizer else [])
+        for optimizer in optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(self._scaler.scale(total))
+        if self._clip:
+            self._scaler.unscale_(self._optimizer)
+            self._clip(self.model.parameters())
+        for optimizer in optimizers:
+            self._scaler.step(optimizer)
+        self._scaler.update()
+        if self._average:
+            self._average.update(self.model)
+
+    def measured_weights(self) -> AbstractContextManager[None]:
+        """In here the model has the weights to be measured: their average, where one is kept."""
+        return self._average.applied_to(self.model) if self._average else nullcontext()
+
+    def checkpoint(self, epoch: int, metrics: dict[str, float], best: tuple[int, float] | None) -> Checkpoint:
+        """Gather the state after `epoch`; its tensors are live: save it before training goes on."""
+        return Checkpoint(
+            epoch=epoch,
+            seed=self.seed,
+            identities=self.identities,
+            values=to_values(self.config),
+            metrics=metrics,
+            best=best,
+            model=self.model.state_dict(),
+            parts={name: part.state_dict() for name, part in self._parts().items()},
+        )
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Take over the state of a checkpoint of the same run."""
+        self.model.load_state_dict(checkpoint.model)
+        for name, part in self._parts().items():
+            part.load_state_dict(checkpoint.parts[name])
+
+    def _parts(self) -> dict[str, _Stateful]:
+        parts: dict[str, _Stateful | None] = {
+            "losses": self._losses,
+            "optimizer": self._optimizer,
+            "loss_optimizer": self._loss_optimizer,
+            "scaler": self._scaler,
+            "average": self._average,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
+
+    def _diverged(self, epoch: int, iteration: int, batch: Batch, losses: dict[str, float]) -> TrainingDiverged:
+        files = [self._files[index] for index in batch.indices.tolist()]
+        terms = ", ".join(f"{name} {value:g}" for name, value in losses.items())
+        more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
+        return TrainingDiverged(
+            f"the loss is not finite in epoch {epoch}, iteration {iteration} ({terms});"
+            f" images of the batch: {', '.join(files[:_SHOWN])}{more}",
+            epoch=epoch,
+            iteration=iteration,
+            files=files,
+            hint=_HINT,
+        )
+
+    def _check_weights(self, epoch: int, iteration: int) -> None:
+        """Find what the next loss would show: it may be measured and saved before there is one."""
+        for name, value in self.model.state_dict().items():
+            if value.is_floating_point() and not value.isfinite().all():
+                raise TrainingDiverged(
+                    f"{name} of the model is not finite at the end of epoch {epoch}",
+                    epoch=epoch,
+                    iteration=iteration - 1,
+                    hint=_HINT,
+                )

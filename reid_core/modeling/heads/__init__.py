@@ -1,0 +1,10 @@
+"""Heads: feature maps in, embeddings (and, while training, class logits) out.
+
+What may come in: pooling + neck + classifier combinations, and the values they return.
+"""
+
+from reid_core.modeling.heads.classifier import Classifier, ClassifierKind
+from reid_core.modeling.heads.embedding_head import EmbeddingHead, NeckFeature
+from reid_core.modeling.heads.outputs import HeadOutputs
+
+__all__ = ["Classifier", "ClassifierKind", "EmbeddingHead", "HeadOutputs", "NeckFeature"]

@@ -1,0 +1,42 @@
+"""How weights move: optimisers, learning-rate schedules, gradient clipping, freezing, weight averages.
+
+What may come in: functions of settings and iteration, without hidden counters, so that a resumed run goes on exactly.
+"""
+
+from reid_core.solver.clip import ClipKind, GradientClip
+from reid_core.solver.ema import AverageState, WeightAverage
+from reid_core.solver.freeze import LayerFreeze
+from reid_core.solver.from_config import (
+    build_average,
+    build_clip,
+    build_freeze,
+    build_loss_optimizer,
+    build_optimizer,
+    build_schedule,
+)
+from reid_core.solver.optimizer import OptimizerKind, OptimizerSettings, make_optimizer, set_learning_rate
+from reid_core.solver.schedule import Counting, Decay, ScheduleSettings, Warmup, WarmupUnit, learning_rate
+
+__all__ = [
+    "AverageState",
+    "ClipKind",
+    "Counting",
+    "Decay",
+    "GradientClip",
+    "LayerFreeze",
+    "OptimizerKind",
+    "OptimizerSettings",
+    "ScheduleSettings",
+    "Warmup",
+    "WarmupUnit",
+    "WeightAverage",
+    "build_average",
+    "build_clip",
+    "build_freeze",
+    "build_loss_optimizer",
+    "build_optimizer",
+    "build_schedule",
+    "learning_rate",
+    "make_optimizer",
+    "set_learning_rate",
+]

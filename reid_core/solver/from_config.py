@@ -1,0 +1,84 @@
+"""The SOLVER section becomes an optimiser, a schedule, a clip, a freeze and an average. The border of this package."""
+
+from __future__ import annotations
+
+from torch import nn
+from torch.optim import SGD, Optimizer
+
+from reid_core.config import Config
+from reid_core.losses import CenterLoss, Losses
+from reid_core.solver.clip import ClipKind, GradientClip
+from reid_core.solver.ema import WeightAverage
+from reid_core.solver.freeze import LayerFreeze
+from reid_core.solver.optimizer import OptimizerKind, OptimizerSettings, make_optimizer
+from reid_core.solver.schedule import Decay, ScheduleSettings, Warmup
+
+__all__ = [
+    "build_average",
+    "build_clip",
+    "build_freeze",
+    "build_loss_optimizer",
+    "build_optimizer",
+    "build_schedule",
+]
+
+
+def build_optimizer(config: Config, model: nn.Module) -> Optimizer:
+    """The optimiser of `model`'s trainable parameters (`make_optimizer`)."""
+    solver = config.solver
+    settings = OptimizerSettings(
+        kind=OptimizerKind(solver.opt),
+        base_lr=solver.base_lr,
+        weight_decay=solver.weight_decay,
+        weight_decay_norm=solver.weight_decay_norm,
+        weight_decay_bias=solver.weight_decay_bias,
+        bias_lr_factor=solver.bias_lr_factor,
+        heads_lr_factor=solver.heads_lr_factor,
+        momentum=solver.momentum,
+        nesterov=solver.nesterov,
+    )
+    return make_optimizer(model, settings)
+
+
+def build_loss_optimizer(config: Config, losses: Losses) -> Optimizer | None:
+    """Plain SGD for the class centers of the center loss; None when no loss has parameters of its own.
+
+    Its learning rate is CENTER.LR / CENTER.SCALE, constant: the centers follow the unweighted loss (Bag of Tricks).
+    """
+    settings = config.model.losses.center
+    centers = [module.centers for module in losses.modules() if isinstance(module, CenterLoss)]
+    return SGD(centers, lr=settings.lr / settings.scale) if centers else None
+
+
+def build_schedule(config: Config) -> ScheduleSettings:
+    """The learning-rate schedule, epochs counted from the start of training."""
+    solver = config.solver
+    return ScheduleSettings(
+        base_lr=solver.base_lr,
+        max_epochs=solver.max_epoch,
+        decay=Decay(solver.sched),
+        milestones=solver.steps,
+        gamma=solver.gamma,
+        delay_epochs=solver.delay_epochs,
+        eta_min_lr=solver.eta_min_lr,
+        warmup=Warmup(solver.warmup_method),
+        warmup_factor=solver.warmup_factor,
+        warmup_iterations=solver.warmup_iters,
+        warmup_epochs=solver.warmup_epochs,
+    )
+
+
+def build_clip(config: Config) -> GradientClip | None:
+    """The gradient clip, or None when it is off."""
+    clip = config.solver.clip_gradients
+    return GradientClip(ClipKind(clip.clip_type), clip.clip_value, clip.norm_type) if clip.enabled else None
+
+
+def build_freeze(config: Config, model: nn.Module) -> LayerFreeze:
+    """The freeze of MODEL.FREEZE_LAYERS for SOLVER.FREEZE_ITERS iterations; without layers it does nothing."""
+    return LayerFreeze(model, config.model.freeze_layers, config.solver.freeze_iters)
+
+
+def build_average(config: Config, model: nn.Module) -> WeightAverage | None:
+    """The moving average of `model`'s weights, or None when it is off."""
+    return WeightAverage(model, config.solver.ema.momentum) if config.solver.ema.enabled else None

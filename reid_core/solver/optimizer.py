@@ -1,0 +1,100 @@
+"""Optimisers with FastReID's learning rates and weight decays for kinds of parameters, in few groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.optim import SGD, Adam, AdamW, Optimizer
+
+__all__ = ["OptimizerKind", "OptimizerSettings", "make_optimizer", "set_learning_rate"]
+
+# _NormBase is the one common base of batch and instance normalisation of every dimension, SyncBatchNorm included.
+_NORMALISATIONS = (_NormBase, nn.GroupNorm, nn.LayerNorm, nn.LocalResponseNorm)
+
+
+class OptimizerKind(StrEnum):
+    """FastReID's spelling of `SOLVER.OPT`. Adam adds weight decay to the gradient (L2), AdamW shrinks the weights."""
+
+    ADAM = "Adam"
+    ADAM_W = "AdamW"
+    SGD = "SGD"
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerSettings:
+    """An optimiser and what differs between kinds of parameters.
+
+    A bias takes `weight_decay_bias` and `bias_lr_factor`, that of a normalisation layer too; other parameters of
+    normalisation layers take `weight_decay_norm`. Parameters under `heads` take `heads_lr_factor` on top.
+    """
+
+    kind: OptimizerKind = OptimizerKind.ADAM
+    base_lr: float = 3e-4
+    weight_decay: float = 5e-4
+    weight_decay_norm: float = 5e-4
+    weight_decay_bias: float = 5e-4
+    bias_lr_factor: float = 1.0
+    heads_lr_factor: float = 1.0
+    momentum: float = 0.9
+    nesterov: bool = False
+
+
+def make_optimizer(model: nn.Module, settings: OptimizerSettings) -> Optimizer:
+    """The optimiser of all trainable parameters of `model`, one group for each learning rate and weight decay.
+
+    Each group carries `lr_factor`, what `set_learning_rate` multiplies by. Parameters that are to rest for a while are
+    included: freeze them after this call (LayerFreeze).
+    """
+    grouped: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for parameter, lr_factor, weight_decay in _parameters(model, settings):
+        grouped.setdefault((lr_factor, weight_decay), []).append(parameter)
+    groups = [
+        {
+            "params": parameters,
+            "lr": settings.base_lr * lr_factor,
+            "lr_factor": lr_factor,
+            "weight_decay": weight_decay,
+        }
+        for (lr_factor, weight_decay), parameters in sorted(grouped.items(), key=lambda item: item[0])
+    ]
+    # fused: one pass over memory a parameter; 4 to 6 times as fast as foreach on a CPU core for ResNet-18.
+    match settings.kind:
+        case OptimizerKind.ADAM:
+            return Adam(groups, lr=settings.base_lr, fused=True)
+        case OptimizerKind.ADAM_W:
+            return AdamW(groups, lr=settings.base_lr, fused=True)
+        case OptimizerKind.SGD:
+            return SGD(groups, lr=settings.base_lr, momentum=settings.momentum, nesterov=settings.nesterov, fused=True)
+
+
+def _parameters(model: nn.Module, settings: OptimizerSettings) -> Iterator[tuple[nn.Parameter, float, float]]:
+    """Each trainable parameter once, with its learning-rate factor and weight decay."""
+    seen: set[int] = set()
+    for module_name, module in model.named_modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if not parameter.requires_grad or id(parameter) in seen:
+                continue
+            seen.add(id(parameter))
+            lr_factor, weight_decay = 1.0, settings.weight_decay
+            if isinstance(module, _NORMALISATIONS):
+                weight_decay = settings.weight_decay_norm
+            if name == "bias":
+                lr_factor, weight_decay = settings.bias_lr_factor, settings.weight_decay_bias
+            if module_name.partition(".")[0] == "heads":
+                lr_factor *= settings.heads_lr_factor
+            yield parameter, lr_factor, weight_decay
+
+
+def set_learning_rate(optimizer: Optimizer, learning_rate: float) -> None:
+    """Give every group `learning_rate` times its own factor."""
+    for group in optimizer.param_groups:
+        value = learning_rate * group["lr_factor"]
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(value)
+        else:
+            group["lr"] = value

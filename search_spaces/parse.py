@@ -1,0 +1,176 @@
+"""A space's YAML to its model, part by part, so that one bad part does not hide the faults of the others."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from reid_core.config import Source, Value, Values, suggest
+from reid_core.config.source import Path, Plain
+from search_spaces.constraints import Constraint, ExpressionError, parse_constraint
+from search_spaces.draft import Draft, shown
+from search_spaces.model import (
+    ALGORITHMS,
+    METRICS,
+    Budget,
+    Choice,
+    Float,
+    Int,
+    Objective,
+    Parameter,
+    Resources,
+    Search,
+    Space,
+    joint_faults,
+)
+
+__all__ = ["parse_space"]
+
+M = TypeVar("M", bound=BaseModel)
+
+_TYPES: dict[str, type[Float | Int | Choice]] = {"float": Float, "int": Int, "choice": Choice}
+_VALUE: TypeAdapter[Value] = TypeAdapter(Value)
+
+
+def parse_space(source: Source, text: str, name: str) -> Draft:
+    """Read a space. `name` is its name when the file gives none. Faults are in the draft, each with its place."""
+    draft = Draft(source, text, name=name)
+    raw = source.value
+    if not isinstance(raw, dict):
+        draft.report("wrong-type", "a space is a mapping with the key `parameters`", ())
+        return draft
+    for key in raw:
+        if key not in Space.model_fields:
+            known = ", ".join(Space.model_fields)
+            hint = suggest(key, Space.model_fields) or f"a space has {known}"
+            draft.report("unknown-key", f"{key} is not a field of a space", (key,), hint=hint, key=key)
+    draft.name = _text(draft, raw, "name") or name
+    draft.description = _text(draft, raw, "description")
+    draft.recipe = _text(draft, raw, "recipe") or None
+    draft.objective = _objective(draft, raw.get("objective"))
+    draft.budget = _section(draft, raw, "budget", Budget) or Budget()
+    draft.search = _section(draft, raw, "search", Search) or Search()
+    draft.resources = _section(draft, raw, "resources", Resources) or Resources()
+    draft.fixed = _fixed(draft, raw.get("fixed"))
+    draft.parameters = _parameters(draft, raw.get("parameters"))
+    draft.constraints = _constraints(draft, raw.get("constraints"))
+    _judge_names(draft)
+    _judge_parts(draft, raw.get("parameters"))
+    return draft
+
+
+def _text(draft: Draft, raw: dict[str, Plain], key: str) -> str:
+    value = raw.get(key)
+    if value is None or isinstance(value, str):
+        return value or ""
+    draft.report("wrong-type", f"{key} is a text, not {shown(value)}", (key,), key=key)
+    return ""
+
+
+def _objective(draft: Draft, raw: Plain) -> tuple[Objective, ...]:
+    if raw is None:
+        return (Objective(),)
+    entries = raw if isinstance(raw, list) else [raw]
+    paths: list[Path] = [("objective", i) for i in range(len(entries))] if isinstance(raw, list) else [("objective",)]
+    found = [draft.model(entry, path, Objective) for entry, path in zip(entries, paths, strict=True)]
+    if not entries:
+        draft.report("empty-objective", "the list of objectives is empty", ("objective",), key="objective")
+    sound = tuple(objective for objective in found if objective is not None)
+    metrics = [objective.metric for objective in sound]
+    for index, metric in enumerate(metrics):
+        if metric in metrics[:index]:
+            draft.report("duplicate-metric", f"{metric} is an objective twice", ("objective", index), key="objective")
+    return sound or (Objective(),)
+
+
+def _section(draft: Draft, raw: dict[str, Plain], key: str, kind: type[M]) -> M | None:
+    return None if raw.get(key) is None else draft.model(raw[key], (key,), kind)
+
+
+def _fixed(draft: Draft, raw: Plain) -> Values:
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        draft.report("wrong-type", f"fixed maps keys to values; it is {shown(raw)}", ("fixed",), key="fixed")
+        return {}
+    fixed: Values = {}
+    for key, value in raw.items():
+        try:
+            fixed[key] = _VALUE.validate_python(value)
+        except ValidationError:
+            hint = f"write keys in full: {key}.{next(iter(value), '')}" if isinstance(value, dict) else ""
+            draft.report("wrong-type", f"{key} is {shown(value)}", ("fixed", key), hint=hint, key=key)
+    return fixed
+
+
+def _parameters(draft: Draft, raw: Plain) -> dict[str, Parameter]:
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        message = f"parameters maps configuration keys to what they may be; it is {shown(raw)}"
+        draft.report("wrong-type", message, ("parameters",), key="parameters")
+        return {}
+    parameters: dict[str, Parameter] = {}
+    for key, value in raw.items():
+        parameter = _parameter(draft, key, value)
+        if parameter is not None:
+            parameters[key] = parameter
+    return parameters
+
+
+def _parameter(draft: Draft, key: str, raw: Plain) -> Parameter | None:
+    path: Path = ("parameters", key)
+    if not isinstance(raw, dict):
+        message = f"{key} is {shown(raw)}, not a parameter"
+        draft.report("wrong-type", message, path, hint="for example {type: float, low: 0.0, high: 1.0}", key=key)
+        return None
+    kind = raw.get("type")
+    if kind is None:
+        draft.report("missing-key", f"{key} has no type", path, hint="float, int or choice", key=key)
+        return None
+    if not isinstance(kind, str) or kind not in _TYPES:
+        hint = suggest(str(kind), _TYPES) or "there are float, int and choice"
+        draft.report("unknown-type", f"{shown(kind)} is not a type of parameter", (*path, "type"), hint=hint, key=key)
+        return None
+    return draft.model(raw, path, _TYPES[kind], key)
+
+
+def _constraints(draft: Draft, raw: Plain) -> list[tuple[int, Constraint]]:
+    if raw is None:
+        return []
+    if not isinstance(raw, list):
+        draft.report("wrong-type", f"constraints is a list; it is {shown(raw)}", ("constraints",), key="constraints")
+        return []
+    found: list[tuple[int, Constraint]] = []
+    for index, text in enumerate(raw):
+        path: Path = ("constraints", index)
+        if not isinstance(text, str):
+            draft.report("wrong-type", f"a constraint is an expression, not {shown(text)}", path, key="constraints")
+            continue
+        try:
+            found.append((index, parse_constraint(text)))
+        except ExpressionError as error:
+            draft.report_inside("bad-constraint", f"`{text}`: {error.message}", path, error.offset)
+    return found
+
+
+def _judge_names(draft: Draft) -> None:
+    """Metrics and algorithms are known by name only here: code may bring others of its own."""
+    several = isinstance(draft.source.value, dict) and isinstance(draft.source.value.get("objective"), list)
+    for index, objective in enumerate(draft.objective):
+        if objective.metric not in METRICS:
+            path: Path = ("objective", index, "metric") if several else ("objective", "metric")
+            hint = suggest(objective.metric, METRICS) or f"there are {', '.join(METRICS)}"
+            message = f"{objective.metric} is not a metric that a trial reports"
+            draft.report("unknown-metric", message, path, hint=hint, key="objective")
+    if draft.search.algorithm not in ALGORITHMS:
+        hint = suggest(draft.search.algorithm, ALGORITHMS) or f"there are {', '.join(ALGORITHMS)}"
+        message = f"{draft.search.algorithm} is not a search algorithm"
+        draft.report("unknown-algorithm", message, ("search", "algorithm"), hint=hint, key="search")
+
+
+def _judge_parts(draft: Draft, raw: Plain) -> None:
+    for found in joint_faults(draft.fixed, draft.parameters):
+        if found.type != "empty-space" or not raw:
+            draft.report_fault(found)

@@ -1,0 +1,33 @@
+"""Shared fixtures: a home folder of the test's own, and where the shared data lies (a fresh clone has none)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))  # tests/trials holds trials that workers import by path
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """REID_TUNE_HOME of this test alone."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("REID_TUNE_HOME", str(folder))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of small real data sets, weights and golden numbers; skips by name without it."""
+    folder = Path(os.environ.get("REID_SHARED", ROOT.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip("the shared data folder is absent (REID_SHARED)")
+    return folder

@@ -1,0 +1,93 @@
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.service.service import Service
+
+TESTS = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TESTS / "unit" / "dashboards"))
+SCREENSHOTS = TESTS.parent / "build" / "screenshots"
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def chromium():
+    named = os.environ.get("CHROMIUM")
+    return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    path = chromium()
+    if path is None:
+        pytest.skip("Chromium is not installed (set CHROMIUM to name it)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def service(tmp_path):
+    service = Service(tmp_path)
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def study(service):
+    from sample_study import SampleStudy
+
+    sample = SampleStudy(service)
+    sample.half_way()
+    return sample
+
+
+@pytest.fixture
+def server(service):
+    from live_server import running
+
+    with running(service) as address:
+        yield address
+
+
+@pytest.fixture
+def open_page(browser, server):
+    """Opens pages of the server; fails the test when the console of any of them shows an error."""
+    contexts, complaints = [], []
+
+    def open_page(path, width=1366, height=900, scheme="light", javascript=True):
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, java_script_enabled=javascript
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(server + path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def screenshot():
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    return lambda page, name: page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)

@@ -1,0 +1,108 @@
+"""The backend contract on real Ray workers, and what only workers can suffer: being killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from contract.backend_contract import BackendContract, drain, spec
+from trials.studies import controller, created
+
+from orchestrator.backends.protocol import Ended, Reported
+from orchestrator.events import EpochReported, OutcomeKind, SegmentEnded, StudyStatus
+from orchestrator.store import MemoryStore
+from orchestrator.trial.protocol import Completed, Failed, Resources
+
+pytestmark = pytest.mark.slow
+TESTS = str(Path(__file__).resolve().parents[1])
+
+
+@pytest.fixture(scope="module")
+def ray_backend():
+    """Two slots; workers find the trials of the tests by PYTHONPATH."""
+    from orchestrator.backends.ray_backend import RayBackend
+
+    before = os.environ.get("PYTHONPATH", "")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [TESTS, before]))
+    backend = RayBackend(2, Resources(1), trial="trials.curves:CurveTrial")
+    yield backend
+    backend.close()
+    os.environ["PYTHONPATH"] = before
+
+
+class TestRayBackend(BackendContract):
+    @pytest.fixture
+    def backend(self, ray_backend):
+        return ray_backend
+
+    def test_killed_worker_becomes_lost_and_its_slot_works_again(self, backend, tmp_path):
+        backend.start(spec(tmp_path, 1, **{"TEST.KILL_ONCE": str(tmp_path / "marker")}))
+        lost = drain(backend, 1)[-1]
+        assert isinstance(lost, Ended)
+        assert isinstance(lost.outcome, Failed)
+        assert lost.outcome.kind == "lost"
+        assert lost.outcome.retryable
+        backend.start(spec(tmp_path, 2))
+        assert isinstance(drain(backend, 1)[-1].outcome, Completed)
+
+    def test_two_segments_run_side_by_side(self, backend, tmp_path):
+        for number in (1, 2):
+            backend.start(spec(tmp_path, number, **{"TEST.DELAY": 0.2}))
+        reported = [m.segment for m in drain(backend, 2) if isinstance(m, Reported)]
+        assert reported != sorted(reported)  # interleaved
+
+
+def test_worker_killed_mid_segment_runs_again_from_its_checkpoint_and_the_study_ends_as_planned(ray_backend, tmp_path):
+    store = MemoryStore()
+    store.create_study(created(trials=5, **{"TEST.KILL_ONCE": str(tmp_path / "marker")}), 0.0)
+    state = controller(store, "id-curves", tmp_path, ray_backend).run()
+    log = [logged.event for logged in store.events("id-curves")]
+    assert state.status is StudyStatus.COMPLETED
+    assert state.epochs_spent == state.created.plan.epochs
+    lost = [e for e in log if isinstance(e, SegmentEnded) and e.outcome is OutcomeKind.FAILED]
+    assert [event.failure for event in lost] == ["lost"]
+    reported = [(e.trial, e.epoch) for e in log if isinstance(e, EpochReported)]
+    assert len(reported) == len(set(reported))
+
+
+@pytest.mark.faults
+def test_killed_controller_on_ray_loses_no_result_and_repeats_no_epoch(tmp_path):
+    import subprocess
+    import sys
+
+    from orchestrator.store import open_store
+
+    script = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom orchestrator.backends.ray_backend import RayBackend\n"
+        "from orchestrator.store import open_store\nfrom orchestrator.trial.protocol import Resources\n"
+        "from trials.studies import controller\n"
+        "folder, left = Path(sys.argv[1]), int(sys.argv[2])\n"
+        "store = open_store(folder / 'studies.db')\n"
+        "backend = RayBackend(2, Resources(1), trial='trials.curves:CurveTrial')\n"
+        "def see(logged, state):\n    if logged.seq >= left: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "state = controller(store, 'id-curves', folder, backend, observer=see).run()\n"
+        "backend.close()\nprint(state.status.value)\n"
+    )
+    store = open_store(tmp_path / "studies.db")
+    store.create_study(created(trials=5, **{"TEST.DELAY": 0.05}), 0.0)
+    environment = {**os.environ, "PYTHONPATH": TESTS}
+    for kill_at in (4, 9, 17, 30, 10_000):
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path), str(kill_at)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        holder = store.holder("id-curves")
+        if holder is not None:
+            assert done.returncode == -signal.SIGKILL
+            store.release("id-curves", holder.token)
+    assert done.stdout.strip().endswith("completed"), done.stderr
+    log = [logged.event for logged in store.events("id-curves")]
+    reported = [(e.trial, e.epoch) for e in log if isinstance(e, EpochReported)]
+    assert len(reported) == len(set(reported))
+    assert len(reported) == created(trials=5).plan.epochs

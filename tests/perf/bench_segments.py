@@ -1,0 +1,120 @@
+"""How long slots wait: the start of a segment on a warm worker, and the idle share of a whole study on Ray."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from perf_rows import Row, Run, Sample, at_least, at_most, benchmark, not_yet
+
+if TYPE_CHECKING:
+    from orchestrator.events import Logged
+    from orchestrator.trial.protocol import SegmentSpec
+
+_TRIAL = "trials.curves:CurveTrial"
+
+not_yet(Row("256 simulated workers, 10,000 trials: workers busy", "%", at_least(95)), "issue 7")
+
+
+@benchmark(Row("segment start on a warm worker", "s", at_most(0.3), "a fresh Ray actor for each segment"))
+def start(run: Run) -> Sample:
+    """From Backend.start to its first message, a finished epoch of a trial that computes nothing."""
+    from orchestrator.backends.protocol import Ended, Message
+    from orchestrator.backends.ray_backend import RayBackend
+    from orchestrator.trial.protocol import Resources
+
+    backend = RayBackend(1, Resources(1), trial=_TRIAL)
+    backend.workers()
+
+    def once(segment: int) -> float:
+        said: list[tuple[float, Message]] = []
+        began = time.perf_counter()
+        backend.start(_spec(run.folder, segment))
+        while not said or not isinstance(said[-1][1], Ended):
+            backend.pump(lambda message: said.append((time.perf_counter() - began, message)), 5)
+        return said[0][0]
+
+    once(1)
+    values = [once(segment) for segment in range(2, run.size(22, 7))]
+    backend.close()
+    peers = _fresh_actors(run)
+    return Sample(values, peers, f"median of {len(values)}, slowest {max(values):.3f} s")
+
+
+def _fresh_actors(run: Run) -> list[float]:
+    """What each start would cost in a process of its own, as Ray Tune starts trials."""
+    import ray
+
+    from orchestrator.backends.ray_worker import SegmentWorker
+
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    remote, times = ray.remote(SegmentWorker), []
+    for segment in range(101, 101 + run.size(4, 2)):
+        began = time.perf_counter()
+        actor = remote.remote(_TRIAL)
+        ray.get(next(actor.run.remote(_spec(run.folder, segment))))
+        times.append(time.perf_counter() - began)
+        ray.kill(actor)
+    ray.shutdown()
+    return times
+
+
+def _spec(folder: Path, segment: int) -> SegmentSpec:
+    from orchestrator.trial.protocol import SegmentSpec
+
+    return SegmentSpec(
+        study="bench",
+        trial=segment,
+        segment=segment,
+        config={"lr": 1e-3},
+        from_epoch=0,
+        to_epoch=1,
+        checkpoint=None,
+        seed=0,
+        directory=str(folder / f"{segment:04d}"),
+    )
+
+
+@benchmark(Row("12-trial study, 2 workers: slots idle though work exists", "%", at_most(5)))
+def idle(run: Run) -> Sample:
+    """The default algorithm over rungs 7 / 20 / 60 on Ray; an epoch sleeps, so that the machine does not matter.
+
+    A slot is busy while a worker runs a segment by its own clock. Counted from the first start to the last one:
+    afterwards no work exists that an idle slot could take.
+    """
+    from trials.studies import created
+
+    from orchestrator.backends.ray_backend import RayBackend
+    from orchestrator.control.controller import Controller
+    from orchestrator.search import make_plan
+    from orchestrator.service.progress import idle_share
+    from orchestrator.store import open_store
+    from orchestrator.trial.protocol import Resources
+    from search_spaces.load import load_space
+
+    algorithm = load_space("bnneck").space.search.algorithm
+    delay = run.size(0.25, 0.02)
+    first = created(trials=12, algorithm=algorithm, **{"TEST.DELAY": delay})
+    first = first.model_copy(update={"plan": make_plan(60, 7, 3, 12), "backend": "ray", "workers": 2})
+    store = open_store(run.folder / "studies.db")
+    store.create_study(first, time.time())
+    backend = RayBackend(2, Resources(1), trial=_TRIAL)
+    backend.workers()
+    Controller(store, first.study, backend, directory=run.folder / first.study, resources=Resources(1)).run()
+    backend.close()
+    log = list(store.events(first.study))
+    told = idle_share(log, 2)
+    note = f"{algorithm}, {delay:g} s an epoch, {log[-1].at - log[1].at:.0f} s; the product itself says {100 * (told or 0):.2f} %"
+    return Sample([100 * _idle(log, 2)], note=note)
+
+
+def _idle(log: list[Logged], workers: int) -> float:
+    """1 - busy / slot time between the first and the last start."""
+    from orchestrator.events import SegmentEnded, SegmentStarted
+
+    starts = [logged.at for logged in log if isinstance(logged.event, SegmentStarted)]
+    ends = [(logged.at - logged.event.seconds, logged.at) for logged in log if isinstance(logged.event, SegmentEnded)]
+    low, high = starts[0], starts[-1]
+    busy = sum(max(0.0, min(end, high) - max(begin, low)) for begin, end in ends)
+    return 1 - busy / (workers * (high - low))

@@ -1,0 +1,1 @@
+"""Trials for tests of everything above the engine: real files, instant epochs. Named by import path."""

@@ -1,0 +1,70 @@
+"""A trial whose learning curve is a formula: deterministic, checkpointed to real files, resumable."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import signal
+import time
+from pathlib import Path
+
+from orchestrator.trial.kinds import FailureKind
+from orchestrator.trial.protocol import CheckpointRef, Completed, Failed, Outcome, Paused, SegmentContext, SegmentSpec
+
+
+class CurveTrial:
+    """mAP after epoch e: (1 - exp(-e / 10)) / (1 + (log10 lr + 3)^2), plus what the checkpoint carries along.
+
+    TEST.DELAY seconds an epoch; TEST.DIVERGE_ABOVE, TEST.CRASH_ALWAYS, TEST.KILL_ONCE (a file) make it fail.
+    """
+
+    def run(self, spec: SegmentSpec, context: SegmentContext) -> Outcome:
+        config = spec.config
+        lr = float(str(config.get("lr", 1e-3)))
+        momentum = _load(spec.checkpoint) if spec.checkpoint is not None else 0.0
+        start = spec.checkpoint.epoch if spec.checkpoint is not None else 0
+        if config.get("TEST.CRASH_ALWAYS"):
+            raise ZeroDivisionError("made to crash")
+        newest = spec.checkpoint
+        for epoch in range(start + 1, spec.to_epoch + 1):
+            time.sleep(float(str(config.get("TEST.DELAY", 0))))
+            _maybe_die(str(config.get("TEST.KILL_ONCE", "")), epoch)
+            if lr > float(str(config.get("TEST.DIVERGE_ABOVE", math.inf))):
+                return Failed(FailureKind.DIVERGED, f"loss is NaN at epoch {epoch}", retryable=False)
+            momentum = 0.9 * momentum + 0.001 * epoch
+            value = (1 - math.exp(-epoch / 10)) / (1 + (math.log10(lr) + 3) ** 2) + 1e-3 * momentum
+            newest = _save(Path(spec.directory), epoch, momentum)
+            context.save(newest)
+            context.report(epoch, {"mAP": value, "mINP": value / 2, "rank1": value, "loss": 1 - value, "seconds": 0.01})
+            if context.should_stop():
+                return Paused(newest)
+        assert newest is not None
+        return Completed(newest)
+
+
+def _save(directory: Path, epoch: int, momentum: float) -> CheckpointRef:
+    path = directory / f"epoch-{epoch}.json"
+    text = json.dumps({"epoch": epoch, "momentum": momentum})
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text)
+    temporary.rename(path)
+    return CheckpointRef(str(path), epoch, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _load(checkpoint: CheckpointRef) -> float:
+    state = json.loads(Path(checkpoint.path).read_text())
+    assert state["epoch"] == checkpoint.epoch
+    return float(state["momentum"])
+
+
+def _maybe_die(marker: str, epoch: int) -> None:
+    """Kill this process at epoch 2, once: the first to make the marker file dies."""
+    if not marker or epoch != 2:
+        return
+    try:
+        Path(marker).touch(exist_ok=False)
+    except FileExistsError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,91 @@
+"""What a state means for people: incumbent, gain, winner, idle share."""
+
+from __future__ import annotations
+
+import pytest
+from trials.studies import created
+
+from orchestrator.events import (
+    ControllerStarted,
+    EpochReported,
+    Logged,
+    Origin,
+    OutcomeKind,
+    SegmentEnded,
+    SegmentStarted,
+    TrialSuggested,
+    fold,
+)
+from orchestrator.service.progress import best, best_so_far, default_at, idle_share, seconds_left, winner
+
+
+def log_of(*events_at) -> list[Logged]:
+    return [Logged(seq, at, event) for seq, (at, event) in enumerate(events_at, 1)]
+
+
+def trial(number: int, origin: Origin = Origin.RANDOM) -> TrialSuggested:
+    return TrialSuggested(trial=number, values={}, origin=origin, reason="", bracket=0, to_epoch=9)
+
+
+def start(segment: int, number: int) -> SegmentStarted:
+    return SegmentStarted(segment=segment, trial=number, from_epoch=0, to_epoch=9)
+
+
+def epoch(number: int, at: int, value: float) -> EpochReported:
+    return EpochReported(trial=number, segment=number, epoch=at, metrics={"mAP": value, "seconds": 2.0})
+
+
+def end(segment: int, number: int) -> SegmentEnded:
+    return SegmentEnded(segment=segment, trial=number, outcome=OutcomeKind.COMPLETED, seconds=1.0)
+
+
+STUDY = log_of(
+    (0.0, created(trials=5, max_epochs=9)),
+    (0.0, ControllerStarted(owner="h:1", token=1, workers=2)),
+    (10.0, trial(1, Origin.DEFAULT)),
+    (10.0, start(1, 1)),
+    (12.0, epoch(1, 1, 0.10)),
+    (14.0, epoch(1, 2, 0.20)),
+    (14.0, end(1, 1)),
+    (16.0, trial(2)),
+    (16.0, start(2, 2)),
+    (18.0, epoch(2, 1, 0.50)),
+    (18.0, end(2, 2)),
+)
+
+
+def test_incumbent_is_the_best_epoch_and_its_gain_is_at_the_same_epochs():
+    found = best(fold(STUDY))
+    assert (found.trial, found.epoch) == (2, 1)
+    assert found.gain == pytest.approx(0.40)
+
+
+def test_winner_is_the_best_of_those_that_got_furthest():
+    assert winner(fold(STUDY)).trial == 1
+
+
+def test_default_is_told_at_its_last_epoch_or_at_another():
+    state = fold(STUDY)
+    assert default_at(state).epoch == 2
+    assert default_at(state, 1).metrics["mAP"] == 0.10
+    assert default_at(state, 7) is None
+
+
+def test_best_so_far_never_falls():
+    assert best_so_far(fold(STUDY)) == (0.20, 0.50)
+
+
+def test_time_left_is_the_epochs_left_at_the_pace_so_far_over_the_workers():
+    state = fold(STUDY)
+    assert seconds_left(state) == pytest.approx((state.created.plan.epochs - 3) * 2.0 / 2)
+
+
+def test_idle_share_counts_free_slots_until_the_last_start():
+    # 10 to 14: one of two slots busy; 14 to 16: none; after 16 nothing is left to start
+    assert idle_share(STUDY, 2) == pytest.approx((4 + 4) / 12)
+
+
+def test_time_between_two_controllers_is_not_idle():
+    log = [*STUDY, Logged(12, 100.0, ControllerStarted(owner="h:2", token=2, workers=2)), Logged(13, 200.0, trial(3))]
+    log += [Logged(14, 200.0, start(3, 3))]
+    assert idle_share(log, 2) < 0.9

@@ -1,0 +1,136 @@
+"""Write docs/reference/space-grammar.md from the model of a space; `--check` only says whether it is up to date.
+
+python tools/space_reference.py [--check]
+"""  # noqa: INP001 - a script, not a package
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from search_spaces import catalog
+from search_spaces.load import load_space
+from search_spaces.model import Budget, Choice, Float, Int, Objective, Resources, Search, Space
+
+TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference" / "space-grammar.md"
+
+INTRODUCTION = """\
+# Search spaces
+
+<!-- Written by tools/space_reference.py from search_spaces/model.py. Do not edit. -->
+
+A space is a YAML file: a recipe, and what varies in it. `reid-tune --space FILE` searches it, `reid-tune space
+validate FILE` checks it, `reid-tune space show FILE` prints it. A bare name is looked up in the current folder, then
+in the catalog.
+
+```yaml
+{example}```
+"""
+
+RULES = """\
+## Rules
+
+- The default of a parameter is its `prior`, else the recipe's value. All defaults together are the first configuration;
+  they must lie inside the bounds and satisfy the constraints.
+- A parameter whose `when` does not hold is inactive: it keeps the recipe's value and does not count for the search.
+  Conditions may name parameters and other keys; they may not go round in a circle.
+- `--set KEY VALUE` wins over everything; a parameter that is set no longer varies. `--max-epochs` replaces the
+  budget's, and what counts in epochs (warm-up, steps, such parameters' bounds) is scaled with it.
+- Without a recipe, keys may have any name, and nothing is checked against the configuration schema.
+
+## Constraints
+
+Each is an expression that every configuration satisfies. It may hold keys, numbers, quoted texts, `true`, `false`,
+`null`, lists and their items (`INPUT.SIZE_TRAIN[0]`); `+ - * / // % **` on numbers; `== != < <= > >=`, `in`, `not in`;
+`and`, `or`, `not`; `min`, `max`, `abs`, `len`. An expression without a value, such as a division by zero, is not
+satisfied.
+
+## Errors
+
+A fault is reported as `file:line:col: error[code]: message; what to do`, all faults of a file at once, and the exit
+code is 3 (5 when there is no such space).
+"""
+
+SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
+    ("The file", "", Space),
+    ("objective", "A mapping, a list of mappings, or only a metric's name.", Objective),
+    ("budget", "", Budget),
+    ("search", "", Search),
+    ("resources", "", Resources),
+    ("A parameter of type float", "", Float),
+    ("A parameter of type int", "", Int),
+    ("A parameter of type choice", "", Choice),
+)
+
+
+def page() -> str:
+    """Write the whole page."""
+    parts = [INTRODUCTION.format(example=catalog.read("bnneck"))]
+    for title, text, model in SECTIONS:
+        lines = [f"## {title}", "", *([text, ""] if text else []), *_table(model)]
+        parts.append("\n".join(lines) + "\n")
+    parts.append(RULES)
+    shelf = ["## The catalog", "", "| name | parameters | what |", "|---|---|---|"]
+    for name in catalog.names():
+        space = load_space(catalog.read(name)).space
+        shelf.append(f"| {name} | {len(space.parameters)} | {space.description} |")
+    return "\n".join([*parts, "\n".join(shelf) + "\n"])
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or check it. Returns the exit code."""
+    text = page()
+    if "--check" not in arguments:
+        TARGET.parent.mkdir(parents=True, exist_ok=True)
+        TARGET.write_text(text, encoding="utf-8")
+        return 0
+    if TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text:
+        return 0
+    sys.stderr.write(f"{TARGET.name} is out of date: run python tools/space_reference.py\n")
+    return 1
+
+
+def _table(model: type[BaseModel]) -> Iterator[str]:
+    yield "| field | type | default | what |"
+    yield "|---|---|---|---|"
+    properties = model.model_json_schema()["properties"]
+    inner = sorted(model.model_fields.items(), key=lambda item: (item[0] != "type", item[0] in {"when", "help"}))
+    for name, field in inner:
+        required = field.is_required() or name == "type"
+        default = "required" if required else _default(field.get_default(call_default_factory=True))
+        yield f"| `{name}` | {_type(properties[name])} | {default} | {_what(field.description, properties[name])} |"
+
+
+def _type(schema: dict[str, object]) -> str:
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if "$ref" in schema:
+        return {"Goal": "text"}.get(str(schema["$ref"]).rpartition("/")[2], "mapping")
+    branches = schema.get("anyOf") or schema.get("oneOf")
+    if isinstance(branches, list):
+        kinds = dict.fromkeys(_type(branch) for branch in branches)
+        return " or ".join(kind for kind in kinds if kind != "null")
+    kind = str(schema.get("type", "any"))
+    return {"string": "text", "array": "list", "object": "mapping"}.get(kind, kind)
+
+
+def _what(description: str | None, schema: dict[str, object]) -> str:
+    bounds = [f"at least {schema['minimum']}"] if "minimum" in schema else []
+    return "; ".join(filter(None, [description or "", *bounds])).replace("|", "\\|")
+
+
+def _default(value: object) -> str:
+    if isinstance(value, BaseModel):
+        return "see below"
+    if isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+        return "mAP"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value in (None, "", (), {}) else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
