@@ -1,4 +1,4 @@
-# What a contributor types. Everything here works in a fresh clone; docs/contributing.md explains each target.
+# What a contributor types. Everything here works in a fresh clone; CONTRIBUTING.md explains the way of working.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin

@@ -34,7 +34,7 @@ __all__ = [
 
 METRICS = ("mAP", "mINP", "rank1", "rank5", "rank10", "loss")
 """What a trial reports after each epoch; all but loss are fractions in [0, 1]."""
-ALGORITHMS = ("bohb", "random")
+ALGORITHMS = ("bohb", "freeze-thaw", "random")
 """What `search.algorithm` may name."""
 
 Number: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False)]

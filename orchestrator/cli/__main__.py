@@ -1,6 +1,4 @@
-"""`python -m orchestrator.cli`: reid-tune where its script is not on the path, as in a copy of the tree."""
-
-from __future__ import annotations
+"""`python -m orchestrator.cli`: the same as reid-tune, where its script is not on the path."""
 
 from orchestrator.cli.main import main
 

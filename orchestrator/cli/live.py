@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import click
 
-from orchestrator.cli.output import duration, percent
+from orchestrator.cli.output import duration, percent, plain_json
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -44,8 +44,7 @@ class EventLines(Screen):
     def see(self, logged: Logged, state: StudyState) -> None:
         """Print the event."""
         del state
-        event: dict[str, Any] = logged.event.model_dump(mode="json")
-        click.echo(json.dumps({"seq": logged.seq, "at": logged.at, **event}))
+        click.echo(json.dumps({"seq": logged.seq, "at": logged.at, **plain_json(logged.event)}))
 
 
 class PlainLines(Screen):
@@ -102,7 +101,8 @@ class LiveTable(Screen):
         done, planned = state.epochs_spent, state.created.plan.epochs
         best = progress.best(state)
         lead = "" if best is None else f"   best {_named(best.metrics, state)} (trial {best.trial}, epoch {best.epoch})"
-        foot = f"{state.created.name}: {done} of {planned} epochs, {duration(left)} left{lead}"
+        rest = "" if left is None else f", {duration(left)} left"
+        foot = f"{state.created.name}: {done} of {planned} epochs{rest}{lead}"
         return Group(trials_table(state), Text(foot, style="bold"))
 
 

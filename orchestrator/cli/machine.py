@@ -49,7 +49,7 @@ def mlflow_group() -> None:
 
 
 @mlflow_group.command("ui")
-@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port to listen on.")
 def mlflow_ui(port: int) -> None:
     """Serve MLflow's own pages on the right store.
 

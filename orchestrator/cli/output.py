@@ -27,6 +27,7 @@ __all__ = [
     "json_option",
     "number",
     "percent",
+    "plain_json",
     "print_json",
     "study_argument",
     "table",
@@ -85,12 +86,18 @@ def print_json(value: BaseModel | Sequence[BaseModel] | Sequence[str] | dict[str
     from pydantic import BaseModel
 
     if isinstance(value, BaseModel):
-        plain: object = value.model_dump(mode="json")
+        plain: object = plain_json(value)
     elif isinstance(value, dict):
         plain = value
     else:
-        plain = [one if isinstance(one, str) else one.model_dump(mode="json") for one in value]
+        plain = [one if isinstance(one, str) else plain_json(one) for one in value]
     click.echo(json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+def plain_json(value: BaseModel) -> dict[str, object]:
+    """A model as plain JSON values; a metric that is no number becomes null, for JSON knows no NaN."""
+    made: dict[str, object] = json.loads(value.model_dump_json(), parse_constant=lambda _: None)
+    return made
 
 
 def percent(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["print_outcome", "print_winner"]
 
 
-def print_outcome(service: Service, study: str, state: StudyState, *, quiet: bool, track: bool) -> int:
-    """Say how the study ended; the exit code."""
+def print_outcome(
+    service: Service, study: str, state: StudyState, *, quiet: bool, tracked: Callable[[], bool] | None
+) -> int:
+    """Say how the study ended; the exit code. `tracked` tells whether MLflow is still being written to."""
     name = state.created.name if state.created is not None else study
     if state.status is StudyStatus.PAUSED:
         if not quiet:
@@ -31,10 +34,12 @@ def print_outcome(service: Service, study: str, state: StudyState, *, quiet: boo
     if state.status is StudyStatus.FAILED:
         click.echo(f"study {name} failed: {state.reason}", err=True)
         return 1
-    if not quiet:
+    if not quiet and state.epochs_spent:
         print_winner(service, study)
-        if track:
-            _print_tracking(service, study)
+    elif not quiet:
+        click.echo(f"study {name} {state.status}: no trial finished an epoch")
+    if tracked is not None:
+        _print_tracking(service, study, tracked)
     return 0
 
 
@@ -81,13 +86,9 @@ def _print_comparison(out: Console, service: Service, study: str) -> None:
     rows: list[list[str | Text]] = []
     if default is not None:
         common = min(default.epoch, champion.epoch)
-        rows.append(
-            [
-                f"default configuration (trial {default.id})",
-                str(common),
-                *_cells(default.history.get(common, {}), names),
-            ]
-        )
+        won = ", the winner" if default.id == champion.id else ""
+        name = f"default configuration (trial {default.id}{won})"
+        rows.append([name, str(common), *_cells(default.history.get(common, {}), names)])
         if default.id != champion.id and common != best.epoch:
             rows.append(
                 [f"winner (trial {champion.id})", str(common), *_cells(champion.history.get(common, {}), names)]
@@ -103,12 +104,12 @@ def _cells(metrics: dict[str, float], names: list[str]) -> list[str]:
     return [percent(metrics.get(name)) for name in names]
 
 
-def _print_tracking(service: Service, study: str) -> None:
+def _print_tracking(service: Service, study: str, tracked: Callable[[], bool]) -> None:
     """Whether MLflow has everything; if not, which command brings it there."""
     from orchestrator.service.tracking import wait_for_tracking
 
-    with console().status("MLflow catches up ..."):
-        behind = wait_for_tracking(service, study, seconds=30.0)
+    with console(err=True).status("MLflow catches up ..."):
+        behind = wait_for_tracking(service, study, seconds=30.0, following=tracked)
     if behind:
         row = service.store.find(study)
         click.echo(

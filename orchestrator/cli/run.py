@@ -96,7 +96,8 @@ def _prepare(service: Service, request: StudyRequest) -> None:
 
     from orchestrator.cli.output import console
 
-    with Progress(console=console(err=True), transient=True) as bar:
+    out = console(err=True)
+    with Progress(console=out, transient=True, disable=not out.is_terminal) as bar:
         task = bar.add_task("decoding images", total=None)
         service.prepare(request, progress=lambda done, total: bar.update(task, completed=done, total=total))
 
@@ -119,12 +120,17 @@ def _run(service: Service, study: str, *, events: bool, track: bool) -> int:
     from orchestrator.cli.report import print_outcome
     from orchestrator.service.run import open_run
 
+    state = service.state(study)
+    if state.ended_at is not None:
+        click.echo("the study has ended already", err=True)
+        return print_outcome(service, study, state, quiet=events, tracked=None)
     screen = EventLines() if events else LiveTable() if console().is_terminal else PlainLines()
     reader = _Reader(screen)
     with open_run(service, study, observer=reader.see, track=track) as handle, screen, _Signals(handle):
         reader.leaves = functools.partial(handle.interrupt, "whoever read the output left")
         state = handle.run()
-    return print_outcome(service, study, state, quiet=events, track=track)
+    tracked = handle.tracked if track else None
+    return print_outcome(service, study, state, quiet=events, tracked=tracked)
 
 
 class _Reader:

@@ -118,7 +118,7 @@ def space_validate(spaces: tuple[str, ...]) -> int:
 @click.option(
     "-n", "count", type=click.IntRange(1, 10_000), default=5, show_default=True, help="How many configurations."
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of the draw.")
 @json_option
 def space_sample(space: str, count: int, seed: int, *, as_json: bool) -> None:
     """Random configurations, as the search would draw them.

@@ -50,7 +50,8 @@ def status_command(study: str, *, as_json: bool, watch: bool) -> None:
 
 def _print_summary(summary: StudySummary) -> None:
     out = console()
-    left = f", {duration(summary.seconds_left)} left" if summary.status.value == "running" else ""
+    known = summary.status.value == "running" and summary.seconds_left is not None
+    left = f", {duration(summary.seconds_left)} left" if known else ""
     out.print(
         f"[bold]{summary.name}[/] {summary.status}: "
         f"{summary.trials_started} of {counted(summary.trials_planned, 'trial')}, "
@@ -62,7 +63,9 @@ def _print_summary(summary: StudySummary) -> None:
         out.print(f"  continue with: reid-tune run --resume {summary.name}")
     if summary.best is not None:
         metric = summary.objective[0].metric
+        default = summary.default is not None and summary.default.trial == summary.best.trial
         gain = "" if summary.best.gain is None else f", {100 * summary.best.gain:+.1f} against the default"
+        gain = ", the default configuration" if default else gain
         out.print(
             f"  best {metric} {percent(summary.best.metrics.get(metric))} "
             f"(trial {summary.best.trial}, epoch {summary.best.epoch}{gain})"
@@ -106,7 +109,7 @@ def studies_ls(*, as_json: bool) -> None:
         ]
         for one in found
     ]
-    console().print(table(columns, rows, right=["trials", "epochs", "best"]))
+    console().print(table(columns, rows, right=["trials", "epochs", "best"], fold=["study", "space", "started"]))
 
 
 @studies_group.command("show")
@@ -252,6 +255,7 @@ def export_config_command(study: str, trial: int | None, out_file: Path | None, 
       reid-tune export-config cows --trial 3 > trial3.yaml
     """
     from orchestrator.service.service import Service
+    from reid_core.errors import UsageError
 
     service = Service()
     if as_json:
@@ -262,5 +266,10 @@ def export_config_command(study: str, trial: int | None, out_file: Path | None, 
     if out_file is None:
         click.echo(text, nl=False)
         return
-    out_file.write_text(text, encoding="utf-8")
+    try:
+        out_file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {out_file}: {error.strerror}", hint="name a file in an existing folder"
+        ) from error
     click.echo(f"wrote {out_file}; train it with: reid-tune train --config {out_file}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from orchestrator.backends.protocol import Backend, Ended, Message, Reported, Saved
 from orchestrator.control.decide import Decision, Finish, Start, Stop, Suggest, decide, resume_epoch, unwanted
+from orchestrator.control.lease import Lease, held
 from orchestrator.control.retry import is_final
 from orchestrator.events import (
     CheckpointSaved,
@@ -46,7 +47,6 @@ from search_spaces.encoding import complete
 
 __all__ = ["Controller"]
 
-LEASE_SECONDS = 15.0
 POLL_SECONDS = 0.2
 
 
@@ -71,8 +71,7 @@ class Controller:
         self._directory, self._resources = directory, resources
         self._observer, self._clock = observer, clock
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
-        self._token = 0
-        self._renewed = 0.0
+        self._lease: Lease
         self._interrupted = ""
         self._stopping: set[int] = set()
         self._saved: dict[int, CheckpointSaved] = {}
@@ -84,13 +83,11 @@ class Controller:
 
     def run(self) -> StudyState:
         """Run the study until nothing is left to do here."""
-        self._token = self._store.acquire(self._study, self._owner, LEASE_SECONDS, self._clock())
-        self._renewed = self._clock()
-        try:
+        with held(self._store, self._study, self._owner, self._clock) as self._lease:
             fold(self._store.events(self._study), self.state)
-            created = self.created
-            algorithm = make_algorithm(created)
-            self._append([ControllerStarted(owner=self._owner, token=self._token, workers=self._backend.slots)])
+            algorithm = make_algorithm(self.created)
+            started = ControllerStarted(owner=self._owner, token=self._lease.token, workers=self._backend.slots)
+            self._append([started])
             while True:
                 self._hear()
                 decision = decide(algorithm, self.state, self._backend.slots, frozenset(self._stopping))
@@ -101,8 +98,6 @@ class Controller:
                     self._backend.pump(self._on_message, POLL_SECONDS)
                 else:
                     self._carry_out(decision)
-        finally:
-            self._store.release(self._study, self._token)
 
     @property
     def created(self) -> StudyCreated:
@@ -113,21 +108,17 @@ class Controller:
 
     def _append(self, events: list[Event], taken: tuple[int, ...] = ()) -> None:
         now = self._clock()
-        for logged in self._store.append(self._study, events, token=self._token, at=now, taken=taken):
+        for logged in self._store.append(self._study, events, token=self._lease.token, at=now, taken=taken):
             self.state.apply(logged)
             if self._observer is not None:
                 self._observer(logged, self.state)
 
     def _hear(self) -> None:
-        """Renew the lease, take commands that other processes left, and an interrupt."""
-        now = self._clock()
-        if now - self._renewed > LEASE_SECONDS / 3:
-            if not self._store.renew(self._study, self._token, LEASE_SECONDS, now):
-                raise Conflict(
-                    f"another controller took study {self.created.name} over",
-                    hint="follow it with `reid-tune status`",
-                )
-            self._renewed = now
+        """Notice a lost lease, take commands that other processes left, and an interrupt."""
+        if self._lease.lost:
+            raise Conflict(
+                f"another controller took study {self.created.name} over", hint="follow it with `reid-tune status`"
+            )
         for command in self._store.pending(self._study):
             self._append([command.command], taken=(command.id,))
         if self._interrupted:

@@ -156,7 +156,9 @@ class StudyState:
         self.token, self.workers = event.token, event.workers
         self.status, self.reason, self.ended_at = StudyStatus.RUNNING, "", None
         for run in self.running.values():
-            self.trials[run.trial].status = TrialStatus.WAITING
+            trial = self.trials[run.trial]
+            if trial.status is not TrialStatus.STOPPED:
+                trial.status = TrialStatus.WAITING
         self.running.clear()
 
     def _start(self, event: SegmentStarted, at: float) -> None:

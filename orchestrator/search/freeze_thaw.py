@@ -2,7 +2,8 @@
 
 After a few opening trials, every resting trial and many new configurations compete for each free slot: the
 one with the highest expected improvement at the full number of epochs advances by one rung (as in DyHPO,
-Wistuba, Kadra & Grabocka 2022). The plan gives the rungs, the number of trials and the epochs; its brackets
+Wistuba, Kadra & Grabocka 2022). Of every eta + 1 trials that reach a rung at least one goes on, whatever the
+model says. The plan gives the rungs, the number of trials and the epochs; its brackets
 are not used. Running trials count at the value that is expected of them, failed ones as worst, and stopped
 ones keep what they reported but do not go on.
 """
@@ -29,6 +30,7 @@ _NEAR = 256
 _NEAR_BEST = 3
 _WIDTHS = (0.05, 0.1, 0.2)
 _MOVED_SHARE = 0.5
+_DUE = 3
 _MOST_RESTING = 100  # of each rung
 
 
@@ -86,12 +88,34 @@ class FreezeThaw:
         belief = self._surrogate.belief(trials, running)
         if belief is None:
             return self._without_belief(resting, may_open=may_open, rng=rng, seen=seen)
-        gains = belief.improvement(self._surrogate.at_the_end(self._cube.points(resting))) if resting else None
-        fresh = self._fresh(trials, belief, rng, seen) if may_open else None
+        due = self._due(trials, resting)
+        pool = due or resting
+        gains = belief.improvement(self._surrogate.at_the_end(self._cube.points(pool))) if pool else None
+        fresh = self._fresh(trials, belief, rng, seen) if may_open and not due else None
         if gains is not None and (fresh is None or gains.max() >= fresh[1]):
-            chosen = resting[int(gains.argmax())]
-            return self._advance(chosen, f"expected improvement {gains.max():.3f} is the highest")
-        return self._open(fresh[0]) if fresh is not None else None
+            chosen = pool[int(gains.argmax())]
+            why = f"expected improvement {gains.max():.3f} is the highest"
+            return self._advance(chosen, f"{why} of the best {len(due)} on its rung, which was due," if due else why)
+        if fresh is None:
+            reason = "drawn uniformly: the model found nothing new"
+            return self._open(Proposal(self._cube.random(rng, seen), Origin.RANDOM, reason))
+        return self._open(fresh[0])
+
+    def _due(self, trials: list[TrialState], resting: list[TrialState]) -> list[TrialState]:
+        """The best on the highest rung from which too few have gone on; empty when no rung is due.
+
+        Expected improvement alone may circle around its favourite on the lowest rung for ever.
+        """
+        rungs = self._plan.rungs
+        for level in range(len(rungs) - 2, -1, -1):
+            done = sum(trial.epoch >= rungs[level] for trial in trials)
+            gone_on = sum(trial.to_epoch > rungs[level] for trial in trials)
+            if gone_on < done // (self._plan.eta + 1):
+                here = [trial for trial in resting if trial.epoch == rungs[level]]
+                here.sort(key=lambda trial: (-value_at(trial, trial.epoch, self._objectives), trial.id))
+                if here:
+                    return here[:_DUE]
+        return []
 
     def _without_belief(
         self, resting: list[TrialState], *, may_open: bool, rng: np.random.Generator, seen: list[Values]

@@ -1,7 +1,9 @@
 """What a Gaussian process over configuration and epoch makes of a study's curves.
 
-Inputs are a trial's point in the cube and the logarithm of the epoch; targets are normal scores (ranks
-turned into quantiles of the normal distribution), so that one broken run cannot bend the scale.
+Inputs are a trial's point in the cube and the logarithm of the epoch. Values are first lifted by what trials
+usually gain from their rung to the last one, so that the process models differences between configurations
+and not the rise that all curves share; then their ranks become quantiles of the normal distribution (normal
+scores), so that one broken run cannot bend the scale.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from scipy.stats import rankdata
 
 from orchestrator.events import Plan, TrialState, TrialStatus
 from orchestrator.search.cube import Cube
+from orchestrator.search.forecast import lifts
 from orchestrator.search.gp import Floats, GaussianProcess, Hyper, Priors, fit_hyper
 from orchestrator.search.score import WORST, value_at
 from search_spaces.model import Objective
@@ -89,13 +92,14 @@ class Surrogate:
         return self.inputs(points, [self._max_epochs] * len(points))
 
     def _results(self, trials: Sequence[TrialState]) -> list[tuple[TrialState, int, float]]:
-        """Every value at every rung as (trial, rung, value); a failed trial counts where it failed."""
+        """Every value at every rung as (trial, rung, lifted value); a failed trial counts where it failed."""
         results = []
+        ahead = list(zip(self._rungs, lifts(trials, self._rungs, self._objectives), strict=True))
         for trial in trials:
-            for rung in self._rungs:
+            for rung, lift in ahead:
                 if trial.epoch < rung:
                     break
-                results.append((trial, rung, value_at(trial, rung, self._objectives)))
+                results.append((trial, rung, value_at(trial, rung, self._objectives) + lift))
             if trial.status is TrialStatus.FAILED:
                 results.append((trial, trial.to_epoch, WORST))
         return results

@@ -18,13 +18,14 @@ from orchestrator.service.views import StudyRequest
 from orchestrator.trial.protocol import Resources
 from reid_core import api
 from reid_core.config import Value, Values, from_values, load_config, suggest
-from reid_core.errors import Finding, InvalidInput
+from reid_core.errors import ConfigError, Finding, InvalidInput
 from search_spaces.load import LoadedSpace, load_space
 from search_spaces.model import Space
 
 __all__ = ["Draft", "command_of", "draft", "study_created"]
 
 BACKENDS = ("inline", "ray")
+WEIGHTS = "MODEL.BACKBONE.PRETRAIN_PATH"
 VERSIONS = ("reid-tune", "torch", "numpy", "ray", "mlflow", "pydantic")
 
 
@@ -48,7 +49,7 @@ def draft(request: StudyRequest) -> Draft:
     _check_words(request)
     built_in = not request.data and "DATASETS.ROOT" not in request.set
     loaded, notes = _load(request, built_in=built_in)
-    space, base = loaded.space, loaded.base
+    space, base = loaded.space, _located(loaded.base)
     budget = space.budget
     plan = make_plan(budget.max_epochs, budget.min_epochs, budget.eta, request.trials or budget.trials)
     algorithm = request.algorithm or space.search.algorithm
@@ -91,6 +92,24 @@ def _check_words(request: StudyRequest) -> None:
                 hint="name the folder that holds the images",
             )
         )
+
+
+def _located(base: Values) -> Values:
+    """`base` with file names made absolute: trials may run in another folder. ConfigError for a missing file."""
+    given = base.get(WEIGHTS)
+    if not given:
+        return base
+    path = Path(str(given)).expanduser().resolve()
+    if not path.is_file():
+        finding = Finding(
+            "missing-file",
+            f"{WEIGHTS}: there is no file {path}",
+            file=f"--set {WEIGHTS}",
+            key=WEIGHTS,
+            hint="name a file of ImageNet weights, or leave the key empty to train from scratch",
+        )
+        raise ConfigError(finding)
+    return {**base, WEIGHTS: str(path)}
 
 
 def _load(request: StudyRequest, *, built_in: bool) -> tuple[LoadedSpace, tuple[str, ...]]:

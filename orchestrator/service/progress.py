@@ -127,10 +127,14 @@ def seconds_left(state: StudyState) -> float | None:
 
 def trial_seconds_left(state: StudyState, trial: TrialState) -> float | None:
     """Expected time until a running trial reaches its rung."""
-    pace = seconds_per_epoch(state)
-    if pace is None or trial.status is not TrialStatus.RUNNING:
+    if trial.status is not TrialStatus.RUNNING:
         return None
-    return max(0, trial.to_epoch - trial.epoch) * pace
+    pace = seconds_per_epoch(state)
+    return None if pace is None else max(0, trial.to_epoch - trial.epoch) * pace
+
+
+LEAST_SLOT_SECONDS = 5.0
+"""A share of less slot time than this says nothing."""
 
 
 @dataclass(slots=True)
@@ -155,7 +159,7 @@ def idle_share(log: list[Logged], workers: int) -> float | None:
     """Share of slot time that stood idle while the search still had segments to start.
 
     Counted from the first start to the last one: afterwards no work exists that an idle slot could take.
-    Pauses between a controller's end and the next one's first start are not counted. None with under two segments.
+    Pauses between a controller's end and the next one's first start are not counted. None when that was too short to say.
     """
     time = _SlotTime(workers=max(1, workers))
     best: tuple[float, float] | None = None
@@ -170,4 +174,4 @@ def idle_share(log: list[Logged], workers: int) -> float | None:
                 time.running -= 1
             case _ if logged.event.kind == "controller_started":
                 time.at, time.running = None, 0
-    return best[0] / best[1] if best is not None and best[1] > 0 else None
+    return best[0] / best[1] if best is not None and best[1] >= LEAST_SLOT_SECONDS else None

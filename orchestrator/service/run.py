@@ -24,8 +24,13 @@ Observer = Callable[[Logged, StudyState], None]
 class RunHandle:
     """A study about to run here: `run()` blocks until it ends, is paused or interrupted; `interrupt` pauses it."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: Controller, follower: subprocess.Popen[bytes] | None) -> None:
         self._controller = controller
+        self._follower = follower
+
+    def tracked(self) -> bool:
+        """Whether the MLflow follower still works; once it has ended, nothing more will come from it."""
+        return self._follower is not None and self._follower.poll() is None
 
     @property
     def state(self) -> StudyState:
@@ -58,18 +63,16 @@ def open_run(
     directory.mkdir(parents=True, exist_ok=True)
     backend = _backend(created, trial)
     try:
-        if track:
-            follow(service, row.id, directory)
-        yield RunHandle(
-            Controller(
-                service.store,
-                row.id,
-                backend,
-                directory=directory,
-                resources=Resources(created.cpus, created.gpus),
-                observer=observer,
-            )
+        follower = follow(service, row.id, directory) if track else None
+        controller = Controller(
+            service.store,
+            row.id,
+            backend,
+            directory=directory,
+            resources=Resources(created.cpus, created.gpus),
+            observer=observer,
         )
+        yield RunHandle(controller, follower)
     finally:
         backend.close()
 

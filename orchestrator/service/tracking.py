@@ -43,15 +43,21 @@ def follow_study(service: Service, study: str) -> SyncReport:
     return sync_study(service, row.id, follow=running)
 
 
-def wait_for_tracking(service: Service, study: str, seconds: float) -> str:
-    """Wait until MLflow has every event, at most `seconds`; what it misses in words, or an empty string."""
+def wait_for_tracking(
+    service: Service, study: str, seconds: float, *, following: Callable[[], bool] = lambda: True
+) -> str:
+    """Wait until MLflow has every event; what it misses in words, or an empty string.
+
+    At most `seconds`, and only while `following()`: the process that writes to MLflow is still there.
+    """
     row = service.store.find(study)
     end = time.monotonic() + seconds
     while True:
+        working = following() and time.monotonic() < end  # asked first: what it wrote last is counted below
         missing = service.store.last_seq(row.id) - service.store.cursor(row.id, CURSOR)
         if missing <= 0:
             return ""
-        if time.monotonic() > end:
+        if not working:
             return f"{missing} event{'s' * (missing != 1)}"
         time.sleep(0.2)
 

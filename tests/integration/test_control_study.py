@@ -187,3 +187,22 @@ def test_kill_at_every_event_then_resume_equals_the_uninterrupted_study(tmp_path
         assert story(log) == expected, kill_at
         assert fold(log).epochs_spent == state.epochs_spent
         store.close()
+
+
+def test_lease_is_renewed_while_an_inline_epoch_takes_longer_than_it(tmp_path, monkeypatch):
+    import time
+
+    from orchestrator.control import lease
+
+    monkeypatch.setattr(lease, "SECONDS", 0.6)
+    store = MemoryStore()
+    store.create_study(created(trials=1, max_epochs=1, **{"TEST.DELAY": 2.0}), 0.0)
+    live = []
+
+    def look(logged, state):
+        if isinstance(logged.event, EpochReported):
+            live.append(store.holder("id-curves").expires > time.time())
+
+    controller(store, "id-curves", tmp_path, observer=look).run()
+    assert live == [True]
+    assert store.holder("id-curves") is None

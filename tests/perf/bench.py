@@ -8,13 +8,14 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from perf_rows import Benchmark, NotYet
 from perf_runner import ROOT, Outcome, Result, as_json, discover, measure_here, pick, run
-from perf_table import machine, summary, table
+from perf_table import line, machine, summary, table
 from rich.console import Console
 
 HERE = Path(__file__).resolve().parent
@@ -34,13 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list:
         Console(highlight=False).print("\n".join(_names(picked)), markup=False)
         return 0
-    results = _measure(picked, options, progress)
     output = options.output or ROOT / "build" / ("bench-quick.json" if options.quick else "bench.json")
-    text = json.dumps([as_json(result) for result in results], indent=2, allow_nan=False)
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(text + "\n")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a running child ends too
+    results: list[Result] = []
+    for measured in _measure(picked, options, progress):
+        results += measured
+        output.write_text(_text(results) + "\n")  # what is measured stays, whatever happens to the rest
     if options.json:
-        print(text)
+        print(_text(results))
     else:
         console = Console(highlight=False, width=None if sys.stdout.isatty() else 180)
         console.print(table(results, quick=options.quick))
@@ -50,18 +53,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measure(
     picked: Sequence[Benchmark | NotYet | Result], options: argparse.Namespace, progress: Console
-) -> list[Result]:
-    results: list[Result] = []
+) -> Iterator[list[Result]]:
     wanted: Callable[[str], bool] | None = options.only
     for entry in picked:
         if isinstance(entry, Result):
-            results.append(entry)
+            yield [entry]
             continue
         if isinstance(entry, Benchmark):
-            progress.print(f"measuring {', '.join(row.name for row in entry.rows)} …", markup=False)
+            progress.print(f"measuring {' · '.join(row.name for row in entry.rows)} …", markup=False, soft_wrap=True)
         measured = run(entry, options.folder, quick=options.quick)
-        results += [result for result in measured if wanted is None or wanted(result.row.name)]
-    return results
+        chosen = [result for result in measured if wanted is None or wanted(result.row.name)]
+        for result in chosen:
+            progress.print(f"  {line(result)}", markup=False, soft_wrap=True)
+        yield chosen
+
+
+def _text(results: Sequence[Result]) -> str:
+    return json.dumps([as_json(result) for result in results], indent=2, allow_nan=False)
 
 
 def _names(picked: Sequence[Benchmark | NotYet | Result]) -> list[str]:

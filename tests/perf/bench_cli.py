@@ -20,4 +20,6 @@ def help_text(run: Run) -> Sample:
     call("reid-tune")
     call("mlflow")
     times = [call("reid-tune") for _ in range(run.size(11, 3))]
-    return Sample(times, [call("mlflow") for _ in range(run.size(3, 1))], f"median of {len(times)}, best {min(times):.2f} s")
+    return Sample(
+        times, [call("mlflow") for _ in range(run.size(3, 1))], f"median of {len(times)}, best {min(times):.2f} s"
+    )

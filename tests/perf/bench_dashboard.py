@@ -10,7 +10,16 @@ from perf_rows import Row, Run, Sample, at_most, benchmark, not_yet, seconds
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-_ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+_ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 _WAIT_MS = 120_000
 _READY = """

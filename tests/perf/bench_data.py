@@ -60,7 +60,11 @@ def _folder_of_images(root: Path, people: int, shots: int) -> Path:
     from reid_core.data.synthetic import SyntheticParameters, synthetic_dataset
 
     made = synthetic_dataset(SyntheticParameters(identities=people, test_identities=2, cameras=4, images=shots // 4))
-    for folder, records in (("bounding_box_train", made.train), ("query", made.query), ("bounding_box_test", made.gallery)):
+    for folder, records in (
+        ("bounding_box_train", made.train),
+        ("query", made.query),
+        ("bounding_box_test", made.gallery),
+    ):
         (root / folder).mkdir(parents=True)
         for number, record in enumerate(records):
             pixels = made.source.decode(record.path, (128, 64), Interpolation.BILINEAR)

@@ -52,7 +52,9 @@ def _optuna(run: Run, begun: int) -> list[float]:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    space = {f"x{index}": optuna.distributions.FloatDistribution(0.0, 1.0) for index in range(12)}
+    space: dict[str, optuna.distributions.BaseDistribution] = {
+        f"x{index}": optuna.distributions.FloatDistribution(0.0, 1.0) for index in range(12)
+    }
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
     import numpy as np
 

@@ -95,8 +95,10 @@ def idle(run: Run) -> Sample:
 
     algorithm = load_space("bnneck").space.search.algorithm
     delay = run.size(0.25, 0.02)
-    first = created(trials=12, algorithm=algorithm, **{"TEST.DELAY": delay})
-    first = first.model_copy(update={"plan": make_plan(60, 7, 3, 12), "backend": "ray", "workers": 2})
+    first = created(trials=12, algorithm=algorithm)
+    base = {**first.base, "TEST.DELAY": delay}
+    plan = make_plan(60, 7, 3, 12)
+    first = first.model_copy(update={"base": base, "plan": plan, "backend": "ray", "workers": 2})
     store = open_store(run.folder / "studies.db")
     store.create_study(first, time.time())
     backend = RayBackend(2, Resources(1), trial=_TRIAL)
@@ -105,7 +107,8 @@ def idle(run: Run) -> Sample:
     backend.close()
     log = list(store.events(first.study))
     told = idle_share(log, 2)
-    note = f"{algorithm}, {delay:g} s an epoch, {log[-1].at - log[1].at:.0f} s; the product itself says {100 * (told or 0):.2f} %"
+    took = log[-1].at - log[1].at
+    note = f"{algorithm}, {delay:g} s an epoch, {took:.0f} s; the product itself says {100 * (told or 0):.2f} %"
     return Sample([100 * _idle(log, 2)], note=note)
 
 

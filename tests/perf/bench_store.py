@@ -12,7 +12,7 @@ def report(run: Run) -> Sample:
     """Checkpoint and epoch of a running trial: one transaction on disk, folded into the state."""
     from perf_study import STUDY, Writer, grown_store
 
-    from orchestrator.events import CheckpointSaved, EpochReported, SegmentStarted, TrialSuggested, fold
+    from orchestrator.events import CheckpointSaved, EpochReported, Event, Origin, SegmentStarted, TrialSuggested, fold
 
     begun = run.size(10_000, 1_000)
     writer = Writer(begun + 100, begun)
@@ -20,8 +20,8 @@ def report(run: Run) -> Sample:
     trial, segment = begun + 1, writer.segments + 1
     values = writer.values(trial)
     place = {"bracket": 0, "to_epoch": 60}
-    opening = [
-        TrialSuggested(trial=trial, values=values, origin="random", reason="drawn uniformly", **place),
+    opening: list[Event] = [
+        TrialSuggested(trial=trial, values=values, origin=Origin.RANDOM, reason="drawn uniformly", **place),
         SegmentStarted(segment=segment, trial=trial, from_epoch=0, to_epoch=1_000),
     ]
     store.append(STUDY, opening, token=token, at=time.time())
@@ -29,7 +29,7 @@ def report(run: Run) -> Sample:
     curve = writer.curve(values)
     times: list[float] = []
     for epoch in range(1, run.size(300, 50) + 1):
-        events = [
+        events: list[Event] = [
             CheckpointSaved(trial=trial, segment=segment, epoch=epoch, path="epoch.pt", sha256="0" * 64),
             EpochReported(trial=trial, segment=segment, epoch=epoch, metrics=curve.at(epoch)),
         ]

@@ -19,7 +19,7 @@ not_yet(Row("training on several GPUs (DDP)", "images/s"), "issue 4; no budget i
 
 @benchmark(Row("training step, ResNet-18, 256 x 128, batch 32", "images/s", at_least_times(1.1), _PEER))
 def step(run: Run) -> Sample:
-    """Steps in turn, from the same weights, on the same batch, one thread; first it is checked that the losses agree."""
+    """Steps in turn from the same weights on the same batch, one thread; first the losses are checked to agree."""
     import torch
     from plain_training import PlainBaseline, PlainTraining
 
@@ -31,13 +31,13 @@ def step(run: Run) -> Sample:
     peer = PlainTraining(peer_model)
     images = batch.images.float()
     trainer.model.train()
-    ours, theirs = trainer._step(batch), peer.step(images, batch.labels)
+    ours, theirs = trainer.step(batch), peer.step(images, batch.labels)
     for name in ("loss_cls", "loss_triplet"):
         if abs(ours[name] - theirs[name]) > 1e-3 * abs(theirs[name]):
             raise RuntimeError(f"{name} is {ours[name]:g} here and {theirs[name]:g} in the plain implementation")
     values, peers = [], []
     for _ in range(run.size(7, 3)):
-        values.append(count / seconds(lambda: trainer._step(batch)))
+        values.append(count / seconds(lambda: trainer.step(batch)))
         peers.append(count / seconds(lambda: peer.step(images, batch.labels)))
     return Sample(values, peers, f"one thread, steps in turn, equal losses ({ours['loss']:.3f})")
 

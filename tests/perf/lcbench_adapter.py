@@ -25,7 +25,7 @@ from orchestrator.events import (
 )
 from orchestrator.search import NewTrial, make_algorithm, make_plan, plan_for_epochs
 from orchestrator.trial.kinds import FailureKind
-from search_spaces.model import Float, Int, Objective, Space
+from search_spaces.model import Float, Int, Objective, Search, Space
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ def lcbench_space() -> Space:
 class ReidTune:
     """The default algorithm."""
 
-    algorithm = "freeze-thaw"
+    algorithm = Search().algorithm
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from perf_runner import Outcome, Result
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["machine", "number", "summary", "table"]
+__all__ = ["line", "machine", "summary", "table"]
 
 _VERDICTS = {True: Text("holds", "green"), False: Text("MISSED", "bold red"), None: Text("")}
 
@@ -35,9 +35,9 @@ def _cells(result: Result) -> list[str | Text]:
     beside = f"beside {row.peer}" if row.peer and result.peer is not None else ""
     return [
         Text(row.name),
-        f"{number(result.value)} {row.unit}" if result.value is not None else "",
+        f"{_number(result.value)} {row.unit}" if result.value is not None else "",
         f"{row.budget}{'' if row.budget.of_ratio else ' ' + row.unit}" if row.budget else "",
-        f"{number(result.peer)} {row.unit}" if result.peer is not None else "",
+        f"{_number(result.peer)} {row.unit}" if result.peer is not None else "",
         f"{result.ratio:.3g} x" if result.ratio is not None else "",
         verdict,
         Text("; ".join(filter(None, [beside, result.note]))),
@@ -48,11 +48,19 @@ def _failed(result: Result) -> bool:
     return result.outcome is Outcome.FAILED
 
 
-def number(value: float | None) -> str:
+def _number(value: float | None) -> str:
     """Three significant digits, whole from 100 on, with separators."""
     if value is None:
         return ""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def line(result: Result) -> str:
+    """A result in a line, as it comes in."""
+    if result.outcome is not Outcome.MEASURED:
+        return f"{result.row.name}: {result.outcome}, {result.note}"
+    ratio = f", {result.ratio:.3g} x peer" if result.ratio is not None else ""
+    return f"{result.row.name}: {_number(result.value)} {result.row.unit}{ratio}"
 
 
 def summary(results: Sequence[Result]) -> str:

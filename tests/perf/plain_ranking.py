@@ -1,4 +1,4 @@
-"""FastReID's Python evaluation as a plain oracle: sort each query's list, walk it in Python (definitions of Market-1501).
+"""FastReID's Python evaluation as a plain oracle: sort each query's list and walk it in Python.
 
 Its cost is linear in the number of queries, so a part of them says what all would cost.
 """

@@ -51,7 +51,7 @@ class _Heads(nn.Module):
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.bottleneck = nn.Sequential(nn.BatchNorm2d(512))
-        self.bottleneck[0].bias.requires_grad_(requires_grad=False)
+        self.bottleneck[0].bias.requires_grad = False
         self.weight = nn.Parameter(torch.empty(classes, 512))
 
 

@@ -181,7 +181,7 @@ def test_moves_do_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
         "space = Space(name='s', parameters={'LR': Float(low=1e-5, high=1e-2, log=True),"
         " 'KIND': Choice(values=('a', 'b', 'c')), 'M': Float(low=0, high=1, when={'KIND': ['a', 'c']})})\n"
         "for name in ('bohb', 'random', 'freeze-thaw'):\n"
-        "    for _, move in drive(created_for(space, make_plan(20, 2, 3, 14), name, workers=3), p_fail=.1).moves:\n"
+        "    for _, move in drive(created_for(space, make_plan(20, 2, 3, 9), name, workers=3), p_fail=.1).moves:\n"
         "        print(move)\n"
     )
     root = Path(__file__).resolve().parents[2]

@@ -4,10 +4,11 @@ import { effect } from "@preact/signals";
 import uPlot from "uplot";
 import { dark, token } from "./palette.js";
 
+const WHOLE = [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6]; // epochs have no halves
 const FONT = "12px system-ui, sans-serif";
 
 /** The axis below; `axis` is the one at the left. */
-export const below = (label, more = {}) => axis(label, { size: 26, ...more });
+export const below = (label, more = {}) => axis(label, { size: 26, incrs: WHOLE, ...more });
 
 export function axis(label, more = {}) {
   return {

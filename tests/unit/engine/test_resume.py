@@ -41,21 +41,22 @@ def same(left, right):
 
 
 @pytest.mark.parametrize(
-    ("changed", "threads"),
+    ("changed", "threads", "epochs"),
     [
-        pytest.param({}, 1, id="adam"),
-        pytest.param(EVERYTHING, 1, id="everything"),
-        pytest.param({"SOLVER__OPT": "SGD", "SOLVER__BASE_LR": 0.01}, 1, id="sgd"),
+        pytest.param({}, 1, 3, id="adam"),
+        pytest.param(EVERYTHING, 1, 3, id="everything"),
+        pytest.param({"SOLVER__OPT": "SGD", "SOLVER__BASE_LR": 0.01}, 1, 3, id="sgd"),
         # two threads on a busy machine wait for each other far longer than they compute
-        pytest.param(EVERYTHING, 2, id="two-threads", marks=pytest.mark.slow),
+        pytest.param(EVERYTHING, 2, 2, id="two-threads", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
     ],
 )
-def test_a_resumed_run_equals_the_uninterrupted_one_bit_by_bit(tiny, tmp_path, changed, threads):
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_by_bit(tiny, tmp_path, changed, threads, epochs):
     config = tiny(**changed)
-    straight, end = train(config, tmp_path / "straight", seed=3, threads=threads)
-    first, rest = train(config, tmp_path / "parts", seed=3, threads=threads, to_epoch=1)
-    second, again = train(config, tmp_path / "parts", seed=3, threads=threads, checkpoint=rest.checkpoint)
-    assert [one.epoch for one in second] == [2, 3]
+    options = {"seed": 3, "threads": threads}
+    straight, end = train(config, tmp_path / "straight", to_epoch=epochs, **options)
+    first, rest = train(config, tmp_path / "parts", to_epoch=1, **options)
+    second, again = train(config, tmp_path / "parts", to_epoch=epochs, checkpoint=rest.checkpoint, **options)
+    assert [one.epoch for one in second] == list(range(2, epochs + 1))
     assert without_clock(straight) == without_clock(first + second)
     want, got = load(end.checkpoint.path), load(again.checkpoint.path)
     for part in ("model", "parts", "best", "values", "epoch"):

@@ -90,7 +90,7 @@ def test_no_epoch_is_chosen_on_the_test_split(tiny, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_names_the_moment_and_the_images(tiny, tmp_path, monkeypatch):
-    real = trainer_module.Trainer._step
+    real = trainer_module.Trainer.step
     calls = []
 
     def poisoned(self, batch):
@@ -98,7 +98,7 @@ def test_a_loss_that_is_not_finite_names_the_moment_and_the_images(tiny, tmp_pat
         losses = real(self, batch)
         return losses | {"loss_cls": math.nan} if len(calls) == 5 else losses
 
-    monkeypatch.setattr(trainer_module.Trainer, "_step", poisoned)
+    monkeypatch.setattr(trainer_module.Trainer, "step", poisoned)
     with pytest.raises(TrainingDiverged, match=r"epoch 2, iteration 4 \(.*loss_cls nan.*images of the batch") as caught:
         train(tiny(), tmp_path)
     error = caught.value
@@ -118,7 +118,7 @@ def test_a_learning_rate_out_of_hand_diverges_and_leaves_no_broken_checkpoint(ti
 
 
 def test_weights_that_break_in_the_last_step_are_found_before_they_are_measured(tiny, tmp_path, monkeypatch):
-    real = trainer_module.Trainer._step
+    real = trainer_module.Trainer.step
     steps = []
 
     def broken(self, batch):
@@ -129,7 +129,7 @@ def test_weights_that_break_in_the_last_step_are_found_before_they_are_measured(
                 self.model.heads.weight[0, 0] = math.inf
         return losses
 
-    monkeypatch.setattr(trainer_module.Trainer, "_step", broken)
+    monkeypatch.setattr(trainer_module.Trainer, "step", broken)
     with pytest.raises(TrainingDiverged, match=r"heads\.weight of the model is not finite at the end of epoch 1"):
         train(tiny(), tmp_path)
     assert len(steps) == 3
@@ -141,7 +141,7 @@ def test_running_out_of_memory_is_its_own_kind(tiny, tmp_path, monkeypatch, mess
     def step(*_):
         raise RuntimeError(message)
 
-    monkeypatch.setattr(trainer_module.Trainer, "_step", step)
+    monkeypatch.setattr(trainer_module.Trainer, "step", step)
     with pytest.raises(RuntimeError if message == "other" else MemoryError, match=message):
         train(tiny(), tmp_path)
 

@@ -70,6 +70,17 @@ def test_unknown_algorithms_are_refused_with_the_known_ones(created) -> None:
         make_algorithm(created(PLAN, "bhob"))
 
 
+@pytest.mark.parametrize("name", sorted(ALGORITHMS))
+def test_the_last_configuration_of_a_space_is_found(name: str, created, state, trial) -> None:
+    """Two values, one constraint: only one is left, and nothing rests that could go on."""
+    space = Space(name="tiny", parameters={"KIND": Choice(values=("a", "b", "c"))}, constraints=("KIND != 'c'",))
+    tried = [trial(n, {7: 0.5}, to_epoch=20, values={"KIND": "a"}, status=TrialStatus.STOPPED) for n in range(5)]
+
+    move = make_algorithm(created(PLAN, name, space=space)).next(state(*tried))
+
+    assert move.values == {"KIND": "b"}
+
+
 def test_seeds_differ(created, state) -> None:
     moves = {str(make_algorithm(created(PLAN, "random", seed=seed)).next(state())) for seed in (-1, 0, 1, 2)}
 
@@ -132,6 +143,20 @@ def test_freeze_thaw_opens_where_the_model_sees_the_peak(created, state, trial) 
 
     assert {move.origin for move in moves} == {Origin.MODEL}
     assert all(1e-3 < move.values["LR"] < 1e-1 for move in moves)
+
+
+def test_freeze_thaw_lets_one_of_four_go_on_whatever_the_model_says(created, state, trial) -> None:
+    trials = _peaked(trial, 8)
+    algorithm = make_algorithm(created(PLAN, "freeze-thaw"))
+    gone_on = []
+    for _ in range(2):
+        move = algorithm.next(state(*trials))
+        assert isinstance(move, Advance)
+        assert "which was due" in move.reason
+        gone_on.append(move.trial)
+        trials[move.trial].to_epoch, trials[move.trial].status = 20, TrialStatus.RUNNING
+
+    assert set(gone_on) <= {2, 3, 4, 5}, "the best ones, in the middle"
 
 
 def test_freeze_thaw_keeps_the_epochs_of_one_full_run(created, state, trial) -> None:

@@ -1,0 +1,55 @@
+"""The controller's lease, renewed beside whatever it does: an epoch in this process may take hours."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from orchestrator.store import Store
+from reid_core.errors import ReidTuneError
+
+__all__ = ["SECONDS", "Lease", "held"]
+
+SECONDS = 15.0
+
+
+class Lease:
+    """A fencing token and whether it still holds. A renewal that the store cannot write is tried again."""
+
+    def __init__(self, store: Store, study: str, owner: str, clock: Callable[[], float]) -> None:
+        self._store, self._study, self._clock = store, study, clock
+        self.token = store.acquire(study, owner, SECONDS, clock())
+        self.lost = False
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name=f"lease-{study}", daemon=True)
+
+    def _beat(self) -> None:
+        while not self._ended.wait(SECONDS / 3):
+            try:
+                self.lost = not self._store.renew(self._study, self.token, SECONDS, self._clock())
+            except ReidTuneError:
+                continue
+            if self.lost:
+                return
+
+    def start(self) -> None:
+        """Begin renewing."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop renewing and give the lease up."""
+        self._ended.set()
+        self._thread.join()
+        self._store.release(self._study, self.token)
+
+
+@contextmanager
+def held(store: Store, study: str, owner: str, clock: Callable[[], float]) -> Iterator[Lease]:
+    """The study's lease for the length of the block. Raises Conflict that names a live holder."""
+    lease = Lease(store, study, owner, clock)
+    lease.start()
+    try:
+        yield lease
+    finally:
+        lease.end()
