@@ -27,11 +27,13 @@ from orchestrator.events import (
     StudyCreated,
     StudyEnded,
     StudyState,
+    TrialStatus,
     TrialSuggested,
     fold,
 )
 from orchestrator.search import make_algorithm
 from orchestrator.store import Store
+from orchestrator.trial.files import keep_only
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import (
     CheckpointRef,
@@ -189,7 +191,14 @@ class Controller:
                 self._append([*_report_events(message, run, self.state), *self._flush(message.segment)])
             case Ended():
                 self._append([*self._flush(message.segment), self._ended(message, run.trial)])
+                self._keep_newest(run.trial)
         self._between_epochs()
+
+    def _keep_newest(self, trial: int) -> None:
+        """A trial that rests needs the checkpoint that the log names, and no older one."""
+        state = self.state.trials[trial]
+        if state.checkpoint is not None and state.status is not TrialStatus.WAITING:
+            keep_only(Path(state.checkpoint.path))
 
     def _flush(self, segment: int) -> list[Event]:
         """The segment's newest checkpoint, which goes into the log together with its epoch or not at all."""

@@ -7,6 +7,7 @@ trials need more from every result than the paper's model, which waits for d + 2
 - Every trial counts, on whatever rung it rests: `forecast` puts all on the scale of the full budget.
 - The recipe's configuration is a prior: a wide kernel of the good density, worth `_PRIOR_POINTS` of the
   points that the model needs; it fades as results arrive.
+- Until the model knows enough, trials are the recipe with some of its values drawn anew.
 - Running trials count through what the model expects of them, so that parallel suggestions differ.
 - Every `_RANDOM_EVERY`-th trial is uniform, so that no belief of the model lasts for ever.
 """
@@ -52,7 +53,7 @@ class BohbSampler:
     """New configurations from the densities of good and bad ones."""
 
     def __init__(self, created: StudyCreated) -> None:
-        self._cube = Cube(created.space, created.base)
+        self._cube = Cube(created.space, created.base, created.seed)
         self._opening = self._cube.opening
         self._rungs = created.plan.rungs
         self._objectives = created.space.objective
@@ -70,9 +71,19 @@ class BohbSampler:
             return uniform
         model = self._model(state)
         if model is None:
-            return Proposal(uniform.values, Origin.RANDOM, "drawn uniformly: too few results for the model")
+            return self._before_model(count, rng, seen, uniform)
         return self._best(model, rng, seen) or Proposal(
             uniform.values, Origin.RANDOM, "drawn uniformly: the model found nothing new"
+        )
+
+    def _before_model(self, count: int, rng: np.random.Generator, seen: list[Values], uniform: Proposal) -> Proposal:
+        """Too few results for the model: around the recipe, or anywhere in a space without one."""
+        near = self._cube.around_prior(count, rng, seen)
+        if near is None:
+            return Proposal(uniform.values, Origin.RANDOM, "drawn uniformly: too few results for the model")
+        changed = sum(near.get(name) != value for name, value in (self._cube.prior or {}).items())
+        return Proposal(
+            near, Origin.PRIOR, f"the recipe with {changed} values drawn anew: too few results for the model"
         )
 
     def _model(self, state: StudyState) -> _Model | None:

@@ -13,12 +13,14 @@ from orchestrator.search.kde import Axes, Floats
 from reid_core.config import Value, Values
 from reid_core.errors import SpaceError
 from search_spaces.encoding import Encoder
-from search_spaces.model import Space
+from search_spaces.model import Choice, Parameter, Space
 from search_spaces.sampling import draw
 
 __all__ = ["Cube", "Proposal"]
 
 _UNSEEN_DRAWS = 64
+_REDRAWN_NUMBER, _REDRAWN_CHOICE = 0.5, 0.35
+_GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +33,18 @@ class Proposal:
 
 
 class Cube:
-    """A space over the configuration `base`. Points are (D,), NaN where a parameter is inactive."""
+    """A space over the configuration `base`. Points are (D,), NaN where a parameter is inactive.
 
-    def __init__(self, space: Space, base: Values) -> None:
+    `seed` shifts the sequence of `around_prior`.
+    """
+
+    def __init__(self, space: Space, base: Values, seed: int = 0) -> None:
         self.encoder = Encoder(space, base)
         self.dims = self.encoder.dims
+        self._offsets = np.random.default_rng([seed % 2**63, self.dims]).random(self.dims)
         self.unordered: npt.NDArray[np.bool_] = self.encoder.kind == "u"
         self.axes = Axes(self.encoder.categories, self._floors())
+        self._redrawn = np.array([_redrawn(parameter) for parameter in space.parameters.values()])
         self._kept: dict[int, tuple[Values, Floats]] = {}
         self._conditional = any(parameter.when for parameter in space.parameters.values())
         self.default = self._known({name: base[name] for name in space.parameters if name in base})
@@ -79,6 +86,25 @@ class Cube:
                 break
             values = draw(self.encoder, rng)
         return values
+
+    def around_prior(self, number: int, rng: np.random.Generator, seen: Collection[Values]) -> Values | None:
+        """The prior with some of its parameters drawn anew; None without a prior or when nothing valid comes.
+
+        A recipe is good in most of its values, and few changes at a time find out which matter; but a logarithmic range
+        says that not even the magnitude is known, so those parameters always move. The `number`-th draw takes its
+        coordinates from a golden-ratio sequence: consecutive draws spread evenly over every range.
+        """
+        if self.prior is None:
+            return None
+        kept = self.point(self.prior)
+        for attempt in range(_UNSEEN_DRAWS):
+            shifted = (rng.random(self.dims) if attempt else self._offsets) + number * _GOLDEN
+            fresh = self.encoder.from_unit(np.mod(shifted, 1.0)[None])[0]
+            redraw = (rng.random(self.dims) < self._redrawn) | ~np.isfinite(kept)
+            values = self.realise(np.where(redraw, fresh, kept))
+            if values is not None and values not in seen:
+                return values
+        return None
 
     def uniform(self, rng: np.random.Generator, count: int) -> Floats:
         """`count` uniform points (count, D), not checked for constraints."""
@@ -122,3 +148,10 @@ class Cube:
         most = 64
         steps = [len(codec.levels(most)) for codec in self.encoder.codecs]
         return np.array([0.5 / count if 1 < count < most else 0.0 for count in steps])
+
+
+def _redrawn(parameter: Parameter) -> float:
+    """How often a parameter leaves the prior's value in `around_prior`."""
+    if isinstance(parameter, Choice):
+        return _REDRAWN_CHOICE
+    return 1.0 if parameter.log else _REDRAWN_NUMBER

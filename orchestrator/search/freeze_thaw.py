@@ -50,7 +50,7 @@ class FreezeThaw:
         self._plan = created.plan
         self._objectives = created.space.objective
         self._seed = created.seed
-        self._cube = Cube(created.space, created.base)
+        self._cube = Cube(created.space, created.base, created.seed)
         self._opening = self._cube.opening
         self._surrogate = Surrogate(self._cube, created.plan, created.space.objective)
         self._starts = max(1, min(_STARTS, created.plan.trials // 2))
@@ -72,6 +72,11 @@ class FreezeThaw:
     def _start(self, count: int, rng: np.random.Generator, seen: list[Values]) -> Proposal:
         if count < len(self._opening):
             return self._opening[count]
+        near = self._cube.around_prior(count, rng, seen)
+        if near is not None:
+            return Proposal(
+                near, Origin.PRIOR, f"the recipe with some values drawn anew: one of the first {self._starts}"
+            )
         reason = f"drawn uniformly: one of the first {self._starts}"
         return Proposal(self._cube.random(rng, seen), Origin.RANDOM, reason)
 

@@ -159,7 +159,7 @@ def idle_share(log: list[Logged], workers: int) -> float | None:
     """Share of slot time that stood idle while the search still had segments to start.
 
     Counted from the first start to the last one: afterwards no work exists that an idle slot could take.
-    Pauses between a controller's end and the next one's first start are not counted. None when that was too short to say.
+    Time between one controller's end and the next one's first start is not counted. None when too short to say.
     """
     time = _SlotTime(workers=max(1, workers))
     best: tuple[float, float] | None = None

@@ -21,7 +21,7 @@ _ARGUMENTS = [
     "--disable-sync",
 ]
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-_WAIT_MS = 120_000
+_WAIT_MS = 60_000
 _READY = """
 addEventListener("DOMContentLoaded", () => {
   window.benchTasks = [];
@@ -116,6 +116,8 @@ class _Visit:
 
 def _visit(browser: Browser, url: str) -> _Visit:
     """Open the page in a fresh context. Its policy forbids evaluated scripts, which is what Playwright waits by."""
+    from playwright.sync_api import Error
+
     visit = _Visit()
     context = browser.new_context(viewport={"width": 1366, "height": 900}, bypass_csp=True)
     tab = context.new_page()
@@ -133,8 +135,14 @@ def _visit(browser: Browser, url: str) -> _Visit:
     wire.on("Network.responseReceived", received)
     wire.on("Network.loadingFinished", finished)
     wire.send("Network.enable")
+    complaints: list[str] = []
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
     tab.goto(url, timeout=_WAIT_MS)
-    tab.wait_for_function("window.benchReady !== undefined", timeout=_WAIT_MS)
+    try:
+        tab.wait_for_function("window.benchReady !== undefined", timeout=_WAIT_MS)
+    except Error as error:
+        heard = "; ".join(complaints) or "it raised no error"
+        raise RuntimeError(f"the page was not usable within {_WAIT_MS / 1e3:g} s: {heard}") from error
     tab.wait_for_timeout(2_000)
     visit.usable = tab.evaluate("window.benchReady") / 1e3
     visit.nodes = tab.evaluate("document.querySelectorAll('*').length")

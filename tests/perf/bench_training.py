@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 _PEER = "FastReID's model and losses in plain PyTorch"
 _PEOPLE = 751
 
-not_yet(Row("training step, ResNet-50, 256 x 128, batch 32", "images/s", at_least_times(1.1)), "issue 4")
 not_yet(Row("training on several GPUs (DDP)", "images/s"), "issue 4; no budget in DESIGN")
 
 

@@ -91,7 +91,7 @@ export function curvesChart(place, legend, store) {
       .sort((a, b) => sign * ((a.score ?? -sign * Infinity) - (b.score ?? -sign * Infinity)));
     const drawn = ranked.slice(0, MOST_CURVES).reverse();
     const place_of = new Map(drawn.map((row, i) => [row.id, i]));
-    const length = Math.max(...points.epoch);
+    const length = points.epoch.reduce((most, epoch) => Math.max(most, epoch), 0);
     const lines = drawn.map(() => new Array(length + 1).fill(null));
     const values = points.metrics[name] ?? [];
     for (let i = 0; i < points.trial.length; i++) {

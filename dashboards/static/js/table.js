@@ -5,7 +5,7 @@ import { computed, signal } from "@preact/signals";
 import { metric, shortKey, value } from "./format.js";
 import { dark, scoreScale, viridis } from "./palette.js";
 
-const PAGE = 100;
+const PAGE = 50;
 const METRICS = [["mAP", "mAP %"], ["mINP", "mINP %"], ["rank1", "rank-1 %"]];
 
 const sort = signal({ by: "score", down: true });
