@@ -193,7 +193,7 @@ _verb(
     "--epochs",
     type=click.IntRange(1),
     metavar="N",
-    help="With --retrain: train this long. Default: the study's full length.",
+    help="With --retrain: train this long. Default: twice the study's full length.",
 )
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="CPU threads. Default: all cores.")
 @json_option

@@ -16,7 +16,10 @@ from reid_core.config import Values, from_values, scale_to
 from reid_core.errors import NotFound
 from search_spaces.encoding import complete
 
-__all__ = ["Retrained", "retrain"]
+__all__ = ["LENGTH", "Retrained", "retrain"]
+
+LENGTH = 2
+"""A retraining is so many times as long as the search's full runs (docs/decisions/0006-retrain-longer.md)."""
 
 
 class Retrained(BaseModel):
@@ -52,9 +55,8 @@ def retrain(
     if chosen is None:
         raise NotFound(f"study {row.name} has not tried the default configuration")
     values = complete(created.base, state.trials[chosen.trial].values)
-    if epochs is not None:
-        values = scale_to(values, epochs)
-    values = {**values, "TEST.EVAL_PERIOD": max(1, created.plan.max_epochs), "SOLVER.CHECKPOINT_PERIOD": 1}
+    values = scale_to(values, epochs or LENGTH * created.plan.max_epochs)
+    values = {**values, "TEST.EVAL_PERIOD": 0, "SOLVER.CHECKPOINT_PERIOD": 1}
     config = from_values(values)
     directory = service.home.study(row.id) / "retrain" / which
     threads = threads or cores()
