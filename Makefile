@@ -1,5 +1,5 @@
 # What a contributor types. Everything here works in a fresh clone; CONTRIBUTING.md explains the way of working.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp

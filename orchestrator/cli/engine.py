@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -169,10 +170,10 @@ def train_command(
     if as_json:
         print_json({"epoch": result.epoch, "metrics": dict(result.metrics), "checkpoint": path})
         return
-    click.echo(
-        f"Model     {path}\n"
-        f"Evaluate  reid-tune evaluate --config {recipe} {f'--data {data} ' if data else ''}--checkpoint {path}"
-    )
+    words = ["reid-tune", "evaluate", "--config", recipe, *(["--data", data] if data else []), "--checkpoint", path]
+    for key, text in settings:
+        words += ["--set", key, text]
+    click.echo(f"Model     {path}\nEvaluate  {shlex.join(words)}")
 
 
 def _epoch_line(result: EpochResult, last: int) -> str:

@@ -87,6 +87,8 @@ class Controller:
         """Run the study until nothing is left to do here."""
         with held(self._store, self._study, self._owner, self._clock) as self._lease:
             fold(self._store.events(self._study), self.state)
+            if self.state.ended_at is not None:
+                return self.state  # over: its log has its last word
             algorithm = make_algorithm(self.created)
             started = ControllerStarted(owner=self._owner, token=self._lease.token, workers=self._backend.slots)
             self._append([started])

@@ -136,6 +136,15 @@ def test_stop_command_ends_the_study_and_starts_nothing_more(tmp_path):
     assert isinstance(last, StudyEnded)
 
 
+def test_running_a_finished_study_again_adds_nothing_to_its_log(tmp_path):
+    store = MemoryStore()
+    store.create_study(created(trials=1, max_epochs=1), 0.0)
+    controller(store, "id-curves", tmp_path).run()
+    last = store.last_seq("id-curves")
+    assert controller(store, "id-curves", tmp_path).run().status is StudyStatus.COMPLETED
+    assert store.last_seq("id-curves") == last
+
+
 def test_second_controller_is_refused_and_leaves_no_trace(tmp_path):
     store = MemoryStore()
     store.create_study(created(), 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def test_retrain_measures_winner_and_default_on_the_test_split(cli, finished):
     assert done.code == 0, done.err
     found = json.loads(done.out)
     assert [one["which"] for one in found] == ["default", "winner"]
-    assert all(0 <= one["metrics"]["mAP"] <= 1 and one["epochs"] == 2 for one in found)
+    assert all(0 <= one["metrics"]["mAP"] <= 1 and one["epochs"] == 4 for one in found)
     assert Path(found[1]["checkpoint"]).exists()
 
 
@@ -75,3 +76,13 @@ def test_unknown_recipe_and_unknown_key_prefix(cli):
 def test_demo_is_the_run_of_the_built_in_data(cli, home):
     done = cli("demo", "--trials", 0)
     assert (done.code, done.err) == (2, "--trials is 0\n  hint: give 1 or more\n")
+
+
+def test_the_printed_evaluate_command_describes_the_trained_model(cli, recipe, tmp_path):
+    done = cli(
+        "train", "--config", recipe, "--out", tmp_path / "out", "--threads", 1, "--set", "MODEL.HEADS.EMBEDDING_DIM", 16
+    )
+    words = shlex.split(done.out.split("Evaluate")[1].strip().splitlines()[0])
+    assert words[0] == "reid-tune"
+    again = cli(*words[1:], "--threads", 1)
+    assert again.code == 0, again.err

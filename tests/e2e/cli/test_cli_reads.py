@@ -47,7 +47,7 @@ def test_a_study_is_named_by_name_id_or_latest(cli, finished):
     assert json.loads(cli("status", by_name["id"], "--json").out) == by_name
     assert json.loads(cli("status", "latest", "--json").out) == by_name
     assert {trial["status"] for trial in by_name["trials"]} <= {"completed", "resting"}
-    assert [trial["origin"] for trial in by_name["trials"]] == ["default", "random"]
+    assert [trial["origin"] for trial in by_name["trials"]] == ["default", "prior"]
 
 
 def test_names_of_keys_are_never_broken(cli, finished):
