@@ -67,8 +67,10 @@ def test_worker_killed_mid_segment_runs_again_from_its_checkpoint_and_the_study_
     assert len(reported) == len(set(reported))
 
 
-@pytest.mark.faults
-def test_killed_controller_on_ray_loses_no_result_and_repeats_no_epoch(tmp_path):
+@pytest.mark.parametrize(
+    "kills", [(11,), pytest.param((4, 9, 17, 30, 44), marks=pytest.mark.faults)], ids=["once", "often"]
+)
+def test_killed_controller_on_ray_loses_no_result_and_repeats_no_epoch(tmp_path, kills):
     import subprocess
     import sys
 
@@ -88,7 +90,7 @@ def test_killed_controller_on_ray_loses_no_result_and_repeats_no_epoch(tmp_path)
     store = open_store(tmp_path / "studies.db")
     store.create_study(created(trials=5, **{"TEST.DELAY": 0.05}), 0.0)
     environment = {**os.environ, "PYTHONPATH": TESTS}
-    for kill_at in (4, 9, 17, 30, 10_000):
+    for kill_at in (*kills, 10_000):
         done = subprocess.run(
             [sys.executable, "-c", script, str(tmp_path), str(kill_at)],
             env=environment,
