@@ -133,13 +133,18 @@ class BohbSampler:
             if values is not None and values not in seen:
                 odds = float(np.exp(ratio[index]))
                 reason = (
-                    f"{odds:.1f} times as likely among the best {model.count_good} of {model.known} as among the rest"
+                    f"{_times(odds)} as likely among the best {model.count_good} of {model.known} as among the rest"
                 )
                 return Proposal(values, Origin.MODEL, reason)
         return None
 
     def _of(self, state: StudyState, numbers: list[int]) -> Floats:
         return self._cube.points([state.trials[number] for number in numbers])
+
+
+def _times(odds: float) -> str:
+    """Densities in many dimensions differ by magnitudes that mean nothing."""
+    return f"{odds:.1f} times" if odds < 1000 else "over 1,000 times"
 
 
 def _fading(count: int) -> Floats:
