@@ -43,9 +43,19 @@ def serve_command(host: str, port: int, token: str, open_study: str | None) -> N
     serve(service, host, port, token, open_browser=open_study is not None, path=path)
 
 
-@click.group("mlflow", cls=Group)
-def mlflow_group() -> None:
-    """The MLflow UI, and bringing MLflow up to date."""
+@click.group("mlflow", cls=Group, invoke_without_command=True, no_args_is_help=False)
+@click.pass_context
+def mlflow_group(ctx: click.Context) -> None:
+    """The MLflow UI, and bringing MLflow up to date.
+
+    Without a command it is `reid-tune mlflow ui`.
+
+    Examples:
+      reid-tune mlflow
+      reid-tune mlflow sync latest
+    """
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(mlflow_ui)
 
 
 @mlflow_group.command("ui")

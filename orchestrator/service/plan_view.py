@@ -6,10 +6,11 @@ import hashlib
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from orchestrator.service.create import Draft
 from orchestrator.service.home import Home
-from orchestrator.service.machine import gpu_count
+from orchestrator.service.machine import cores, gpu_count
 from orchestrator.service.views import PlanView, SpaceView
 from reid_core.config import Values
 from search_spaces.load import load_space
@@ -42,8 +43,8 @@ def space_view(ref: str) -> SpaceView:
 
 
 def plan_view(made: Draft, home: Home, *, measure: bool) -> PlanView:
-    """The plan with its expected wall time. Trials side by side are taken to share the cores fairly."""
-    per_epoch = epoch_seconds(made.base, made.resources.cpus, home, measure=measure)
+    """The plan with its expected wall time."""
+    per_epoch = epoch_seconds(made.base, made.resources.cpus, made.workers, home, measure=measure)
     seconds = None if per_epoch is None else made.plan.epochs * per_epoch / made.workers
     return PlanView(
         plan=made.plan,
@@ -59,23 +60,40 @@ def plan_view(made: Draft, home: Home, *, measure: bool) -> PlanView:
     )
 
 
-def epoch_seconds(base: Values, threads: int, home: Home, *, measure: bool) -> float | None:
-    """Seconds of one epoch of this configuration, remembered in the home folder; None when unknown and not measured."""
+def epoch_seconds(base: Values, threads: int, workers: int, home: Home, *, measure: bool) -> float | None:
+    """Seconds of one epoch while `workers` trials run side by side; None when unknown and not measured.
+
+    Measurements are remembered in the home folder. Side by side as far as this machine's cores go, because trials
+    share memory and caches: two on two cores are each slower than one alone. On a GPU one is timed.
+    """
     costly = {key: value for key, value in base.items() if key.startswith(COST_KEYS)}
-    key = hashlib.sha256(json.dumps([costly, threads], sort_keys=True).encode()).hexdigest()[:16]
-    known: dict[str, float] = json.loads(home.profiles.read_text()) if home.profiles.exists() else {}
+    key = hashlib.sha256(json.dumps([costly, threads, workers], sort_keys=True).encode()).hexdigest()[:16]
+    known = _remembered(home)
     if key in known or not measure:
         return known.get(key)
-    done = _profile(base, threads)
-    if done is None:
+    copies = 1 if gpu_count() else max(1, min(workers, cores() // threads))
+    with ThreadPoolExecutor(copies) as pool:
+        measured = list(pool.map(lambda _: _profile(base, threads), range(copies)))
+    seconds = [one for one in measured if one is not None]
+    if len(seconds) < copies:
         return None
-    seconds = float(json.loads(done)["seconds_per_epoch"])
-    home.profiles.write_text(json.dumps({**known, key: seconds}, indent=1))
-    return seconds
+    beside = home.profiles.with_suffix(".tmp")
+    beside.write_text(json.dumps({**known, key: max(seconds)}, indent=1))
+    beside.replace(home.profiles)
+    return max(seconds)
 
 
-def _profile(base: Values, threads: int) -> bytes | None:
-    """What the profiler printed; None when it cannot run or would take too long (the study itself will tell)."""
+def _remembered(home: Home) -> dict[str, float]:
+    """Earlier measurements; none when the file is missing or damaged, for they can be made again."""
+    try:
+        known: dict[str, float] = json.loads(home.profiles.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return known
+
+
+def _profile(base: Values, threads: int) -> float | None:
+    """Seconds of an epoch; None when it cannot run or would take too long (the study itself will tell)."""
     try:
         done = subprocess.run(  # noqa: S603 - our own module, in its own process: the caller needs no torch
             [sys.executable, "-m", "reid_core.engine.profile", str(threads)],
@@ -86,4 +104,4 @@ def _profile(base: Values, threads: int) -> bytes | None:
         )
     except subprocess.TimeoutExpired:
         return None
-    return done.stdout if done.returncode == 0 else None
+    return float(json.loads(done.stdout)["seconds_per_epoch"]) if done.returncode == 0 else None
