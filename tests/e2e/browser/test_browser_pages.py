@@ -68,11 +68,10 @@ def test_study_page_follows_the_running_study(open_page, study):
     study.report(9, study.segment, 3)
     until(lambda: epoch_of(page, 9) == "3")
     study.suggest(10)
-    page.wait_for_selector("#facts :text('10')")
-    assert page.locator("#trials tbody tr").count() == 10
+    until(lambda: page.locator("#trials tbody tr").count() == 10)
     study.finish()
     page.wait_for_selector("#facts .state-completed")
-    assert page.locator("[data-verb=pause] button").is_disabled()
+    until(lambda: page.locator("[data-verb=pause] button").is_disabled())
 
 
 def test_study_page_catches_up_after_its_connection_was_cut(open_page, study):
