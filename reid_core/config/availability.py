@@ -1,14 +1,16 @@
 """What can be chosen today, and what FastReID has that this release does not. The one place to extend.
 
-A new backbone, loss or sampler moves its name from `planned` to `available`; a new switch loses its line in
-NOT_YET. Everything else (errors, help, forms, JSON Schema) follows.
+A new loss or sampler moves its name from `planned` to `available`; a new switch loses its line in
+NOT_YET; a backbone is a line in backbones.py. Everything else (errors, help, forms, JSON Schema) follows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["CHOICES", "NOT_YET", "SIZES", "Choices"]
+from reid_core.config.backbones import FAMILIES
+
+__all__ = ["CHOICES", "GROUPING_SAMPLERS", "NOT_YET", "Choices"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Choices:
 CHOICES: dict[str, Choices] = {
     "MODEL.META_ARCHITECTURE": Choices(("Baseline",), ("MGN", "MoCo", "Distiller", "PCB")),
     "MODEL.BACKBONE.NAME": Choices(
-        ("build_resnet_backbone", "build_mobilenetv2_backbone"),
+        tuple(FAMILIES),
         (
             "build_effnet_backbone",
             "build_mobilenetv3_backbone",
@@ -71,12 +73,8 @@ CHOICES: dict[str, Choices] = {
 }
 """Keys that take one of a list of names."""
 
-SIZES: dict[str, Choices] = {
-    "build_resnet_backbone": Choices(("18x", "34x", "50x", "101x", "152x")),
-    # 50x is the schema's default: a recipe for ResNet takes another backbone by its NAME alone.
-    "build_mobilenetv2_backbone": Choices(("1.0x", "0.75x", "0.5x", "0.35x", "0.25x", "0.1x", "50x")),
-}
-"""MODEL.BACKBONE.DEPTH of each available backbone."""
+GROUPING_SAMPLERS = frozenset({"NaiveIdentitySampler", "BalancedIdentitySampler"})
+"""Those of DATALOADER.SAMPLER_TRAIN that deal DATALOADER.NUM_INSTANCE images of an identity together."""
 
 NOT_YET: dict[str, str] = {
     "DATASETS.COMBINEALL": "training on query and gallery identities",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from reid_core.config.availability import CHOICES, NOT_YET, SIZES
+from reid_core.config.availability import CHOICES, GROUPING_SAMPLERS, NOT_YET
+from reid_core.config.backbones import FAMILIES, Switch, size_of
 from reid_core.config.schema import Config
 from reid_core.config.source import suggest
 from reid_core.config.values import Values
@@ -72,16 +73,17 @@ def _data(config: Config) -> Iterator[Fault]:
 
 def _backbone(config: Config) -> Iterator[Fault]:
     backbone = config.model.backbone
-    sizes = SIZES.get(backbone.name)
-    if sizes is None:
+    family = FAMILIES.get(backbone.name)
+    if family is None:
         return
-    yield from _choice(
-        "MODEL.BACKBONE.DEPTH", backbone.depth, sizes.available, sizes.planned, of=f" for {backbone.name}"
-    )
-    for name in ("with_ibn", "with_se", "with_nl"):
-        if getattr(backbone, name) and backbone.name != "build_resnet_backbone":
-            key = f"MODEL.BACKBONE.{name.upper()}"
-            message = f"{key} needs a ResNet, not {backbone.name}"
+    if family.sizes:
+        depth = size_of(backbone.name, backbone.depth)
+        yield from _choice("MODEL.BACKBONE.DEPTH", depth, family.sizes, (), of=f" for {backbone.name}")
+    for switch in Switch:
+        if getattr(backbone, switch.lower()) and switch not in family.switches:
+            key = f"MODEL.BACKBONE.{switch}"
+            having = [name for name, other in FAMILIES.items() if switch in other.switches]
+            message = f"{key}: {backbone.name} has none; these do: {', '.join(having)}"
             yield Fault((key, "MODEL.BACKBONE.NAME"), "impossible", message, "set it to false")
     if backbone.pretrain and not backbone.pretrain_path:
         yield Fault(
@@ -95,7 +97,7 @@ def _backbone(config: Config) -> Iterator[Fault]:
 def _batch(config: Config) -> Iterator[Fault]:
     batch, each = config.solver.ims_per_batch, config.dataloader.num_instance
     pair = ("SOLVER.IMS_PER_BATCH", "DATALOADER.NUM_INSTANCE")
-    if config.dataloader.sampler_train not in {"NaiveIdentitySampler", "BalancedIdentitySampler"}:
+    if config.dataloader.sampler_train not in GROUPING_SAMPLERS:
         return
     if batch % each:
         message = (
@@ -145,7 +147,10 @@ def _schedule(config: Config) -> Iterator[Fault]:
 
 def _image_size(config: Config) -> Iterator[Fault]:
     backbone = config.model.backbone
-    stride = 16 if backbone.name == "build_resnet_backbone" and backbone.last_stride == 1 else 32
+    family = FAMILIES.get(backbone.name)
+    if family is None:
+        return
+    stride = family.stride // 2 if family.last_stride and backbone.last_stride == 1 else family.stride
     for key, size in (("INPUT.SIZE_TRAIN", config.input.size_train), ("INPUT.SIZE_TEST", config.input.size_test)):
         if min(size) < stride:
             message = f"{key} is {list(size)}; {backbone.name} shrinks images {stride} times: no side may be smaller"

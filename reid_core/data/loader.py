@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from reid_core.data.records import Indices, Labels
 from reid_core.data.samplers import Sampler, equals_before
 from reid_core.data.transforms import TrainTransform, planes
 
-__all__ = ["Batch", "TrainBatches", "eval_batches"]
+__all__ = ["Batch", "EvalBatch", "TrainBatches", "eval_batches"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +81,19 @@ class TrainBatches:
         )
 
 
-def eval_batches(images: ImageArray, batch_size: int) -> Iterator[torch.Tensor]:
-    """Images in order, uint8 (B, 3, H, W) RGB 0..255; the last batch may be smaller."""
+class EvalBatch(NamedTuple):
+    """Images to embed, uint8 (B, 3, H, W) RGB 0..255, and their cameras int64 (B,), None where they are not known."""
+
+    images: torch.Tensor
+    camids: torch.Tensor | None = None
+
+
+def eval_batches(images: ImageArray, camids: Labels, batch_size: int) -> Iterator[EvalBatch]:
+    """Images and cameras in order; the last batch may be smaller."""
     for start in range(0, len(images), batch_size):
         stop = min(start + batch_size, len(images))
-        yield torch.from_numpy(planes(images.take(np.arange(start, stop))))
+        pixels = planes(images.take(np.arange(start, stop)))
+        yield EvalBatch(torch.from_numpy(pixels), torch.from_numpy(camids[start:stop]))
 
 
 def _ahead(batches: Iterator[Batch], depth: int) -> Iterator[Batch]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from reid_core.api import DataSummary, Protocol
 from reid_core.config import Config
+from reid_core.config.availability import GROUPING_SAMPLERS
 from reid_core.data.cache import ImageCache, Progress, cache_folder
 from reid_core.data.layouts import read_dataset
 from reid_core.data.parts import EvaluationData, Part, PartOpener
@@ -21,6 +23,7 @@ from reid_core.data.transforms import Augmentation, Crop, Erasing, PadMode, Trai
 from reid_core.errors import DataError, Finding
 
 __all__ = [
+    "SAMPLERS",
     "SplitData",
     "load_dataset",
     "open_evaluation",
@@ -140,15 +143,10 @@ def open_evaluation(
 
 def train_sampler(config: Config, labels: Labels, camids: Labels) -> Sampler:
     """The sampler of DATALOADER.SAMPLER_TRAIN for training images with these labels and cameras (N,)."""
-    batch, instances = config.solver.ims_per_batch, config.dataloader.num_instance
     name = config.dataloader.sampler_train
-    if name == "TrainingSampler":
-        return TrainingSampler(len(labels), batch)
-    if name == "NaiveIdentitySampler":
-        return NaiveIdentitySampler(labels, camids, batch // instances, instances)
-    if name == "BalancedIdentitySampler":
-        return BalancedIdentitySampler(labels, camids, batch // instances, instances)
-    raise ValueError(f"there is no sampler {name}; the configuration's check should have said so")
+    if name not in SAMPLERS:
+        raise ValueError(f"there is no sampler {name}; the configuration's check should have said so")
+    return SAMPLERS[name](config, labels, camids)
 
 
 def train_transform(config: Config, seed: int) -> TrainTransform:
@@ -183,11 +181,24 @@ def _evaluation(
 def _scarcity(config: Config, identities: int) -> list[str]:
     """Whether a batch must repeat identities: it works, and people should know."""
     wanted = config.solver.ims_per_batch // config.dataloader.num_instance
-    if config.dataloader.sampler_train == "TrainingSampler" or wanted <= identities:
+    if config.dataloader.sampler_train not in GROUPING_SAMPLERS or wanted <= identities:
         return []
     asked = f"a batch asks for {wanted} identities (SOLVER.IMS_PER_BATCH / DATALOADER.NUM_INSTANCE)"
     return [f"{asked} and {identities} are trained on: identities repeat within a batch"]
 
+
+def _groups(config: Config) -> tuple[int, int]:
+    """P identities of K images in a batch."""
+    instances = config.dataloader.num_instance
+    return config.solver.ims_per_batch // instances, instances
+
+
+SAMPLERS: dict[str, Callable[[Config, Labels, Labels], Sampler]] = {
+    "BalancedIdentitySampler": lambda config, labels, camids: BalancedIdentitySampler(labels, camids, *_groups(config)),
+    "NaiveIdentitySampler": lambda config, labels, camids: NaiveIdentitySampler(labels, camids, *_groups(config)),
+    "TrainingSampler": lambda config, labels, _: TrainingSampler(len(labels), config.solver.ims_per_batch),
+}
+"""`DATALOADER.SAMPLER_TRAIN` -> a function of the configuration, labels and cameras (N,)."""
 
 _TOO_FEW_DECODE = Finding(
     "one-identity",

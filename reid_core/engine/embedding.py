@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from reid_core.data.loader import EvalBatch
 from reid_core.engine.compute import Compute
 from reid_core.modeling import Baseline
 
@@ -16,9 +17,9 @@ __all__ = ["embeddings"]
 
 
 def embeddings(
-    model: Baseline, batches: Iterable[torch.Tensor], compute: Compute, *, flip: bool = False
+    model: Baseline, batches: Iterable[EvalBatch], compute: Compute, *, flip: bool = False
 ) -> npt.NDArray[np.float32]:
-    """Embeddings (N, D), not normalised, of batches of images uint8 (B, 3, H, W), in their order.
+    """Embeddings (N, D), not normalised, of batches of images, in their order.
 
     With `flip`, the sum of an image's and its mirror image's: normalising it is the caller's, once (FastReID
     normalises each first, then the mean again). Leaves the model in the mode it was in.
@@ -26,11 +27,12 @@ def embeddings(
     rows: list[npt.NDArray[np.float32]] = []
     with _evaluation_mode(model), torch.inference_mode():
         for batch in batches:
-            images = compute.images(batch)
+            images = compute.images(batch.images)
+            camids = None if batch.camids is None else batch.camids.to(compute.device)
             with compute.autocast():
-                features = model.embed(images)
+                features = model.embed(images, camids)
                 if flip:
-                    features = features + model.embed(images.flip(3))
+                    features = features + model.embed(images.flip(3), camids)
             rows.append(features.float().cpu().numpy())
     return np.concatenate(rows) if rows else np.empty((0, model.embedding_dim), np.float32)
 

@@ -11,6 +11,7 @@ import torch
 
 from reid_core.api import Protocol, Report
 from reid_core.config import Config, to_values
+from reid_core.data.loader import EvalBatch
 from reid_core.data.pipeline import open_evaluation
 from reid_core.data.sources import CorruptImage, FileSource, Interpolation
 from reid_core.data.transforms import planes
@@ -71,7 +72,7 @@ def embed_files(config: Config, path: Path, images: Sequence[Path]) -> npt.NDArr
     return unit_rows(rows).astype(np.float32, copy=False)
 
 
-def _decoded(config: Config, images: Sequence[Path]) -> Iterator[torch.Tensor]:
+def _decoded(config: Config, images: Sequence[Path]) -> Iterator[EvalBatch]:
     source, size = FileSource(Path()), config.input.size_test
     for start in range(0, len(images), config.test.ims_per_batch):
         part = images[start : start + config.test.ims_per_batch]
@@ -81,4 +82,4 @@ def _decoded(config: Config, images: Sequence[Path]) -> Iterator[torch.Tensor]:
             raise DataError(
                 Finding("corrupt-image", f"the image does not decode: {error.reason}", file=error.path)
             ) from error
-        yield torch.from_numpy(planes(np.stack(pixels)))
+        yield EvalBatch(torch.from_numpy(planes(np.stack(pixels))))

@@ -24,7 +24,7 @@ def measure(model: Baseline, data: EvaluationData, config: Config, compute: Comp
     """
 
     def embedded(part: Part) -> npt.NDArray[np.float32]:
-        batches = eval_batches(part.images, config.test.ims_per_batch)
+        batches = eval_batches(part.images, part.camids, config.test.ims_per_batch)
         rows = embeddings(model, batches, compute, flip=config.test.flip.enabled)
         if not np.isfinite(rows).all():
             raise TrainingDiverged(

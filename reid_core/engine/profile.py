@@ -12,6 +12,7 @@ import time
 from dataclasses import asdict, dataclass
 from itertools import cycle
 
+import numpy as np
 import torch
 
 from reid_core.api import Protocol
@@ -67,10 +68,11 @@ def _seconds_per_step(trainer: Trainer, batches: TrainBatches, compute: Compute)
 
 
 def _seconds_per_image(trainer: Trainer, images: ImageArray, config: Config, compute: Compute) -> float:
-    batch = next(iter(eval_batches(images, min(len(images), config.test.ims_per_batch))))
+    count = min(len(images), config.test.ims_per_batch)
+    batch = next(eval_batches(images, np.zeros(count, dtype=np.int64), count))
     began = _now(compute)
     embeddings(trainer.model, [batch], compute, flip=config.test.flip.enabled)
-    return (_now(compute) - began) / len(batch)
+    return (_now(compute) - began) / count
 
 
 def _now(compute: Compute) -> float:

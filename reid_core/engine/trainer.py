@@ -103,9 +103,10 @@ class Trainer:
 
     def step(self, batch: Batch) -> dict[str, float]:
         """One update of the weights. Losses that are not finite change nothing."""
-        images, targets = self._compute.images(batch.images), batch.labels.to(self._compute.device)
+        device = self._compute.device
+        images, targets, camids = self._compute.images(batch.images), batch.labels.to(device), batch.camids.to(device)
         with self._compute.autocast():
-            outputs = self.model.outputs(images, targets)
+            outputs = self.model.outputs(images, targets, camids)
         terms = self._losses(outputs, targets)  # in float32: distances and logarithms need it
         total = torch.stack(list(terms.values())).sum()
         numbers = torch.stack([total, *terms.values()]).tolist()  # one wait for the device

@@ -32,8 +32,9 @@ def browser():
     path = chromium()
     if path is None:
         pytest.skip("Chromium is not installed (set CHROMIUM to name it)")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=20_000)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser

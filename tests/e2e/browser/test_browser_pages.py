@@ -2,6 +2,7 @@ import re
 import time
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 SIZES = [(1366, 900), (390, 844)]
@@ -55,9 +56,9 @@ def test_every_page_draws_without_scrolling_sideways(open_page, study, screensho
 def test_pages_list_and_show_without_javascript(open_page, study):
     page = open_page("/", javascript=False)
     page.click("text=cows-bnneck")
-    assert page.locator("#trials tbody tr").count() == 9
+    expect(page.locator("#trials tbody tr")).to_have_count(9)
     page.click("#trials tbody tr:first-child th a")
-    assert "What happened" in page.content()
+    expect(page.locator("main")).to_contain_text("What happened")
 
 
 def test_study_page_follows_the_running_study(open_page, study):
@@ -89,7 +90,7 @@ def test_study_page_catches_up_after_its_connection_was_cut(open_page, study):
 def test_trial_page_follows_its_trial(open_page, study):
     page = open_page(f"/studies/{study.id}/trials/9")
     page.wait_for_selector("#connection[data-state=live]")
-    assert "epoch 2 of 7" in page.inner_text("[data-live=facts]")
+    expect(page.locator("[data-live=facts]")).to_contain_text("epoch 2 of 7")
     study.report(9, study.segment, 3)
     page.wait_for_selector("[data-live=facts] :text('epoch 3 of 7')")
 
@@ -98,8 +99,8 @@ def test_trials_are_sorted_filtered_and_walked_by_keyboard(open_page, study):
     page = open_page(f"/studies/{study.id}")
     settled(page, "study")
     page.click("#trials thead button:text('Trial')")
-    assert numbers(page) == [str(trial) for trial in range(1, 10)]
-    assert page.get_attribute("#trials thead th:first-child", "aria-sort") == "ascending"
+    until(lambda: numbers(page) == [str(trial) for trial in range(1, 10)])
+    expect(page.locator("#trials thead th:first-child")).to_have_attribute("aria-sort", "ascending")
     page.keyboard.press("/")
     page.keyboard.type("failed")
     until(lambda: len(numbers(page)) == 1)
@@ -136,18 +137,18 @@ def test_pausing_from_the_page_reaches_the_controller(open_page, service, study)
     settled(page, "study")
     page.click("[data-verb=pause] button")
     page.wait_for_selector("#facts :text('pause asked for')")
-    assert [pending.command.command for pending in service.store.pending(study.id)] == ["pause"]
+    until(lambda: [pending.command.command for pending in service.store.pending(study.id)] == ["pause"])
 
 
 def test_launch_form_plans_as_one_types_and_marks_faults(open_page, screenshot):
     page = open_page("/launch?space=bnneck")
     page.fill("[name=trials]", "4")
     page.wait_for_selector("#plan code:text('--trials 4')")
-    assert page.inner_text("#plan .facts li:first-child") == "4 trials"
+    expect(page.locator("#plan .facts li:first-child")).to_have_text("4 trials")
     page.fill("[name='set']", "SOLVER.BASELR: 1")
     page.wait_for_selector("[data-for=set] [role=alert]")
-    assert page.get_attribute("[name='set']", "aria-invalid") == "true"
-    assert page.locator("button[value=launch]").is_disabled()
+    expect(page.locator("[name='set']")).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("button[value=launch]")).to_be_disabled()
     screenshot(page, "launch-faults")
     page.fill("[name='set']", "")
     page.wait_for_selector("button[value=launch]:enabled")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reid_core.config.availability import CHOICES, SIZES
+from reid_core.config.availability import CHOICES, GROUPING_SAMPLERS
+from reid_core.config.backbones import FAMILIES
 
 
 def available(key):
@@ -17,15 +18,15 @@ def test_model_names_can_be_built():
     from reid_core.modeling.layers import Norm, Pool
     from reid_core.modeling.registry import BACKBONES, HEADS
 
-    assert available("MODEL.BACKBONE.NAME") <= set(BACKBONES)
+    assert set(FAMILIES) == set(BACKBONES)
     assert available("MODEL.HEADS.NAME") <= set(HEADS)
     assert available("MODEL.LOSSES.NAME") <= set(LOSSES)
     assert available("MODEL.HEADS.POOL_LAYER") <= set(Pool)
     assert available("MODEL.HEADS.CLS_LAYER") <= set(ClassifierKind)
     assert available("MODEL.HEADS.NECK_FEAT") <= set(NeckFeature)
     assert available("MODEL.HEADS.NORM") | available("MODEL.BACKBONE.NORM") <= set(Norm)
-    assert set(SIZES["build_resnet_backbone"].available) <= set(ResNetDepth)
-    assert set(SIZES["build_mobilenetv2_backbone"].available) <= {*WIDTHS, "50x"}
+    assert set(FAMILIES["build_resnet_backbone"].sizes) <= set(ResNetDepth)
+    assert set(FAMILIES["build_mobilenetv2_backbone"].sizes) <= set(WIDTHS)
 
 
 def test_solver_names_can_be_built():
@@ -42,8 +43,10 @@ def test_solver_names_can_be_built():
 
 
 def test_data_names_can_be_read():
+    from reid_core.data.pipeline import SAMPLERS
     from reid_core.data.records import Layout
     from reid_core.data.transforms import PadMode
 
+    assert GROUPING_SAMPLERS <= available("DATALOADER.SAMPLER_TRAIN") <= set(SAMPLERS)
     assert available("DATASETS.LAYOUT") <= {"auto", *Layout}
     assert available("INPUT.PADDING.MODE") <= set(PadMode)

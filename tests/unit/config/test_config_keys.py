@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from reid_core.config import Config, describe, from_values, json_schema, keys, to_values
-from reid_core.config.availability import CHOICES, NOT_YET, SIZES
+from reid_core.config.availability import CHOICES, NOT_YET
 
 # Values that fit any range and any neighbour, for the round trip.
 FREE = {
@@ -100,4 +100,3 @@ def test_defaults_can_be_chosen():
         assert set(value if isinstance(value, list) else [value]) <= set(choices.available), key
         assert not set(choices.available) & set(choices.planned), key
     assert all(values[key] in (False, [], "") for key in NOT_YET)
-    assert set(SIZES) == set(CHOICES["MODEL.BACKBONE.NAME"].available)

@@ -132,9 +132,9 @@ def test_a_fault_between_keys_is_blamed_on_who_set_them_last(write):
 
 
 def test_a_choice_that_is_overridden_is_no_fault(write):
-    path = write("c.yaml", "MODEL: {BACKBONE: {NAME: build_osnet_backbone}}\n")
-    assert lines_of(path)[0].startswith("c.yaml:1:26: error[unsupported]: MODEL.BACKBONE.NAME")
-    assert load_config(path, [("MODEL.BACKBONE.NAME", "build_resnet_backbone")]).config == Config()
+    path = write("c.yaml", "MODEL: {BACKBONE: {NORM: GhostBN}}\n")
+    assert lines_of(path)[0].startswith("c.yaml:1:26: error[unsupported]: MODEL.BACKBONE.NORM")
+    assert load_config(path, [("MODEL.BACKBONE.NORM", "BN")]).config == Config()
 
 
 def test_faults_of_options_name_the_option(write):

@@ -45,7 +45,7 @@ def findings_of(values):
         ({"SOLVER.OPT": "adam"}, "unknown-value", "did you mean Adam?"),
         ({"MODEL.LOSSES.NAME": ["TripletLos"]}, "unknown-value", "did you mean TripletLoss?"),
         ({"MODEL.BACKBONE.DEPTH": "51x"}, "unknown-value", "build_resnet_backbone"),
-        ({"MODEL.BACKBONE.NAME": "build_osnet_backbone"}, "unsupported", "available: build_resnet_backbone"),
+        ({"MODEL.BACKBONE.NORM": "GhostBN"}, "unsupported", "available: BN, syncBN, GN"),
         ({"MODEL.LOSSES.NAME": ["CircleLoss"]}, "unsupported", "CircleLoss"),
         ({"INPUT.CJ.ENABLED": True}, "unsupported", "colour jitter; leave it false"),
         ({"KD.MODEL_WEIGHTS": ["t.pth"]}, "unsupported", "distillation; leave it empty"),
@@ -64,7 +64,7 @@ def findings_of(values):
         ({"SOLVER.OPT": "SGD", "SOLVER.NESTEROV": True, "SOLVER.MOMENTUM": 0.0}, "impossible", "MOMENTUM"),
         ({"MODEL.LOSSES.NAME": ["TripletLoss", "TripletLoss"]}, "impossible", "twice"),
         ({**MOBILE, "INPUT.SIZE_TEST": [64, 16]}, "impossible", "no side may be smaller"),
-        ({**MOBILE, "MODEL.BACKBONE.WITH_IBN": True}, "impossible", "needs a ResNet"),
+        ({**MOBILE, "MODEL.BACKBONE.WITH_IBN": True}, "impossible", "has none; these do: build_resnet_backbone"),
     ],
 )
 def test_a_fault_is_refused_with_its_reason(values, code, words):

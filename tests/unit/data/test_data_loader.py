@@ -88,9 +88,11 @@ def test_an_error_while_preparing_reaches_the_caller_and_ends_the_thread():
 
 def test_evaluation_takes_images_in_order_without_augmentation():
     images = ImageArray(PIXELS, ROWS)
-    batches = list(eval_batches(images, 10))
-    assert [len(batch) for batch in batches] == [10, 10, 10, 2]
-    assert np.array_equal(torch.cat(batches).numpy(), PIXELS[ROWS].transpose(0, 3, 1, 2))
+    cameras = np.arange(len(images))
+    batches = list(eval_batches(images, cameras, 10))
+    assert [len(batch.images) for batch in batches] == [10, 10, 10, 2]
+    assert np.array_equal(torch.cat([batch.camids for batch in batches]).numpy(), cameras)
+    assert np.array_equal(torch.cat([batch.images for batch in batches]).numpy(), PIXELS[ROWS].transpose(0, 3, 1, 2))
 
 
 def test_a_subset_shares_the_pixels():

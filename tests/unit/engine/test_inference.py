@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from reid_core import api
+from reid_core.data.loader import EvalBatch
 from reid_core.engine.compute import Compute
 from reid_core.engine.embedding import embeddings
 from reid_core.engine.inference import load_model
@@ -95,10 +96,12 @@ def test_flipped_features_are_those_of_image_and_mirror_image_together(trained):
     compute = Compute(torch.device("cpu"))
     model, _ = load_model(config, path, compute)
     batch = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
-    both = embeddings(model, [batch], compute, flip=True)
-    apart = [embeddings(model, [one], compute) for one in (batch, batch.flip(3))]
+    both = embeddings(model, [EvalBatch(batch)], compute, flip=True)
+    apart = [embeddings(model, [EvalBatch(one)], compute) for one in (batch, batch.flip(3))]
     np.testing.assert_allclose(both, apart[0] + apart[1], rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(embeddings(model, [batch.flip(3)], compute, flip=True), both, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        embeddings(model, [EvalBatch(batch.flip(3))], compute, flip=True), both, rtol=1e-4, atol=1e-4
+    )
 
 
 def test_embedding_leaves_every_module_in_its_mode(trained):
@@ -107,7 +110,7 @@ def test_embedding_leaves_every_module_in_its_mode(trained):
     model, _ = load_model(config, path, compute)
     model.train()
     model.backbone.eval()
-    embeddings(model, [torch.zeros((2, 3, 32, 32), dtype=torch.uint8)], compute)
+    embeddings(model, [EvalBatch(torch.zeros((2, 3, 32, 32), dtype=torch.uint8))], compute)
     assert model.training
     assert model.heads.training
     assert not model.backbone.training
