@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from dashboards.bodies import Bodies
 from dashboards.errors import ErrorBody
 from dashboards.stream import Delta, Feed
 from orchestrator.service.errors import NotFound
@@ -62,18 +62,6 @@ def checked(service: Service, request: StudyRequest) -> StudyRequest:
     return request
 
 
-def _json(text: str, etag: str) -> Response:
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
-    return Response(text, media_type="application/json", headers=headers)
-
-
-def _cached(etag: str, known: str, make: Callable[[], str]) -> Response:
-    """304 when the client has this revision already, else the body."""
-    if etag in {part.strip() for part in known.split(",")}:
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag, "Cache-Control": "no-cache"})
-    return _json(make(), etag)
-
-
 def api_router(service: Service, feed: Feed) -> APIRouter:
     """Every route of the API over this service."""
     router = APIRouter(prefix="/api/v1", responses=_ERRORS)
@@ -85,34 +73,46 @@ def api_router(service: Service, feed: Feed) -> APIRouter:
 
 
 def _add_reads(router: APIRouter, service: Service) -> None:
+    bodies = Bodies()
+
     def etag(study: str, what: str) -> str:
-        return f'W/"{what}-{hashlib.sha256(study.encode()).hexdigest()[:12]}-{service.revision(study)}"'
+        now = service.summary(study)  # with its status: a controller can die without an event
+        return f'W/"{what}-{now.id}-{now.revision}-{now.status}"'
 
     @router.get("/studies", response_model=list[StudySummary], tags=["studies"])
-    def studies(if_none_match: IfNoneMatch = "") -> Response:
+    def studies(request: Request, if_none_match: IfNoneMatch = "") -> Response:
         """Every study, newest first."""
         found = service.studies()
-        mark = hashlib.sha256(repr([(study.id, study.revision, study.status) for study in found]).encode()).hexdigest()[
-            :24
-        ]
-        return _cached(f'W/"{mark}"', if_none_match, lambda: _SUMMARIES.dump_json(found).decode())
+        state = repr([(study.id, study.revision, study.status) for study in found])
+        mark = hashlib.sha256(state.encode()).hexdigest()[:24]
+        return bodies.answer(request, if_none_match, f'W/"{mark}"', lambda: _SUMMARIES.dump_json(found))
 
     @router.get("/studies/{study}", response_model=StudyDetail, tags=["studies"])
-    def detail(study: StudyRef, if_none_match: IfNoneMatch = "") -> Response:
+    def detail(study: StudyRef, request: Request, if_none_match: IfNoneMatch = "") -> Response:
         """One study with its plan, space and trials."""
-        status = service.summary(study).status  # a controller can die without an event
-        return _cached(etag(study, f"study-{status}"), if_none_match, lambda: service.study(study).model_dump_json())
+        return bodies.answer(
+            request, if_none_match, etag(study, "study"), lambda: service.study(study).model_dump_json().encode()
+        )
+
+    @router.get("/studies/{study}/board", include_in_schema=False)  # the page's own: its shape follows the page
+    def board(study: StudyRef, request: Request, if_none_match: IfNoneMatch = "") -> Response:
+        """One study as its page draws it: every trial in columns, the curves of the best hundred."""
+        mark = etag(study, "board")
+        return bodies.answer(request, if_none_match, mark, lambda: service.board(study).model_dump_json().encode())
 
     @router.get("/studies/{study}/trials", response_model=list[TrialRow], tags=["trials"])
-    def trials(study: StudyRef, if_none_match: IfNoneMatch = "") -> Response:
+    def trials(study: StudyRef, request: Request, if_none_match: IfNoneMatch = "") -> Response:
         """The trials of a study, by number."""
-        return _cached(etag(study, "trials"), if_none_match, lambda: _ROWS.dump_json(service.trials(study)).decode())
+        return bodies.answer(
+            request, if_none_match, etag(study, "trials"), lambda: _ROWS.dump_json(service.trials(study))
+        )
 
     @router.get("/studies/{study}/trials/{trial}", response_model=TrialDetail, tags=["trials"])
-    def trial(study: StudyRef, trial: TrialRef, if_none_match: IfNoneMatch = "") -> Response:
+    def trial(study: StudyRef, trial: TrialRef, request: Request, if_none_match: IfNoneMatch = "") -> Response:
         """One trial with its curves, configuration, segments and events."""
-        return _cached(
-            etag(study, f"trial{trial}"), if_none_match, lambda: service.trial(study, trial).model_dump_json()
+        found = service.trial(study, trial)
+        return bodies.answer(
+            request, if_none_match, etag(study, f"trial{trial}"), lambda: found.model_dump_json().encode()
         )
 
     @router.get("/studies/{study}/trials/{trial}/log", tags=["trials"])
@@ -121,9 +121,11 @@ def _add_reads(router: APIRouter, service: Service) -> None:
         return LogView(lines=tuple(service.trial_log(study, trial, lines)))
 
     @router.get("/studies/{study}/metrics", response_model=MetricsView, tags=["studies"])
-    def metrics(study: StudyRef, if_none_match: IfNoneMatch = "") -> Response:
+    def metrics(study: StudyRef, request: Request, if_none_match: IfNoneMatch = "") -> Response:
         """Every reported epoch of a study, in columns."""
-        return _cached(etag(study, "metrics"), if_none_match, lambda: service.metrics(study).model_dump_json())
+        return bodies.answer(
+            request, if_none_match, etag(study, "metrics"), lambda: service.metrics(study).model_dump_json().encode()
+        )
 
 
 def _add_stream(router: APIRouter, service: Service, feed: Feed) -> None:

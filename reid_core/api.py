@@ -20,12 +20,17 @@ __all__ = [
     "CheckpointFile",
     "DataSummary",
     "EpochResult",
+    "Fit",
     "Protocol",
+    "QueryGroup",
     "Report",
+    "SetSummary",
     "TrainResult",
+    "WeightsSummary",
     "describe_data",
     "embed",
     "evaluate",
+    "inspect_weights",
     "newest_checkpoint",
     "prepare",
     "train",
@@ -72,8 +77,23 @@ class TrainResult:
 
 
 @dataclass(frozen=True, slots=True)
+class QueryGroup:
+    """mAP and rank1 over the `queries`, with a match, of one camera or identity."""
+
+    name: str
+    queries: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """Retrieval metrics and the protocol they were measured under, in words and counts."""
+    """Retrieval metrics and the protocol they were measured under, in words and counts.
+
+    mAP, mINP, rank1, rank5, rank10 are fractions. With query expansion, re-ranking or DSR they are what comes after
+    it, and plain_mAP … what the embeddings give without. With TEST.ROC: tpr_at_fpr_1e-4, _1e-3, _1e-2.
+    `cameras` and `identities` take the queries apart; cameras that nobody knows are left out. With several data sets
+    in DATASETS.TESTS this is the first, `name`, and `others` are the rest.
+    """
 
     metrics: Mapping[str, float]
     protocol: str
@@ -81,11 +101,33 @@ class Report:
     gallery: int
     skipped_queries: int
     checkpoint: str = ""
+    name: str = ""
+    cameras: Sequence[QueryGroup] = ()
+    identities: Sequence[QueryGroup] = ()
+    others: Sequence[Report] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SetSummary:
+    """One data set of DATASETS.NAMES and DATASETS.TESTS, as counted; no name where it is the only one."""
+
+    name: str
+    layout: str
+    trained: bool
+    tested: bool
+    train_images: int
+    train_identities: int
+    cameras: int
+    query_images: int
+    gallery_images: int
 
 
 @dataclass(frozen=True, slots=True)
 class DataSummary:
-    """What a data folder holds, as counted; fingerprints change when an image or a split changes."""
+    """What the data sets hold, as counted; fingerprints change when an image or a split changes.
+
+    With several `sets`, training counts are of those trained on together, query and gallery of those tested on.
+    """
 
     layout: str
     fingerprint: str
@@ -100,31 +142,86 @@ class DataSummary:
     gallery_images: int
     ignored: Mapping[str, int] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    sets: Sequence[SetSummary] = ()
 
-    def sentence(self) -> str:
+    def sentence(self, protocol: Protocol = Protocol.VALIDATION) -> str:
         """One line for people."""
+        cut = f"of {self.val_identities} identities"
+        measured = f"validation {self.val_queries} queries x {self.val_gallery} gallery {cut}"
+        if protocol is Protocol.TEST:
+            measured = f"test {self.query_images} queries x {self.gallery_images} gallery"
         return (
             f"{self.train_images} images of {self.train_identities} identities in {self.cameras} cameras "
-            f"({self.layout}); validation {self.val_queries} queries x {self.val_gallery} gallery "
-            f"of {self.val_identities} identities"
+            f"({self._which()}); {measured}"
         )
+
+    def _which(self) -> str:
+        if len(self.sets) < 2:
+            return self.layout
+        trained = " + ".join(one.name for one in self.sets if one.trained)
+        return f"{trained}; tests on {', '.join(one.name for one in self.sets if one.tested)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What a configuration's model takes of a file given as `key`, or the `reason` and `hint` why it takes nothing.
+
+    `missing`, `unexpected` and `other_shape` are names of tensors, `notes` sentences for people.
+    """
+
+    key: str
+    fits: bool
+    loaded: int = 0
+    missing: Sequence[str] = ()
+    unexpected: Sequence[str] = ()
+    other_shape: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    reason: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsSummary:
+    """What a file of weights is: `source` and `architecture` are guessed from names and shapes, 'unknown' else.
+
+    `wrappers` are the keys that the tensors lie under, outermost first; `parameters` counts learned numbers;
+    `identities` are those of a whole model's classifier, 0 where there is none.
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+    source: str
+    architecture: str
+    identities: int
+    wrappers: Sequence[str]
+    tensors: int
+    parameters: int
+    dtypes: Mapping[str, int]
+    fit: Fit | None
 
 
 def describe_data(config: Config) -> DataSummary:
-    """Read the folder named by DATASETS.ROOT, without decoding images. Raises DataError with every finding."""
+    """Read the folders that DATASETS names, without decoding images. Raises DataError with every finding."""
     from reid_core.data.pipeline import summary
 
     return summary(config)
 
 
-def prepare(config: Config, *, threads: int | None = None, progress: Callable[[int, int], None] | None = None) -> None:
-    """Decode the training images into the cache of this machine, where they are not there yet.
+def prepare(
+    config: Config,
+    *,
+    protocol: Protocol = Protocol.VALIDATION,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Decode the images of `protocol` into the cache of this machine, where they are not there yet.
 
     `progress` hears (done, total). Raises DataError naming the images that do not decode.
     """
     from reid_core.data.pipeline import open_split
 
-    open_split(config, Protocol.VALIDATION, threads=threads, progress=progress)
+    open_split(config, protocol, threads=threads, progress=progress)
 
 
 def newest_checkpoint(directory: Path, *, log: Callable[[str], None] | None = None) -> CheckpointFile | None:
@@ -143,6 +240,7 @@ def train(  # noqa: PLR0913 - each option stands for itself, and all but two hav
     checkpoint: CheckpointFile | None = None,
     seed: int = 0,
     threads: int | None = None,
+    processes: int = 1,
     on_epoch: Callable[[EpochResult], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     log: Callable[[str], None] | None = None,
@@ -151,16 +249,32 @@ def train(  # noqa: PLR0913 - each option stands for itself, and all but two hav
 
     With `checkpoint`, continue from it: on CPU bit-identical to a run that was never interrupted. `on_epoch` is called
     after each epoch once its checkpoint is durable; `should_stop` is asked there, and at least twice a second inside
-    an epoch is not needed. Raises ConfigError, DataError, CheckpointError, TrainingDiverged; torch.OutOfMemoryError
-    (GPU) and MemoryError (CPU) pass through.
+    an epoch is not needed. With `processes` above 1 each computes its share of every batch, on a GPU of its own or with
+    its share of the `threads`, and the losses see the whole batch: the result is that of one process but for rounding,
+    where batch norm sees the whole batch too (MODEL.BACKBONE.NORM and MODEL.HEADS.NORM syncBN). This process is one of
+    them; callbacks are called here. When the loss is no longer finite, the files of its batch are listed in
+    diverged-batch.json in `directory`. Raises ConfigError, DataError, CheckpointError, TrainingDiverged; ReidTuneError
+    when another process fails; torch.OutOfMemoryError (GPU) and MemoryError (CPU) pass through.
     """
-    from reid_core.engine.compute import cpu_threads, memory_errors
+    from reid_core.config.weights import starting_weights
+    from reid_core.engine.compute import cpu_threads, memory_errors, share_of_threads
     from reid_core.engine.run import Hooks, Run
 
     last = config.solver.max_epoch if to_epoch is None else to_epoch
     if not 1 <= last <= config.solver.max_epoch:
         raise ValueError(f"to_epoch is {last}; it must be 1 to SOLVER.MAX_EPOCH, which is {config.solver.max_epoch}")
+    if checkpoint is None:
+        starting_weights(config)  # a file of weights that is missing is said before images are decoded
+    if processes < 1:
+        raise ValueError(f"processes is {processes}; it must be 1 or more")
     hooks = Hooks(on_epoch or _ignore, should_stop or _never, log or _ignore)
+    if processes > 1:
+        from reid_core.engine.together import Plan, train_together
+
+        each = share_of_threads(threads, processes)
+        plan = Plan.of(config, directory, protocol, seed=seed, start=checkpoint, threads=each, last=last)
+        with cpu_threads(each), memory_errors():
+            return train_together(plan, processes, hooks)
     with cpu_threads(threads), memory_errors():
         run = Run(config, directory, protocol, seed=seed, start=checkpoint, threads=threads, hooks=hooks)
         return run.to(last)
@@ -189,6 +303,16 @@ def embed(
 
     with cpu_threads(threads), memory_errors():
         return embed_files(config, checkpoint, images)
+
+
+def inspect_weights(path: Path, config: Config | None = None) -> WeightsSummary:
+    """Look into a file of weights without running code of it; with `config`, say what its model would take.
+
+    Raises NotFound, CheckpointError when it cannot be read as weights, ConfigError from building the model.
+    """
+    from reid_core.modeling.weights.inspection import inspect_file
+
+    return inspect_file(path, config)
 
 
 def _ignore(_: object) -> None:

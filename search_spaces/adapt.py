@@ -88,14 +88,20 @@ def _scaled(key: str, parameter: Parameter, old: int, new: int) -> Parameter | V
             return different[0]
         prior = None if parameter.prior is None else scale(parameter.prior)
         return parameter.model_copy(update={"values": tuple(different), "prior": prior})
-    ends = [scale(end) for end in (parameter.low, parameter.high, parameter.prior) if end is not None]
-    numbers = [end for end in ends if isinstance(end, int | float)]
-    if isinstance(parameter, Int):  # on a key that takes real numbers, too
-        numbers = [max(math.floor(end + 0.5), 1 if parameter.log else 0) for end in numbers]
+
+    def rounded(value: Value) -> float:
+        number = value if isinstance(value, int | float) else math.nan
+        if isinstance(parameter, Int):  # on a key that takes real numbers, too
+            return max(math.floor(number + 0.5), 1 if parameter.log else 0)
+        return number
+
+    numbers = [rounded(scale(end)) for end in (parameter.low, parameter.high, parameter.prior) if end is not None]
     low, high, *middle = numbers
     if low >= high:
         return low
     update: dict[str, Value] = {"low": low, "high": high, "prior": middle[0] if middle else None}
+    if parameter.grid:
+        update["grid"] = list(dict.fromkeys(rounded(scale(value)) for value in parameter.grid))
     return type(parameter).model_validate({**parameter.model_dump(), **update, **_single_steps(parameter)})
 
 

@@ -105,9 +105,10 @@ def _check_choice(draft: Draft, parameter: Choice, info: KeyInfo) -> None:
         fault = next(filter(None, (_outside(item, info) for item in items)), "")
         if fault:
             draft.report("out-of-range", f"{info.key}: {fault}", path, key=info.key)
-        unknown = next((item for item in items if info.choices and item not in info.choices), None)
+        unknown = next((item for item in items if not info.allows(item)), None)
         if unknown is not None:
-            near, listed = suggest(str(unknown), info.choices), f"available: {', '.join(info.choices)}"
+            listed = f"available: {', '.join((*info.choices, *filter(None, [info.form])))}"
+            near = suggest(str(unknown), info.choices)
             hint = f"{near} ({listed})" if near else listed
             draft.report("unknown-value", f"{info.key}: there is no {unknown!r}", path, hint=hint, key=info.key)
 

@@ -13,7 +13,7 @@ from search_spaces.conditions import allowed
 from search_spaces.load import LoadedSpace
 from search_spaces.model import Choice, Float, Int, Parameter, Space
 
-__all__ = ["ParameterRow", "diff", "rows", "to_yaml"]
+__all__ = ["ParameterRow", "diff", "rows", "settings", "to_yaml"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,13 @@ def rows(loaded: LoadedSpace) -> list[ParameterRow]:
     ]
 
 
+def settings(loaded: LoadedSpace) -> list[tuple[str, str]]:
+    """Name each row of a space with rows, and list what it sets."""
+    return [
+        (row.name, ", ".join(f"{key} {_text(value)}" for key, value in row.set.items())) for row in loaded.space.rows
+    ]
+
+
 def to_yaml(space: Space) -> str:
     """Write a space as YAML; read back without options, it is the same space."""
     plain = space.model_dump(mode="json", exclude_defaults=True)
@@ -54,6 +61,8 @@ def to_yaml(space: Space) -> str:
         name: {"type": parameter.type, **parameter.model_dump(mode="json", exclude_defaults=True)}
         for name, parameter in space.parameters.items()
     }
+    if not space.parameters:
+        del plain["parameters"]
     if len(space.objective) == 1:
         plain["objective"] = space.objective[0].model_dump(mode="json")
     ordered = {name: plain[name] for name in Space.model_fields if name in plain}
@@ -76,6 +85,8 @@ def diff(before: Space, after: Space) -> list[str]:
             lines.append(f"{key}: {left[key]} -> {right[key]}")
     if not lines and list(before.parameters) != list(after.parameters):
         lines.append("parameters: in another order")
+    if not lines and [row.name for row in before.rows] != [row.name for row in after.rows]:
+        lines.append("rows: in another order")
     return lines
 
 
@@ -112,13 +123,16 @@ _Dumper.add_representer(float, _represent_float)
 
 
 def _leaves(space: Space) -> Iterator[tuple[str, str]]:
-    plain = space.model_dump(mode="json", exclude={"name", "description", "parameters", "fixed"})
+    plain = space.model_dump(mode="json", exclude={"name", "description", "parameters", "fixed", "rows", "published"})
     for section, value in plain.items():
         if isinstance(value, dict):
             yield from ((f"{section}.{field}", str(item)) for field, item in value.items())
         else:
             yield section, str(value)
     yield from ((f"fixed.{key}", str(value)) for key, value in space.fixed.items())
+    for row in space.rows:
+        yield f"rows.{row.name}", f"adds to {row.adds_to or 'the row above'}"
+        yield from ((f"rows.{row.name}.{key}", str(value)) for key, value in row.set.items())
     for name, parameter in space.parameters.items():
         for field, item in parameter.model_dump(mode="json", exclude={"help"}).items():
             yield f"parameters.{name}.{field}", str(item)
@@ -128,6 +142,9 @@ def _range(parameter: Parameter) -> str:
     match parameter:
         case Choice(values=values):
             return ", ".join(_text(value) for value in values)
+        case Float(grid=grid) | Int(grid=grid) if grid:
+            tried = ", ".join(_text(value) for value in grid)
+            return f"{_text(parameter.low)} to {_text(parameter.high)}, grid {tried}"
         case Int(low=low, high=high, step=step) if step > 1:
             return f"{low} to {high} by {step}"
         case Int(low=low, high=high) | Float(low=low, high=high):

@@ -14,6 +14,7 @@ from reid_core.config.source import Path, Plain
 from reid_core.errors import Finding, SpaceError
 from search_spaces.constraints import Constraint
 from search_spaces.model import Budget, Objective, Parameter, Resources, Search, Space
+from search_spaces.rows import Published, Row
 
 __all__ = ["Draft", "shown"]
 
@@ -48,6 +49,8 @@ class Draft:
     resources: Resources = field(default_factory=Resources)
     fixed: Values = field(default_factory=dict)
     parameters: dict[str, Parameter] = field(default_factory=dict)
+    rows: tuple[Row, ...] = ()
+    published: tuple[Published, ...] = ()
     constraints: list[tuple[int, Constraint]] = field(default_factory=list)
 
     def report(self, code: str, message: str, path: Path, *, hint: str = "", key: str = "") -> None:
@@ -103,6 +106,8 @@ class Draft:
             resources=self.resources,
             fixed=self.fixed,
             parameters=self.parameters,
+            rows=self.rows,
+            published=self.published,
             constraints=tuple(constraint.text for _, constraint in self.constraints),
         )
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reid_core.config import Value, Values
 from reid_core.errors import Finding, SpaceError
-from search_spaces.codec import codec_of
-from search_spaces.conditions import holds, parents_first
+from search_spaces.codec import Codec, codec_of
+from search_spaces.conditions import When, allowed, holds, parents_first
 from search_spaces.constraints import Constraint, parse_constraint
+from search_spaces.equality import index_of
 from search_spaces.expression import ExpressionError
 from search_spaces.model import Parameter, Space
 
@@ -96,6 +97,27 @@ class Encoder:
         values = self._chosen(lambda name: self._decoded(name, vector))
         return {name: values[name] for name in self.names if name in values}
 
+    def settled(self, points: Vector) -> Vector:
+        """Turn points (M, D) into those of the values that they decode to, NaN where a parameter is inactive.
+
+        Equal to encoding every decoded point, but a column at a time. Raises ValueError for NaN in an active one.
+        """
+        settled = np.full(points.shape, np.nan)
+        known: dict[str, list[Value | _Absent]] = {key: [value] * len(points) for key, value in self._known.items()}
+        for name in self._order:
+            place = self._place[name]
+            active = _rows_where(self._whens[name], known, len(points))
+            column = points[active, place]
+            if np.isnan(column).any():
+                raise ValueError(f"{name} is active, but its coordinate is NaN")
+            values = _decoded(self.codecs[place], column.tolist())
+            settled[active, place] = _encoded(self.codecs[place], values)
+            if any(name in when for when in self._whens.values()):
+                known[name] = [_ABSENT] * len(points)
+                for row, value in zip(active, values, strict=True):
+                    known[name][row] = value
+        return settled
+
     def from_unit(self, unit: Vector) -> Vector:
         """Turn (D,) from the unit cube into coordinates: uniform numbers become uniform values and categories."""
         categories = np.minimum(np.floor(unit * self.categories), np.maximum(self.categories - 1, 0))
@@ -129,6 +151,50 @@ class Encoder:
             if holds(self._whens[name], known):
                 chosen[name] = known[name] = value_of(name)
         return chosen
+
+
+class _Absent:
+    """Stands for the value of an inactive parameter: no condition holds on it."""
+
+
+_ABSENT = _Absent()
+
+
+def _rows_where(when: When, known: Mapping[str, Sequence[Value | _Absent]], count: int) -> list[int]:
+    """The rows in which every key of `when` has its value."""
+    rows = list(range(count))
+    for key, wanted in when.items():
+        here = known.get(key)
+        values = allowed(wanted)
+        rows = [] if here is None else [row for row in rows if _fits(here[row], values)]
+    return rows
+
+
+def _fits(value: Value | _Absent, values: list[Value]) -> bool:
+    return not isinstance(value, _Absent) and index_of(value, values) is not None
+
+
+def _decoded(codec: Codec, column: list[float]) -> list[Value]:
+    """Values at places; those of unordered choices, which have few, are looked up once each."""
+    if not codec.categories:
+        return [codec.decode(x) for x in column]
+    values = {x: codec.decode(x) for x in set(column)}
+    return [values[x] for x in column]
+
+
+def _encoded(codec: Codec, values: list[Value]) -> list[float]:
+    """Places of values; those of few levels are looked up once each."""
+    places: dict[tuple[type, Value], float] = {}
+    encoded: list[float] = []
+    for value in values:
+        if isinstance(value, float | list):
+            encoded.append(codec.encode(value))
+            continue
+        key = (type(value), value)
+        if key not in places:
+            places[key] = codec.encode(value)
+        encoded.append(places[key])
+    return encoded
 
 
 def _parsed(text: str) -> Constraint:

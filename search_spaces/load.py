@@ -19,6 +19,8 @@ from search_spaces.draft import Draft
 from search_spaces.encoding import default_values
 from search_spaces.model import Budget, Parameter, Space
 from search_spaces.parse import parse_space
+from search_spaces.row_checks import check_row_configurations, check_row_keys, fit_rows
+from search_spaces.rows import Row
 
 __all__ = ["LoadedSpace", "load_space"]
 
@@ -62,7 +64,7 @@ def load_space(
     except ConfigError as error:
         raise SpaceError(error.findings) from error
     draft = parse_space(source, text, _stem(file))
-    if not draft.parameters:
+    if not draft.parameters and not draft.rows:
         draft.refuse()
     return _Loading(draft, dict(overrides)).load(max_epochs, min_epochs)
 
@@ -89,12 +91,14 @@ class _Loading:
         self.draft = draft
         self.options = options
         self.notes: list[str] = []
+        self._rows: tuple[Row, ...] = ()
 
     def load(self, max_epochs: int | None, min_epochs: int | None) -> LoadedSpace:
         draft, declared = self.draft, self.draft.budget.max_epochs
         draft.budget = self._budget(max_epochs, min_epochs)
         if draft.recipe is not None:
             check_keys(draft)
+        check_row_keys(draft)
         fixed = checked(draft, draft.fixed, options=False)
         options = checked(draft, self.options, options=True)
         recipe = recipe_values(draft, {**fixed, **options})
@@ -105,6 +109,10 @@ class _Loading:
         base, fixed = scaled_base(recipe, fixed, declared, draft.budget.max_epochs)
         base, fixed = {**base, **options}, {**fixed, **options}
         parameters, settled = self._varying(declared, base)
+        self._rows, notes = fit_rows(
+            draft.rows, self.options, declared, draft.budget.max_epochs, checked=draft.recipe is not None
+        )
+        self.notes += notes
         return self._finish(parameters, {**fixed, **settled}, {**base, **settled})
 
     def _budget(self, max_epochs: int | None, min_epochs: int | None) -> Budget:
@@ -156,12 +164,14 @@ class _Loading:
         draft = self.draft
         faulty = {found.key for found in draft.findings}
         sound = {key: parameter for key, parameter in parameters.items() if key not in faulty}
-        check_defaults(draft, sound, base, default_values(sound, base))
+        if not draft.rows:  # what rows begin with is not trained
+            check_defaults(draft, sound, base, default_values(sound, base))
         base = check_base(draft, base, self.options)
         defaults = default_values(sound, base)
         first = check_base(draft, {**base, **defaults}, self.options)
+        check_row_configurations(draft, self._rows, base)
         draft.refuse()
-        draft.parameters, draft.fixed = parameters, fixed
+        draft.parameters, draft.fixed, draft.rows = parameters, fixed, self._rows
         defaults = {key: first[key] for key in defaults}
         return LoadedSpace(draft.space(), base, defaults, draft.source.file, draft.text, tuple(self.notes))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Literal, Self, TypeAlias
 
@@ -14,6 +14,7 @@ from reid_core.config import Scalar, Value, Values
 from search_spaces.conditions import cycle
 from search_spaces.equality import index_of, repeated
 from search_spaces.faults import fault
+from search_spaces.rows import Published, Row
 
 __all__ = [
     "ALGORITHMS",
@@ -34,7 +35,7 @@ __all__ = [
 
 METRICS = ("mAP", "mINP", "rank1", "rank5", "rank10", "loss")
 """What a trial reports after each epoch; all but loss are fractions in [0, 1]."""
-ALGORITHMS = ("bohb", "freeze-thaw", "random")
+ALGORITHMS = ("bohb", "freeze-thaw", "grid", "random")
 """What `search.algorithm` may name."""
 
 Number: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -93,7 +94,8 @@ class Budget(_Frozen):
 class Search(_Frozen):
     """How configurations are chosen."""
 
-    algorithm: str = Field("bohb", description=" or ".join(ALGORITHMS))
+    algorithm: str = Field("bohb", description=" or ".join(ALGORITHMS) + "; with rows, grid")
+    seeds: Whole = Field(1, ge=1, description="how often grid trains each configuration, each time with another seed")
 
 
 class Resources(_Frozen):
@@ -123,11 +125,13 @@ class Float(_Parameter):
     high: Number = Field(description="the largest value")
     log: Flag = Field(default=False, description="search on a logarithmic scale; low is above 0")
     prior: Number | None = Field(None, description="the value expected to be good; default: the recipe's")
+    grid: tuple[Number, ...] = Field((), description="the values that the algorithm grid tries")
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
         _check_bounds(self.low, self.high, log=self.log)
         _check_prior(self.prior, self.low, self.high)
+        _check_grid(self.grid, self.low, self.high)
         return self
 
 
@@ -140,6 +144,7 @@ class Int(_Parameter):
     log: Flag = Field(default=False, description="search on a logarithmic scale; low is above 0")
     step: Whole = Field(1, ge=1, description="distance between two values, counted from low")
     prior: Whole | None = Field(None, description="the value expected to be good; default: the recipe's")
+    grid: tuple[Whole, ...] = Field((), description="the values that the algorithm grid tries")
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -153,6 +158,7 @@ class Int(_Parameter):
                 f"prior {self.prior} is not {self.low} plus steps of {self.step}",
                 "prior",
             )
+        _check_grid(self.grid, self.low, self.high, self.step)
         return self
 
     @property
@@ -208,11 +214,22 @@ def _check_prior(prior: float | None, low: float, high: float) -> None:
         raise fault("prior-outside-bounds", f"prior {prior!r} is outside [{low!r}, {high!r}]", "prior")
 
 
+def _check_grid(grid: tuple[float, ...], low: float, high: float, step: int | None = None) -> None:
+    for index, value in enumerate(grid):
+        if not low <= value <= high:
+            raise fault("out-of-range", f"{value!r} of the grid is outside [{low!r}, {high!r}]", "grid", index)
+        if step is not None and (value - low) % step:
+            raise fault("out-of-range", f"{value!r} of the grid is not {low} plus steps of {step}", "grid", index)
+    twice = repeated(grid)
+    if twice is not None:
+        raise fault("choice-duplicate", f"{grid[twice]!r} is in the grid twice", "grid", twice)
+
+
 Parameter: TypeAlias = Annotated[Float | Int | Choice, Field(discriminator="type")]
 
 
 class Space(_Frozen):
-    """A search space. `parameters` keeps the order of its file."""
+    """A search space: what varies (`parameters`), or configurations by name (`rows`). Both keep their order."""
 
     name: str = Field(description="for lists; in a file, its default is the name of the file")
     description: str = Field("", description="one line for lists")
@@ -226,7 +243,11 @@ class Space(_Frozen):
     search: Search = Field(default_factory=Search, description="how configurations are chosen")
     resources: Resources = Field(default_factory=Resources, description="what one trial takes on a node")
     fixed: Values = Field(default_factory=dict, description="configuration keys set for every trial")
-    parameters: dict[str, Parameter] = Field(description="what varies, by configuration key")
+    parameters: dict[str, Parameter] = Field(
+        default_factory=dict, description="what varies, by configuration key; needed unless there are rows"
+    )
+    rows: tuple[Row, ...] = Field((), description="named configurations instead of parameters: an ablation")
+    published: tuple[Published, ...] = Field((), description="columns that a report shows beside the rows")
     constraints: tuple[str, ...] = Field((), description="expressions over keys that every configuration satisfies")
 
     @model_validator(mode="before")
@@ -239,12 +260,14 @@ class Space(_Frozen):
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        for found in joint_faults(self.fixed, self.parameters):
+        for found in joint_faults(self.fixed, self.parameters, self.rows):
             raise found
         return self
 
 
-def joint_faults(fixed: Values, parameters: Mapping[str, Parameter]) -> list[PydanticCustomError]:
+def joint_faults(
+    fixed: Values, parameters: Mapping[str, Parameter], rows: Sequence[Row] = ()
+) -> list[PydanticCustomError]:
     """Find what is wrong with parameters and fixed values that are sound one by one."""
     found = [
         fault("fixed-and-varied", f"{key} is both fixed and a parameter", "fixed", key)
@@ -254,7 +277,10 @@ def joint_faults(fixed: Values, parameters: Mapping[str, Parameter]) -> list[Pyd
     circle = cycle({name: parameter.when for name, parameter in parameters.items()})
     if circle:
         found.append(fault("when-cycle", f"`when` goes round: {' -> '.join(circle)}", "parameters", circle[0], "when"))
-    if not parameters:
+    if parameters and rows:
+        message = "a space has parameters or rows, not both"
+        found.append(fault("parameters-and-rows", message, "rows", hint="make two spaces"))
+    if not parameters and not rows:
         message = "nothing varies: the space has no parameters"
         found.append(fault("empty-space", message, "parameters", hint="add at least one"))
     return found

@@ -24,6 +24,8 @@ from search_spaces.model import (
     Space,
     joint_faults,
 )
+from search_spaces.row_checks import judge_rows
+from search_spaces.rows import Published, Row
 
 __all__ = ["parse_space"]
 
@@ -49,13 +51,16 @@ def parse_space(source: Source, text: str, name: str) -> Draft:
     draft.description = _text(draft, raw, "description")
     draft.recipe = _text(draft, raw, "recipe") or None
     draft.objective = _objective(draft, raw.get("objective"))
-    draft.budget = _section(draft, raw, "budget", Budget) or Budget()
-    draft.search = _section(draft, raw, "search", Search) or Search()
+    draft.budget = _section(draft, _with_lowest(raw), "budget", Budget) or Budget()
+    draft.rows = _entries(draft, raw, "rows", Row)
+    draft.published = _entries(draft, raw, "published", Published)
+    draft.search = _search(draft, raw)
     draft.resources = _section(draft, raw, "resources", Resources) or Resources()
     draft.fixed = _fixed(draft, raw.get("fixed"))
     draft.parameters = _parameters(draft, raw.get("parameters"))
     draft.constraints = _constraints(draft, raw.get("constraints"))
     _judge_names(draft)
+    judge_rows(draft)
     _judge_parts(draft, raw.get("parameters"))
     return draft
 
@@ -86,6 +91,34 @@ def _objective(draft: Draft, raw: Plain) -> tuple[Objective, ...]:
 
 def _section(draft: Draft, raw: dict[str, Plain], key: str, kind: type[M]) -> M | None:
     return None if raw.get(key) is None else draft.model(raw[key], (key,), kind)
+
+
+def _entries(draft: Draft, raw: dict[str, Plain], key: str, kind: type[M]) -> tuple[M, ...]:
+    entries = raw.get(key)
+    if entries is None:
+        return ()
+    if not isinstance(entries, list):
+        draft.report("wrong-type", f"{key} is a list; it is {shown(entries)}", (key,), key=key)
+        return ()
+    found = [draft.model(entry, (key, index), kind) for index, entry in enumerate(entries)]
+    return tuple(entry for entry in found if entry is not None)
+
+
+def _search(draft: Draft, raw: dict[str, Plain]) -> Search:
+    """How it is searched: rows leave no choice but grid, and need not say so."""
+    search = _section(draft, raw, "search", Search) or Search()
+    if not draft.rows:
+        return search
+    if "algorithm" in search.model_fields_set and search.algorithm != "grid":
+        message = f"rows are trained as they stand: {search.algorithm} has nothing to search"
+        draft.report("rows-need-grid", message, ("search", "algorithm"), hint="leave it out", key="search")
+    return search.model_copy(update={"algorithm": "grid"})
+
+
+def _with_lowest(raw: dict[str, Plain]) -> dict[str, Plain]:
+    """Rows are trained in full: a lowest rung, which a file gives for searches only, may not stand in the way."""
+    budget = raw.get("budget")
+    return {**raw, "budget": {"min_epochs": 1, **budget}} if raw.get("rows") and isinstance(budget, dict) else raw
 
 
 def _fixed(draft: Draft, raw: Plain) -> Values:
@@ -171,6 +204,7 @@ def _judge_names(draft: Draft) -> None:
 
 
 def _judge_parts(draft: Draft, raw: Plain) -> None:
-    for found in joint_faults(draft.fixed, draft.parameters):
-        if found.type != "empty-space" or not raw:
+    faulty = isinstance(draft.source.value, dict) and bool(draft.source.value.get("rows"))
+    for found in joint_faults(draft.fixed, draft.parameters, draft.rows):
+        if found.type != "empty-space" or not (raw or faulty):
             draft.report_fault(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 
 import numpy as np
@@ -13,7 +13,7 @@ from reid_core.errors import Finding, SpaceError
 from search_spaces.encoding import Encoder, Vector
 from search_spaces.model import Space
 
-__all__ = ["draw", "draw_near", "findings", "grid", "sample", "sample_near", "validate_values"]
+__all__ = ["draw", "draw_near", "findings", "grid", "product_of", "sample", "sample_near", "validate_values"]
 
 _ATTEMPTS = 10_000
 
@@ -83,8 +83,13 @@ def grid(encoder: Encoder, levels: int = 3) -> Iterator[Values]:
     Real numbers take `levels` values, as do whole numbers with more. Combinations that differ only in inactive
     parameters come once; those that break a constraint do not come.
     """
+    yield from product_of(encoder, [codec.levels(levels) for codec in encoder.codecs])
+
+
+def product_of(encoder: Encoder, lists: Sequence[Sequence[Value]]) -> Iterator[Values]:
+    """Go through the combinations of one list of values a parameter, as `grid` does."""
     seen: set[str] = set()
-    for combination in product(*(codec.levels(levels) for codec in encoder.codecs)):
+    for combination in product(*lists):
         values = encoder.only_active(dict(zip(encoder.names, combination, strict=True)))
         mark = json.dumps(values)
         if mark not in seen and not encoder.refusal(values):

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from search_spaces import catalog
 from search_spaces.load import load_space
 from search_spaces.model import Budget, Choice, Float, Int, Objective, Resources, Search, Space
+from search_spaces.rows import Published, Row
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference" / "space-grammar.md"
 
@@ -39,6 +40,8 @@ RULES = """\
   Conditions may name parameters and other keys; they may not go round in a circle.
 - `--set KEY VALUE` wins over everything; a parameter that is set no longer varies. `--max-epochs` replaces the
   budget's, and what counts in epochs (warm-up, steps, such parameters' bounds) is scaled with it.
+- A space with rows is trained by `grid`: every row with every seed, in full. A key that `--set` sets is set by no row;
+  a row that has nothing left to set is left out.
 - Without a recipe, keys may have any name, and nothing is checked against the configuration schema.
 
 ## Constraints
@@ -63,6 +66,8 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("A parameter of type float", "", Float),
     ("A parameter of type int", "", Int),
     ("A parameter of type choice", "", Choice),
+    ("A row", "Rows stand in a list: each is what the row above it is, and what it sets.", Row),
+    ("A column of published", "", Published),
 )
 
 
@@ -76,7 +81,8 @@ def page() -> str:
     shelf = ["## The catalog", "", "| name | parameters | what |", "|---|---|---|"]
     for name in catalog.names():
         space = load_space(catalog.read(name)).space
-        shelf.append(f"| {name} | {len(space.parameters)} | {space.description} |")
+        varies = f"{len(space.rows)} rows" if space.rows else str(len(space.parameters))
+        shelf.append(f"| {name} | {varies} | {space.description} |")
     return "\n".join([*parts, "\n".join(shelf) + "\n"])
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TextIO
 
+from orchestrator.backends.memory import give_back
 from orchestrator.backends.protocol import Ended, Reported, Saved, Sink
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import (
@@ -76,6 +77,7 @@ def run_segment(trial: Trial, spec: SegmentSpec, sink: Sink, stop: Callable[[], 
             context.log(f"segment {spec.segment}: {_told(outcome)}")
     except OSError as error:
         outcome = Failed(FailureKind.DATA, f"cannot write {directory}: {error}", retryable=True)
+    give_back()
     sink(Ended(spec.segment, outcome, time.monotonic() - started, worker_name()))
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.cli.command import Command, Group
-from orchestrator.cli.output import console, json_option, number, percent, print_json, table
+from orchestrator.cli.data_options import data_settings, no_cameras_option, skip_bad_images_option
+from orchestrator.cli.measures import epoch_line, print_groups, print_metrics
+from orchestrator.cli.output import console, json_option, number, print_json, table
 
 if TYPE_CHECKING:
     from reid_core.api import EpochResult
@@ -82,7 +85,7 @@ def _allowed(info: KeyInfo) -> str:
     if info.type == "bool":
         return "true | false"
     if info.choices:
-        return " | ".join(info.choices)
+        return " | ".join((*info.choices, *filter(None, [info.form])))
     if info.low is not None and info.high is not None and not info.open_low and not info.open_high:
         return f"{info.type} {number(info.low)} to {number(info.high)}"
     bounds = []
@@ -118,12 +121,33 @@ def config_ls(*, as_json: bool) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("runs/train"),
     show_default=True,
-    help="Folder for checkpoints.",
+    help="Folder for checkpoints. One that holds a training needs --resume.",
 )
 @set_option
+@no_cameras_option
+@skip_bad_images_option
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of everything random.")
 @threads_option
 @protocol_option
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes that share every batch, one a GPU. Batch norm sees a share only, unless its NORM is syncBN.",
+)
+@click.option(
+    "--lr-scale-rule",
+    type=click.Choice(["none", "linear", "sqrt"]),
+    help="Scale SOLVER.BASE_LR for the batch size: by r = SOLVER.IMS_PER_BATCH / --lr-scale-batch, or by its root.",
+)
+@click.option(
+    "--lr-scale-batch",
+    type=click.IntRange(1),
+    metavar="N",
+    help="The batch size that SOLVER.BASE_LR was chosen for. Default: the configuration's, 64.",
+)
 @click.option("--resume", is_flag=True, help="Continue from the newest checkpoint in --out.")
 @json_option
 def train_command(
@@ -134,7 +158,12 @@ def train_command(
     seed: int,
     threads: int | None,
     protocol: str,
+    processes: int,
+    lr_scale_rule: str | None,
+    lr_scale_batch: int | None,
     *,
+    no_cameras: bool,
+    skip_bad_images: bool,
     resume: bool,
     as_json: bool,
 ) -> None:
@@ -146,15 +175,28 @@ def train_command(
     """
     from orchestrator.service.machine import cores
     from reid_core import api
+    from reid_core.errors import Conflict
 
+    for key, given in (("SOLVER.LR_SCALE_RULE", lr_scale_rule), ("SOLVER.LR_SCALE_BATCH", lr_scale_batch)):
+        if given is not None:
+            settings = (*settings, (key, str(given)))
+    settings = (*settings, *data_settings(no_cameras=no_cameras, skip_bad_images=skip_bad_images))
     config = _config(recipe, data, settings)
-    start = api.newest_checkpoint(out, log=lambda line: click.echo(line, err=True)) if resume else None
-    if start is not None and not as_json:
-        click.echo(f"continues after epoch {start.epoch} from {start.path}")
+    if lr_scale_batch is not None and config.solver.lr_scale_rule == "none":
+        raise click.UsageError("--lr-scale-batch says nothing without --lr-scale-rule linear or sqrt")
+    start = api.newest_checkpoint(out, log=lambda line: click.echo(line, err=True))
+    if start is not None and not resume:
+        raise Conflict(
+            f"{out} holds a training of {start.epoch} epochs",
+            hint="--resume continues it; for another training give another --out, or delete that folder",
+        )
+    if resume and not as_json:
+        went = f"continues after epoch {start.epoch} from {start.path}" if start else f"no checkpoint in {out} yet"
+        click.echo(went if start else f"{went}: starts anew")
 
     def on_epoch(result: EpochResult) -> None:
         if not as_json:
-            click.echo(_epoch_line(result, config.solver.max_epoch))
+            click.echo(epoch_line(result, config.solver.max_epoch))
 
     result = api.train(
         config,
@@ -163,6 +205,7 @@ def train_command(
         checkpoint=start,
         seed=seed,
         threads=threads or cores(),
+        processes=processes,
         on_epoch=on_epoch,
         log=None if as_json else click.echo,
     )
@@ -173,20 +216,9 @@ def train_command(
     words = ["reid-tune", "evaluate", "--config", recipe, *(["--data", data] if data else []), "--checkpoint", path]
     for key, text in settings:
         words += ["--set", key, text]
+    if protocol != "test":
+        words += ["--protocol", protocol]
     click.echo(f"Model     {path}\nEvaluate  {shlex.join(words)}")
-
-
-def _epoch_line(result: EpochResult, last: int) -> str:
-    metrics = result.metrics
-    words = [
-        f"epoch {result.epoch:>3}/{last}",
-        f"loss {metrics.get('loss', float('nan')):.3f}",
-        f"lr {metrics.get('lr', 0):.2e}",
-    ]
-    words += [f"{name} {percent(metrics[name])}" for name in ("mAP", "mINP", "rank1") if name in metrics]
-    if "images_per_second" in metrics:
-        words.append(f"{metrics['images_per_second']:.0f} images/s")
-    return "  ".join(words)
 
 
 @click.command("evaluate", cls=Command)
@@ -199,8 +231,11 @@ def _epoch_line(result: EpochResult, last: int) -> str:
 )
 @data_option
 @set_option
+@no_cameras_option
+@skip_bad_images_option
 @threads_option
 @protocol_option
+@click.option("--breakdown", is_flag=True, help="Also a table of cameras and one of identities, the hardest first.")
 @json_option
 def evaluate_command(
     recipe: str,
@@ -210,35 +245,39 @@ def evaluate_command(
     threads: int | None,
     protocol: str,
     *,
+    no_cameras: bool,
+    skip_bad_images: bool,
+    breakdown: bool,
     as_json: bool,
 ) -> None:
     """Measure a checkpoint: mAP, mINP and CMC, with the protocol they were measured under.
 
+    With query expansion, re-ranking or DSR the first row is what comes after it, the second what the embeddings give
+    without. --json always has the breakdown by camera and identity.
+
     Examples:
       reid-tune evaluate --config demo --checkpoint runs/train/epoch-0009.pt
+      reid-tune evaluate --config demo --checkpoint best.pt --set TEST.RERANK.ENABLED true --breakdown
       reid-tune evaluate --config cows.yaml --data cows/ --checkpoint cows.pt --json
     """
     from orchestrator.service.machine import cores
     from reid_core import api
+    from reid_core.errors import NotFound
 
+    if not checkpoint.exists():
+        raise NotFound(f"there is no checkpoint {checkpoint}", hint="give the path of an existing .pt file")
+    settings = (*settings, *data_settings(no_cameras=no_cameras, skip_bad_images=skip_bad_images))
     config = _config(recipe, data, settings)
     report = api.evaluate(config, checkpoint, protocol=api.Protocol(protocol), threads=threads or cores())
     if as_json:
-        print_json(
-            {
-                "metrics": dict(report.metrics),
-                "protocol": report.protocol,
-                "queries": report.queries,
-                "gallery": report.gallery,
-                "skipped_queries": report.skipped_queries,
-                "checkpoint": str(checkpoint),
-            }
-        )
+        print_json(asdict(report))
         return
-    names = [name for name in ("mAP", "mINP", "rank1", "rank5", "rank10") if name in report.metrics]
-    columns = [f"{name.replace('rank', 'rank-')}, %" for name in names]
-    console().print(table(columns, [[percent(report.metrics[name]) for name in names]], right=columns))
-    click.echo(report.protocol)
+    for one in (report, *report.others):
+        print_metrics(one.metrics)
+        click.echo(one.protocol)
+        if breakdown:
+            print_groups("camera", one.cameras)
+            print_groups("identity", one.identities)
 
 
 def _config(recipe: str, data: str, settings: tuple[tuple[str, str], ...]) -> Config:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from orchestrator.cli.output import duration, percent, plain_json
+from orchestrator.cli.output import duration, origin_of, percent, plain_json
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -117,10 +117,11 @@ def trials_table(state: StudyState) -> RenderableType:
     """Every trial as it stands; the incumbent in bold."""
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     from orchestrator.service import progress
 
-    best = progress.best(state)
+    best, pace = progress.best(state), progress.seconds_per_epoch(state)
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for column in COLUMNS:
         made.add_column(column, justify="left" if column in {"origin", "state"} else "right", no_wrap=True)
@@ -129,12 +130,12 @@ def trials_table(state: StudyState) -> RenderableType:
         style = "bold" if best is not None and best.trial == number else _STYLES.get(trial.status.value, "")
         made.add_row(
             str(number),
-            trial.origin.value,
+            Text(origin_of(trial)),
             str(trial.to_epoch),
             str(trial.epoch),
             *(percent(shown.get(name)) for name in ("mAP", "mINP", "rank1")),
             _state_text(trial.status.value, trial.failures[-1][0].value if trial.failures else ""),
-            duration(progress.trial_seconds_left(state, trial)),
+            duration(progress.trial_seconds_left(trial, pace)),
             style=style,
         )
     return made

@@ -18,7 +18,9 @@ from orchestrator.cli.output import INTERRUPTED, discard_output
 from orchestrator.cli.run import demo_command, run_command
 from orchestrator.cli.spaces import space_group
 from orchestrator.cli.studies import best_command, export_config_command, status_command, studies_group
+from orchestrator.cli.study_report import report_command
 from orchestrator.cli.trials import trial_group
+from orchestrator.cli.weights import weights_group
 
 __all__ = ["cli", "main"]
 
@@ -56,11 +58,13 @@ for command in (
     studies_group,
     trial_group,
     best_command,
+    report_command,
     export_config_command,
     space_group,
     config_group,
     train_command,
     evaluate_command,
+    weights_group,
     serve_command,
     mlflow_group,
     doctor_command,

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from orchestrator.events import TrialState
+    from orchestrator.service.views import TrialRow
+
 __all__ = [
     "INTERRUPTED",
     "console",
@@ -26,6 +29,7 @@ __all__ = [
     "duration",
     "json_option",
     "number",
+    "origin_of",
     "percent",
     "plain_json",
     "print_json",
@@ -117,6 +121,11 @@ def number(value: object) -> str:
 def counted(count: int, noun: str) -> str:
     """`1 trial`, `12 trials`."""
     return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def origin_of(trial: TrialState | TrialRow) -> str:
+    """Where a trial comes from; in a grid which configuration it is, and with which seed."""
+    return trial.origin.value if trial.seed is None else f"{trial.row or trial.origin.value}, seed {trial.seed}"
 
 
 def duration(seconds: float | None) -> str:

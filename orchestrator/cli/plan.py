@@ -18,12 +18,43 @@ def print_plan(view: PlanView) -> None:
     from rich.markup import escape
 
     out, plan = console(), view.plan
-    goals = ", ".join(f"{objective.goal.value} {objective.metric}" for objective in view.objective)
-    out.print(f"[bold]Search[/]  {view.algorithm} over {view.parameters} parameters to {goals}")
+    out.print(f"[bold]Search[/]  {escape(_search(view))}")
     out.print(f"[bold]Data[/]    {escape(view.data)}", soft_wrap=True)
     for warning in view.warnings:
         out.print(f"[yellow]Note[/]    {escape(warning)}", soft_wrap=True)
     out.print()
+    if view.rows:
+        _print_rows(view)
+    else:
+        _print_brackets(plan)
+    about = "time unknown until the first epochs" if view.seconds is None else f"about {duration(view.seconds)}"
+    out.print(
+        f"\n[bold]Plan[/]    {counted(plan.trials, 'trial')}, {_epochs(plan)}; "
+        f"{view.workers} at a time on {view.device}: {about}\n",
+        soft_wrap=True,
+    )
+
+
+def _search(view: PlanView) -> str:
+    goals = ", ".join(f"{objective.goal.value} {objective.metric}" for objective in view.objective)
+    seeds = f" x {counted(view.seeds, 'seed')}"
+    if view.rows:
+        split = "the test split, once at the end" if view.protocol.value == "test" else "the validation split"
+        return f"{view.algorithm}: {counted(len(view.rows), 'row')}{seeds}, each in full, measured on {split}"
+    if view.algorithm == "grid":
+        combinations = counted(view.plan.trials // view.seeds, "combination")
+        return f"grid over {view.parameters} parameters to {goals}: {combinations}{seeds}, each in full"
+    return f"{view.algorithm} over {view.parameters} parameters to {goals}"
+
+
+def _print_rows(view: PlanView) -> None:
+    each = view.seeds * view.plan.max_epochs
+    columns = ["row", "seeds", "epochs"]
+    rows = [[name, str(view.seeds), str(each)] for name in view.rows]
+    console().print(table(columns, rows, right=columns[1:]))
+
+
+def _print_brackets(plan: Plan) -> None:
     columns = ["bracket", *(f"epoch {rung}" for rung in plan.rungs), "epochs"]
     rows = [
         [
@@ -33,13 +64,7 @@ def print_plan(view: PlanView) -> None:
         ]
         for number, bracket in enumerate(plan.brackets, start=1)
     ]
-    out.print(table(columns, rows, right=columns[1:]))
-    about = "time unknown until the first epochs" if view.seconds is None else f"about {duration(view.seconds)}"
-    out.print(
-        f"\n[bold]Plan[/]    {counted(plan.trials, 'trial')}, {_epochs(plan)}; "
-        f"{view.workers} at a time on {view.device}: {about}\n",
-        soft_wrap=True,
-    )
+    console().print(table(columns, rows, right=columns[1:]))
 
 
 def _epochs(plan: Plan) -> str:

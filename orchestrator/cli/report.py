@@ -34,13 +34,25 @@ def print_outcome(
     if state.status is StudyStatus.FAILED:
         click.echo(f"study {name} failed: {state.reason}", err=True)
         return 1
-    if not quiet and state.epochs_spent:
+    if not quiet and state.created is not None and state.created.space.rows:
+        _print_rows(service, study, name)
+    elif not quiet and state.epochs_spent:
         print_winner(service, study)
     elif not quiet:
         click.echo(f"study {name} {state.status}: no trial finished an epoch")
     if tracked is not None:
         _print_tracking(service, study, tracked)
     return 0
+
+
+def _print_rows(service: Service, study: str, name: str) -> None:
+    """The table of a space with rows: nothing is won there, rows are compared."""
+    from orchestrator.cli.study_report import print_report
+
+    print_report(service, study)
+    out = console()
+    out.print(f"\nTable       reid-tune report {name} --format md", soft_wrap=True)
+    out.print(f"Dashboard   reid-tune serve --open {name}", soft_wrap=True)
 
 
 def print_winner(service: Service, study: str) -> None:

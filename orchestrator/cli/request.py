@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from orchestrator.cli.data_options import no_cameras_option, skip_bad_images_option
+
 if TYPE_CHECKING:
     from orchestrator.service.views import StudyRequest
 
@@ -20,7 +22,7 @@ _OPTIONS = (
         default="",
         metavar="DIR",
         type=click.Path(),
-        help="Folder of images: Market-1501 layout, manifest.csv, or one folder per identity. Default: synthetic.",
+        help="Folder of images: manifest.csv, a folder per identity, a public data set's layout. Default: synthetic.",
     ),
     click.option("--trials", type=int, metavar="N", help="Number of configurations to try. Default: the space's."),
     click.option(
@@ -34,6 +36,16 @@ _OPTIONS = (
     click.option(
         "--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of the search and of training."
     ),
+    click.option(
+        "--seeds", type=int, metavar="N", help="With --algorithm grid: how often each configuration is trained."
+    ),
+    click.option(
+        "--protocol",
+        type=click.Choice(["validation", "test"]),
+        default="validation",
+        show_default=True,
+        help="What trials are measured on. test: for spaces with rows, where nothing is chosen.",
+    ),
     click.option("--name", default="", metavar="NAME", help="Name of the study. Default: a readable generated one."),
     click.option(
         "--set",
@@ -43,14 +55,8 @@ _OPTIONS = (
         metavar="KEY VALUE",
         help="Set a configuration key for every trial. Repeatable.",
     ),
-    click.option(
-        "--no-cameras", is_flag=True, help="The data has no camera ids: evaluation drops only the query itself."
-    ),
-    click.option(
-        "--skip-bad-images",
-        is_flag=True,
-        help="Leave out (and count) images that do not decode or have no usable name.",
-    ),
+    no_cameras_option,
+    skip_bad_images_option,
     click.option(
         "--backend", type=click.Choice(["inline", "ray"]), default="ray", show_default=True, help="Where trials run."
     ),
@@ -76,7 +82,7 @@ def build_request(space: str, options: dict[str, Any]) -> StudyRequest:
         settings["DATASETS.NO_CAMERAS"] = True
     if options.pop("skip_bad_images"):
         settings["DATASETS.CORRUPT"] = "skip"
-    for name in ("trials", "max_epochs", "min_epochs", "workers"):
+    for name in ("trials", "max_epochs", "min_epochs", "workers", "seeds"):
         if options[name] is not None and options[name] < 1:
             raise UsageError(f"--{name.replace('_', '-')} is {options[name]}", hint="give 1 or more")
     return StudyRequest(space=space, set=settings, **options)

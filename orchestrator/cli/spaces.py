@@ -41,8 +41,12 @@ def space_ls(*, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [[one.name, one.recipe, str(one.parameters), one.description] for one in found]
-    console().print(table(["space", "recipe", "parameters", "description"], rows, right=["parameters"]))
+    rows = [
+        [one.name, one.recipe, counted(one.rows, "row") if one.rows else str(one.parameters), one.description]
+        for one in found
+    ]
+    columns = ["space", "recipe", "parameters", "description"]
+    console().print(table(columns, rows, right=["parameters"], fold=["description"]))
 
 
 @space_group.command("show")
@@ -57,7 +61,7 @@ def space_show(space: str, *, as_json: bool, as_yaml: bool) -> None:
       reid-tune space show bnneck --yaml > mine.yaml
     """
     from orchestrator.service.service import Service
-    from search_spaces.describe import rows
+    from search_spaces.describe import rows, settings
     from search_spaces.load import load_space
 
     view = Service().space(space)
@@ -69,7 +73,13 @@ def space_show(space: str, *, as_json: bool, as_yaml: bool) -> None:
         return
     out = console()
     budget = view.space.budget
-    out.print(f"[bold]{view.name}[/] (recipe {view.recipe or 'none'}): {view.description}")
+    out.print(f"[bold]{view.name}[/] (recipe {view.recipe or 'none'}): {view.description}", soft_wrap=True)
+    loaded = load_space(space)
+    if loaded.space.rows:
+        seeds = counted(view.space.search.seeds, "seed")
+        out.print(f"{counted(view.rows, 'row')} x {seeds}, {counted(budget.max_epochs, 'epoch')} each\n")
+        out.print(table(["row", "sets"], settings(loaded), fold=["sets"]))
+        return
     out.print(f"{budget.min_epochs} to {budget.max_epochs} epochs, eta {budget.eta}, {view.space.search.algorithm}\n")
     cells = [
         [
@@ -78,7 +88,7 @@ def space_show(space: str, *, as_json: bool, as_yaml: bool) -> None:
             row.default,
             _what(row),
         ]
-        for row in rows(load_space(space))
+        for row in rows(loaded)
     ]
     out.print(table(["parameter", "values", "default", "what"], cells, fold=["values", "default", "what"]))
     for constraint in view.space.constraints:
@@ -109,7 +119,9 @@ def space_validate(spaces: tuple[str, ...]) -> int:
             click.echo(str(error), err=True)
             code = error.exit_code
         else:
-            click.echo(f"{loaded.file}: valid, {counted(len(loaded.space.parameters), 'parameter')}")
+            found = loaded.space
+            size = counted(len(found.rows), "row") if found.rows else counted(len(found.parameters), "parameter")
+            click.echo(f"{loaded.file}: valid, {size}")
     return code
 
 
@@ -129,10 +141,15 @@ def space_sample(space: str, count: int, seed: int, *, as_json: bool) -> None:
     """
     import numpy as np
 
+    from reid_core.errors import UsageError
     from search_spaces.load import load_space
     from search_spaces.sampling import sample
 
     loaded = load_space(space)
+    if loaded.space.rows:
+        raise UsageError(
+            f"{loaded.space.name} has rows, which are not drawn", hint=f"see `reid-tune space show {space}`"
+        )
     rng = np.random.default_rng(seed)
     drawn = [sample(loaded.space, loaded.base, rng) for _ in range(count)]
     if as_json:

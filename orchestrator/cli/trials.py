@@ -9,7 +9,7 @@ import click
 
 from orchestrator.cli.command import Group
 from orchestrator.cli.completion import complete_study
-from orchestrator.cli.output import console, json_option, number, percent, print_json, study_argument, table
+from orchestrator.cli.output import console, json_option, number, origin_of, percent, print_json, study_argument, table
 
 if TYPE_CHECKING:
     from orchestrator.service.views import TrialDetail, TrialRow
@@ -48,7 +48,7 @@ def trial_ls(study: str, *, as_json: bool) -> None:
     cells = [
         [
             str(row.id),
-            row.origin.value,
+            origin_of(row),
             str(row.epoch),
             percent(row.metrics.get("mAP")),
             percent(row.metrics.get("rank1")),

@@ -150,6 +150,8 @@ class Controller:
             reason=move.reason,
             bracket=move.bracket,
             to_epoch=move.to_epoch,
+            row=move.row,
+            seed=move.seed,
         )
         self._start(Start(decision.trial, 0, move.to_epoch, 1, move.reason), [suggested])
 
@@ -177,9 +179,10 @@ class Controller:
             from_epoch=started.from_epoch,
             to_epoch=started.to_epoch,
             checkpoint=None if newest is None else CheckpointRef(newest.path, newest.epoch, newest.sha256),
-            seed=created.seed,
+            seed=created.seed if trial.seed is None else trial.seed,
             directory=str(self._directory / "trials" / f"{trial.id:04d}"),
             resources=self._resources,
+            protocol=created.protocol,
         )
 
     def _on_message(self, message: Message) -> None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from orchestrator.events.plan import Plan
 from orchestrator.trial.kinds import FailureKind
+from reid_core.api import Protocol
 from reid_core.config import Values
 from search_spaces.model import Space
 
@@ -41,6 +42,7 @@ class Origin(StrEnum):
     PRIOR = "prior"
     MODEL = "model"
     RANDOM = "random"
+    GRID = "grid"
     USER = "user"
 
 
@@ -98,6 +100,7 @@ class StudyCreated(_Event):
     data: str = Field("", description="the images in one sentence")
     data_fingerprint: str = ""
     split_fingerprint: str = ""
+    protocol: Protocol = Field(Protocol.VALIDATION, description="what trials train on and are measured on")
     versions: dict[str, str] = Field(default_factory=dict)
     command: str = ""
 
@@ -112,7 +115,10 @@ class ControllerStarted(_Event):
 
 
 class TrialSuggested(_Event):
-    """A new trial. `values` are its values of the space's active parameters only."""
+    """A new trial. `values` are its values of the space's active parameters only, or of the keys that rows set.
+
+    `row` is its name in a space with rows. `seed` is its own seed where trials differ in it, else it is the study's.
+    """
 
     kind: Literal["trial_suggested"] = "trial_suggested"
     trial: int
@@ -121,6 +127,8 @@ class TrialSuggested(_Event):
     reason: str
     bracket: int
     to_epoch: int
+    row: str = ""
+    seed: int | None = None
 
 
 class SegmentStarted(_Event):
@@ -143,6 +151,25 @@ class EpochReported(_Event):
     segment: int
     epoch: int
     metrics: dict[str, float]
+
+    @classmethod
+    def of_row(cls, trial: int, segment: int, epoch: int, metrics: dict[str, float]) -> EpochReported:
+        """The event made of values whose types are known to be right: four times as fast as checking them again."""
+        made = cls.__new__(cls)
+        put = object.__setattr__
+        put(
+            made,
+            "__dict__",
+            {"kind": _REPORTED, "trial": trial, "segment": segment, "epoch": epoch, "metrics": metrics},
+        )
+        put(made, "__pydantic_fields_set__", _REPORT_FIELDS)
+        put(made, "__pydantic_extra__", None)
+        put(made, "__pydantic_private__", None)
+        return made
+
+
+_REPORTED = "epoch_reported"
+_REPORT_FIELDS = {"trial", "segment", "epoch", "metrics"}  # one set for all: nothing changes a frozen event's
 
 
 class CheckpointSaved(_Event):

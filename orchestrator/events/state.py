@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from orchestrator.events.collection import collector_at_rest, settled
 from orchestrator.events.log import (
     CheckpointSaved,
     CommandGiven,
@@ -23,10 +24,13 @@ from orchestrator.events.log import (
     StudyStatus,
     TrialSuggested,
 )
+from orchestrator.events.tally import Tally
 from orchestrator.trial.kinds import FailureKind
 from reid_core.config import Values
 
 __all__ = ["Checkpoint", "Running", "StudyState", "TrialState", "TrialStatus", "fold"]
+
+_LONG = 20_000  # events; a shorter log is not worth the settling
 
 
 class TrialStatus(StrEnum):
@@ -81,6 +85,8 @@ class TrialState:
     seconds: float = 0.0
     retry_from: int = 0
     message: str = ""
+    row: str = ""
+    seed: int | None = None
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -110,6 +116,7 @@ class StudyState:
     busy_seconds: float = 0.0
     token: int = 0
     workers: int = 0
+    tally: Tally = field(default_factory=Tally, compare=False, repr=False)  # what readers counted so far
 
     def apply(self, logged: Logged) -> None:
         """Fold one more event in. Events must come in the order of their `seq`, without gaps."""
@@ -120,6 +127,9 @@ class StudyState:
         self._apply(logged.event, logged.at)
 
     def _apply(self, event: Event, at: float) -> None:
+        if type(event) is EpochReported:  # four of five events
+            self._report(event)
+            return
         match event:
             case StudyCreated():
                 self.created, self.created_at, self.workers = event, at, event.workers
@@ -133,15 +143,13 @@ class StudyState:
                     reason=event.reason,
                     bracket=event.bracket,
                     to_epoch=event.to_epoch,
+                    row=event.row,
+                    seed=event.seed,
                 )
             case SegmentStarted():
                 self._start(event, at)
             case EpochReported():
-                trial = self.trials[event.trial]
-                if event.epoch not in trial.history:
-                    trial.history[event.epoch] = dict(event.metrics)
-                    trial.epoch = max(trial.epoch, event.epoch)
-                    self.epochs_spent += 1
+                self._report(event)
             case CheckpointSaved():
                 self.trials[event.trial].checkpoint = Checkpoint(event.path, event.epoch, event.sha256)
             case SegmentEnded():
@@ -150,6 +158,13 @@ class StudyState:
                 self._command(event)
             case StudyEnded():
                 self.status, self.reason, self.ended_at = event.status, event.reason, at
+
+    def _report(self, event: EpochReported) -> None:
+        trial = self.trials[event.trial]
+        if event.epoch not in trial.history:
+            trial.history[event.epoch] = event.metrics
+            trial.epoch = max(trial.epoch, event.epoch)
+            self.epochs_spent += 1
 
     def _take_over(self, event: ControllerStarted) -> None:
         """A new controller: segments of the one before are orphans; their trials wait to be started again."""
@@ -215,6 +230,10 @@ class StudyState:
 def fold(log: Iterable[Logged], state: StudyState | None = None) -> StudyState:
     """The state after `log`, starting from `state` (changed in place) or from nothing."""
     state = state if state is not None else StudyState()
-    for logged in log:
-        state.apply(logged)
+    before = state.seq
+    with collector_at_rest():
+        for logged in log:
+            state.apply(logged)
+        if state.seq - before >= _LONG:
+            settled()
     return state

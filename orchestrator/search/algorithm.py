@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from orchestrator.events import StudyCreated
 from orchestrator.search.bohb import make_bohb
 from orchestrator.search.freeze_thaw import FreezeThaw
+from orchestrator.search.grid_search import GRID, GridSearch
 from orchestrator.search.moves import Advance, Algorithm, Move, NewTrial
 from orchestrator.search.random_search import make_random
 from reid_core.errors import Finding, SpaceError
@@ -26,6 +27,7 @@ class Listed:
 ALGORITHMS: dict[str, Listed] = {
     "bohb": Listed(make_bohb, "Hyperband's brackets; configurations from kernel densities of good and bad ones"),
     "freeze-thaw": Listed(FreezeThaw, "one Gaussian process over configuration and epoch; the most promising goes on"),
+    GRID: Listed(GridSearch, "every configuration of a finite list, in full, with as many seeds as asked for"),
     "random": Listed(make_random, "Hyperband's brackets; random configurations after the recipe's own"),
 }
 

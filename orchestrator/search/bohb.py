@@ -4,7 +4,7 @@ As in the paper, finished trials are split into good and bad, each part gets a p
 many points drawn from the widened good one the point with the highest ratio good / bad is tried. Studies of 12
 trials need more from every result than the paper's model, which waits for d + 2 results on one rung:
 
-- Every trial counts, on whatever rung it rests: `forecast` puts all on the scale of the full budget.
+- Every trial counts, on whatever rung it rests: a forecast puts all on the scale of the full budget.
 - The recipe's configuration is a prior: a wide kernel of the good density, worth `_PRIOR_POINTS` of the
   points that the model needs; it fades as results arrive.
 - Until the model knows enough, trials are the recipe with some of its values drawn anew.
@@ -21,9 +21,8 @@ import numpy as np
 from orchestrator.events import Origin, StudyCreated, StudyState
 from orchestrator.search.bracket_search import BracketSearch
 from orchestrator.search.cube import Cube, Proposal
-from orchestrator.search.forecast import forecast
 from orchestrator.search.kde import Density, Floats
-from orchestrator.search.score import in_play
+from orchestrator.search.table import Ints, TrialTable
 from reid_core.config import Values
 
 __all__ = ["BohbSampler", "make_bohb"]
@@ -56,7 +55,7 @@ class BohbSampler:
         self._cube = Cube(created.space, created.base, created.seed)
         self._opening = self._cube.opening
         self._rungs = created.plan.rungs
-        self._objectives = created.space.objective
+        self._table = TrialTable(created.plan.rungs, created.space.objective)
         self._seed = created.seed
 
     def propose(self, state: StudyState) -> Proposal:
@@ -88,33 +87,33 @@ class BohbSampler:
 
     def _model(self, state: StudyState) -> _Model | None:
         """Both densities, or None while too few trials have results."""
-        scores = forecast(state.trials.values(), self._rungs, self._objectives)
+        table = self._table.read(list(state.trials.values()))
+        rows, scores = table.forecast()
         prior = self._cube.prior
         needed = self._cube.dims + 1 - (_PRIOR_POINTS if prior is not None else 0)
-        if len(scores) < max(needed, _LEAST_GOOD + 1):
+        if len(rows) < max(needed, _LEAST_GOOD + 1):
             return None
-        order = sorted(scores, key=lambda number: (-scores[number], number))
+        order = table.best_first(rows, scores)
         count_good = max(_LEAST_GOOD, round(_GOOD_SHARE * len(order)))
         good, bad = order[:count_good], order[count_good : count_good + _MODEL_POINTS]
         good = good[:_MODEL_POINTS]
-        densities = self._split(state, good, bad)
+        densities = self._split(good, bad)
         if prior is not None:
             weight = _PRIOR_POINTS / (_PRIOR_POINTS + len(order))
             point = self._cube.point(prior)
             densities = (densities[0].with_point(point, weight, _PRIOR_WIDTH), densities[1])
         return _Model(*densities, known=len(order), count_good=count_good)
 
-    def _split(self, state: StudyState, good: list[int], bad: list[int]) -> tuple[Density, Density]:
-        """Densities of the good and the bad, where running trials join the part that they are expected in."""
-        good_points, bad_points = self._of(state, good), self._of(state, bad)
-        running = sorted(
-            trial.id for trial in state.trials.values() if in_play(trial) and trial.epoch < self._rungs[0]
-        )[-_MODEL_POINTS:]
-        if running:
+    def _split(self, good: Ints, bad: Ints) -> tuple[Density, Density]:
+        """Densities of the good and the bad rows, where running trials join the part that they are expected in."""
+        good_points, bad_points = self._of(good), self._of(bad)
+        begun = np.flatnonzero(self._table.in_play & (self._table.epochs < self._rungs[0]))
+        running = begun[np.argsort(self._table.ids[begun])][-_MODEL_POINTS:]
+        if len(running):
             everything = np.vstack([good_points, bad_points])
             whole = Density.estimate(self._cube.axes, everything, np.ones(len(everything)), floor=_BANDWIDTH_FLOOR)
             label = np.append(np.ones(len(good)), np.zeros(len(bad)))
-            points = self._of(state, running)
+            points = self._of(running)
             hopeful = whole.expect(points, label) > 0.5
             # An expected success is tried already: its copy among the bad keeps the next ones from crowding there.
             good_points = np.vstack([good_points, points[hopeful]])
@@ -138,8 +137,8 @@ class BohbSampler:
                 return Proposal(values, Origin.MODEL, reason)
         return None
 
-    def _of(self, state: StudyState, numbers: list[int]) -> Floats:
-        return self._cube.points([state.trials[number] for number in numbers])
+    def _of(self, rows: Ints) -> Floats:
+        return self._cube.points([self._table.trial(row) for row in rows])
 
 
 def _times(odds: float) -> str:

@@ -130,7 +130,7 @@ class Cube:
         """Points (M, D) with NaN where a parameter is inactive; unchanged in spaces without conditions."""
         if not self._conditional:
             return points
-        return np.stack([self.point(self.encoder.decode(point)) for point in points])
+        return self.encoder.settled(points)
 
     def _known(self, wanted: dict[str, Value]) -> Values | None:
         """The active ones of `wanted`, if they make a whole, valid configuration of the space."""

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from orchestrator.events import Origin, StudyCreated, StudyState, TrialState, TrialStatus
+from orchestrator.events import Origin, StudyCreated, StudyState, TrialState
 from orchestrator.search.cube import Cube, Proposal
 from orchestrator.search.gp import Floats
 from orchestrator.search.moves import Advance, Move, NewTrial
-from orchestrator.search.score import WORST, in_play, show, value_at
+from orchestrator.search.score import WORST, show, value_at
 from orchestrator.search.surrogate import Belief, Surrogate
+from orchestrator.search.table import TrialTable
 from reid_core.config import Values
 
 __all__ = ["FreezeThaw"]
@@ -48,26 +49,29 @@ class FreezeThaw:
 
     def __init__(self, created: StudyCreated) -> None:
         self._plan = created.plan
+        self._trials, self._epochs = created.plan.trials, created.plan.epochs
         self._objectives = created.space.objective
         self._seed = created.seed
         self._cube = Cube(created.space, created.base, created.seed)
         self._opening = self._cube.opening
-        self._surrogate = Surrogate(self._cube, created.plan, created.space.objective)
+        self._surrogate = Surrogate(self._cube, created.plan)
+        self._table = TrialTable(created.plan.rungs, created.space.objective)
         self._starts = max(1, min(_STARTS, created.plan.trials // 2))
 
     def next(self, state: StudyState) -> Move | None:
         """The most promising move that the plan still pays for."""
         trials = [state.trials[number] for number in sorted(state.trials)]
-        purse = self._purse(trials)
+        table = self._table.read(trials)
+        purse = self._purse(table)
         may_open = purse.trials > 0 and self._affordable(purse, 0)
-        resting = self._resting(trials, purse)
+        resting = self._resting(table, purse)
         if not may_open and not resting:
             return None
-        rng = np.random.default_rng([self._seed % 2**63, len(trials), sum(trial.epoch for trial in trials)])
+        rng = np.random.default_rng([self._seed % 2**63, len(trials), int(table.epochs.sum())])
         seen = [trial.values for trial in trials]
         if may_open and len(trials) < max(self._starts, len(self._opening)):
             return self._open(self._start(len(trials), rng, seen))
-        return self._most_promising(trials, resting, may_open=may_open, rng=rng, seen=seen)
+        return self._most_promising(table, resting, may_open=may_open, rng=rng, seen=seen)
 
     def _start(self, count: int, rng: np.random.Generator, seen: list[Values]) -> Proposal:
         if count < len(self._opening):
@@ -82,21 +86,21 @@ class FreezeThaw:
 
     def _most_promising(
         self,
-        trials: list[TrialState],
+        table: TrialTable,
         resting: list[TrialState],
         *,
         may_open: bool,
         rng: np.random.Generator,
         seen: list[Values],
     ) -> Move | None:
-        running = [trial for trial in trials if in_play(trial) and trial.epoch < trial.to_epoch]
-        belief = self._surrogate.belief(trials, running)
+        running = np.flatnonzero(table.in_play & (table.epochs < table.targets))
+        belief = self._surrogate.belief(table, [table.trial(int(row)) for row in running])
         if belief is None:
             return self._without_belief(resting, may_open=may_open, rng=rng, seen=seen)
-        due = self._due(trials, resting)
+        due = self._due(table, resting)
         pool = due or resting
         gains = belief.improvement(self._surrogate.at_the_end(self._cube.points(pool))) if pool else None
-        fresh = self._fresh(trials, belief, rng, seen) if may_open and not due else None
+        fresh = self._fresh(table, belief, rng, seen) if may_open and not due else None
         if gains is not None and (fresh is None or gains.max() >= fresh[1]):
             chosen = pool[int(gains.argmax())]
             why = f"expected improvement {gains.max():.3f} is the highest"
@@ -106,15 +110,15 @@ class FreezeThaw:
             return self._open(Proposal(self._cube.random(rng, seen), Origin.RANDOM, reason))
         return self._open(fresh[0])
 
-    def _due(self, trials: list[TrialState], resting: list[TrialState]) -> list[TrialState]:
+    def _due(self, table: TrialTable, resting: list[TrialState]) -> list[TrialState]:
         """The best on the highest rung from which too few have gone on; empty when no rung is due.
 
         Expected improvement alone may circle around its favourite on the lowest rung for ever.
         """
         rungs = self._plan.rungs
         for level in range(len(rungs) - 2, -1, -1):
-            done = sum(trial.epoch >= rungs[level] for trial in trials)
-            gone_on = sum(trial.to_epoch > rungs[level] for trial in trials)
+            done = int((table.epochs >= rungs[level]).sum())
+            gone_on = int((table.targets > rungs[level]).sum())
             if gone_on < done // (self._plan.eta + 1):
                 here = [trial for trial in resting if trial.epoch == rungs[level]]
                 here.sort(key=lambda trial: (-value_at(trial, trial.epoch, self._objectives), trial.id))
@@ -133,10 +137,10 @@ class FreezeThaw:
         return self._advance(best, "the best of those that rest")
 
     def _fresh(
-        self, trials: list[TrialState], belief: Belief, rng: np.random.Generator, seen: list[Values]
+        self, table: TrialTable, belief: Belief, rng: np.random.Generator, seen: list[Values]
     ) -> tuple[Proposal, float] | None:
         """The most promising new configuration and its expected improvement; half are drawn near the best."""
-        points = np.vstack([self._cube.uniform(rng, _UNIFORM), self._near_best(trials, rng)])
+        points = np.vstack([self._cube.uniform(rng, _UNIFORM), self._near_best(table, rng)])
         points = self._cube.settle(points)
         gains = belief.improvement(self._surrogate.at_the_end(points))
         for index in np.argsort(-gains, kind="stable"):
@@ -148,35 +152,24 @@ class FreezeThaw:
                 return Proposal(values, Origin.MODEL, reason), float(gains[index])
         return None
 
-    def _near_best(self, trials: list[TrialState], rng: np.random.Generator) -> Floats:
+    def _near_best(self, table: TrialTable, rng: np.random.Generator) -> Floats:
         """Points around the best trials: about half of the coordinates moved, by small and larger steps."""
-        scored = [
-            (-value, trial.id, trial)
-            for trial in trials
-            if (value := value_at(trial, trial.epoch, self._objectives)) > WORST
-        ]
-        best = [trial for _, _, trial in sorted(scored, key=lambda entry: entry[:2])[:_NEAR_BEST]]
+        scored = np.flatnonzero(table.last > WORST)
+        best = [table.trial(row) for row in table.best_first(scored, table.last[scored])[:_NEAR_BEST]]
         if not best:
             return np.empty((0, self._cube.dims))
         chosen = self._cube.points(best)[rng.integers(len(best), size=_NEAR)]
         return self._cube.nudge(chosen, rng.choice(_WIDTHS, size=(_NEAR, 1)), _MOVED_SHARE, rng)
 
-    def _resting(self, trials: list[TrialState], purse: _Purse) -> list[TrialState]:
+    def _resting(self, table: TrialTable, purse: _Purse) -> list[TrialState]:
         """Those that may go on; the best of each rung where there are too many to ask about."""
-        by_rung: dict[int, list[tuple[float, int]]] = {}
-        for trial in trials:
-            if trial.status is TrialStatus.RESTING and trial.epoch < self._plan.max_epochs:
-                value = value_at(trial, trial.epoch, self._objectives)
-                if value > WORST:
-                    by_rung.setdefault(trial.epoch, []).append((-value, trial.id))
-        chosen = sorted(
-            number
-            for epoch, ranked in by_rung.items()
-            if self._affordable(purse, epoch)
-            for _, number in sorted(ranked)[:_MOST_RESTING]
-        )
-        by_id = {trial.id: trial for trial in trials} if chosen else {}
-        return [by_id[number] for number in chosen]
+        able = table.resting & (table.epochs < self._plan.max_epochs) & (table.last > WORST)
+        chosen: list[int] = []
+        for epoch in np.unique(table.epochs[able]):
+            if self._affordable(purse, int(epoch)):
+                here = np.flatnonzero(able & (table.epochs == epoch))
+                chosen += table.best_first(here, table.last[here])[:_MOST_RESTING].tolist()
+        return [table.trial(row) for row in sorted(chosen)]
 
     def _open(self, proposal: Proposal) -> NewTrial:
         return NewTrial(proposal.values, proposal.origin, proposal.reason, 0, self._plan.rungs[0])
@@ -189,17 +182,13 @@ class FreezeThaw:
     def _above(self, epoch: int) -> int:
         return next(rung for rung in self._plan.rungs if rung > epoch)
 
-    def _purse(self, trials: list[TrialState]) -> _Purse:
-        reached = [_reach(trial) for trial in trials]
-        furthest = max([reach for reach, trial in zip(reached, trials, strict=True) if in_play(trial)], default=0)
-        return _Purse(self._plan.trials - len(trials), self._plan.epochs - sum(reached), furthest)
+    def _purse(self, table: TrialTable) -> _Purse:
+        """A trial has cost or will have cost what it goes to, or what it reached before it left."""
+        reached = np.where(table.in_play, np.maximum(table.epochs, table.targets), table.epochs)
+        furthest = int(reached[table.in_play].max(initial=0))
+        return _Purse(self._trials - len(table), self._epochs - int(reached.sum()), furthest)
 
     def _affordable(self, purse: _Purse, epoch: int) -> bool:
         """Whether the plan pays for a move up from `epoch`, and then still for one full run if none was begun."""
         target = self._above(epoch)
         return purse.epochs - (target - epoch) >= self._plan.max_epochs - max(target, purse.furthest)
-
-
-def _reach(trial: TrialState) -> int:
-    """The epochs that a trial has cost or will have cost when its segment ends."""
-    return max(trial.epoch, trial.to_epoch) if in_play(trial) else trial.epoch

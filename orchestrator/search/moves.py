@@ -13,13 +13,18 @@ __all__ = ["Advance", "Algorithm", "Move", "NewTrial"]
 
 @dataclass(frozen=True, slots=True)
 class NewTrial:
-    """Start a new trial and train it up to `to_epoch`. `bracket` is its index in the plan."""
+    """Start a new trial and train it up to `to_epoch`. `bracket` is its index in the plan.
+
+    `row` names the configuration in a space with rows; without a `seed` of its own it has the study's.
+    """
 
     values: Values
     origin: Origin
     reason: str
     bracket: int
     to_epoch: int
+    row: str = ""
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from orchestrator.events import Bracket, Plan
 from reid_core.errors import Finding, SpaceError
 
-__all__ = ["PlanRow", "describe_plan", "make_plan", "plan_for_epochs", "scale_min_epochs"]
+__all__ = ["PlanRow", "describe_plan", "full_runs", "make_plan", "plan_for_epochs", "scale_min_epochs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,13 @@ def plan_for_epochs(max_epochs: int, min_epochs: int, eta: int, epochs: int) -> 
     fitting = [bracket for bracket in rest if bracket.epochs <= left]
     brackets += fitting[-1:]
     return _plan(max_epochs, min_epochs, eta, rungs, brackets)
+
+
+def full_runs(max_epochs: int, eta: int, trials: int) -> Plan:
+    """The plan of `trials` full runs that nothing stops early: one rung, nobody is promoted."""
+    _check(max_epochs, max_epochs, eta, trials)
+    bracket = Bracket(rungs=(max_epochs,), sizes=(trials,))
+    return _plan(max_epochs, max_epochs, eta, (max_epochs,), [bracket])
 
 
 def scale_min_epochs(min_epochs: int, declared_max: int, max_epochs: int) -> int:

@@ -16,12 +16,11 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 from scipy.stats import rankdata
 
-from orchestrator.events import Plan, TrialState, TrialStatus
+from orchestrator.events import Plan, TrialState
 from orchestrator.search.cube import Cube
-from orchestrator.search.forecast import lifts
 from orchestrator.search.gp import Floats, GaussianProcess, Hyper, Priors, fit_hyper
-from orchestrator.search.score import WORST, value_at
-from search_spaces.model import Objective
+from orchestrator.search.score import WORST
+from orchestrator.search.table import Ints, TrialTable
 
 __all__ = ["Belief", "Surrogate"]
 
@@ -50,25 +49,23 @@ class Belief:
 class Surrogate:
     """Builds beliefs from states. Keeps the last hyperparameters, which depend on the results alone."""
 
-    def __init__(self, cube: Cube, plan: Plan, objectives: Sequence[Objective]) -> None:
+    def __init__(self, cube: Cube, plan: Plan) -> None:
         self._cube = cube
-        self._rungs = plan.rungs
+        self._rungs = np.asarray(plan.rungs, dtype=np.int64)
         self._max_epochs = plan.max_epochs
-        self._objectives = objectives
         self._hamming = np.append(cube.unordered, False)
         self._priors = Priors(np.append(np.full(cube.dims, math.log(0.6)), 0.0))
         self._kept: tuple[bytes, Hyper] | None = None
 
-    def belief(self, trials: Sequence[TrialState], running: Sequence[TrialState]) -> Belief | None:
+    def belief(self, table: TrialTable, running: Sequence[TrialState]) -> Belief | None:
         """What the results say, with `running` ones at the value that is expected of them; None: too few results."""
-        results = self._results(trials)
-        if len(results) < _LEAST:
+        rows, epochs, values = self._results(table)
+        if len(values) < _LEAST:
             return None
-        values = np.array([value for _, _, value in results])
         everything = ndtri((rankdata(values) - 0.5) / len(values))
         kept = _spread(values, _MOST)
-        points = self._cube.points([results[index][0] for index in kept])
-        inputs = self.inputs(points, [results[index][1] for index in kept])
+        points = self._cube.points([table.trial(row) for row in rows[kept]])
+        inputs = self.inputs(points, epochs[kept])
         targets = everything[kept]
         hyper = self._hyper(inputs, targets)
         process = GaussianProcess.condition(inputs, targets, hyper, self._hamming)
@@ -80,7 +77,7 @@ class Surrogate:
             )
         return Belief(process, float(everything.max()), len(values))
 
-    def inputs(self, points: Floats, epochs: Sequence[int]) -> Floats:
+    def inputs(self, points: Floats, epochs: Sequence[int] | Ints) -> Floats:
         """Inputs (N, D + 1) of points (N, D) at epochs (N,). An inactive parameter has a value of its own."""
         inactive = np.where(self._cube.unordered, -1.0, 0.5)
         filled = np.where(np.isfinite(points), points, inactive)
@@ -91,18 +88,13 @@ class Surrogate:
         """Inputs (N, D + 1) of points (N, D) at the full number of epochs."""
         return self.inputs(points, [self._max_epochs] * len(points))
 
-    def _results(self, trials: Sequence[TrialState]) -> list[tuple[TrialState, int, float]]:
-        """Every value at every rung as (trial, rung, lifted value); a failed trial counts where it failed."""
-        results = []
-        ahead = list(zip(self._rungs, lifts(trials, self._rungs, self._objectives), strict=True))
-        for trial in trials:
-            for rung, lift in ahead:
-                if trial.epoch < rung:
-                    break
-                results.append((trial, rung, value_at(trial, rung, self._objectives) + lift))
-            if trial.status is TrialStatus.FAILED:
-                results.append((trial, trial.to_epoch, WORST))
-        return results
+    def _results(self, table: TrialTable) -> tuple[Ints, Ints, Floats]:
+        """Every value at every rung as rows, rungs and lifted values (K,); a failed trial counts where it failed."""
+        known = np.column_stack([table.reached, table.failed])
+        rungs = np.broadcast_to(self._rungs, table.reached.shape)
+        epochs = np.column_stack([rungs, table.targets])
+        values = np.column_stack([table.on_rungs + np.asarray(table.lifts()), np.full(len(table), WORST)])
+        return np.nonzero(known)[0], epochs[known], values[known]
 
     def _hyper(self, inputs: Floats, targets: Floats) -> Hyper:
         key = inputs.tobytes() + targets.tobytes()

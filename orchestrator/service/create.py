@@ -11,21 +11,23 @@ from pathlib import Path
 
 from orchestrator.events import Plan, StudyCreated
 from orchestrator.search import ALGORITHMS
-from orchestrator.search.plan import make_plan
 from orchestrator.service.home import check_name, generated_name
+from orchestrator.service.layout import check_options, grid_notes, lay_out, repeated
 from orchestrator.service.machine import share
 from orchestrator.service.views import StudyRequest
 from orchestrator.trial.protocol import Resources
 from reid_core import api
+from reid_core.api import Protocol
 from reid_core.config import Value, Values, from_values, load_config, suggest
-from reid_core.errors import ConfigError, Finding, InvalidInput
+from reid_core.config.weights import starting_weights
+from reid_core.errors import Finding, InvalidInput
 from search_spaces.load import LoadedSpace, load_space
 from search_spaces.model import Space
+from search_spaces.rows import row_keys
 
 __all__ = ["Draft", "command_of", "draft", "study_created"]
 
 BACKENDS = ("inline", "ray")
-WEIGHTS = "MODEL.BACKBONE.PRETRAIN_PATH"
 VERSIONS = ("reid-tune", "torch", "numpy", "ray", "mlflow", "pydantic")
 
 
@@ -50,8 +52,6 @@ def draft(request: StudyRequest) -> Draft:
     built_in = not request.data and "DATASETS.ROOT" not in request.set
     loaded, notes = _load(request, built_in=built_in)
     space, base = loaded.space, _located(loaded.base)
-    budget = space.budget
-    plan = make_plan(budget.max_epochs, budget.min_epochs, budget.eta, request.trials or budget.trials)
     algorithm = request.algorithm or space.search.algorithm
     if algorithm not in ALGORITHMS:
         raise InvalidInput(
@@ -63,9 +63,13 @@ def draft(request: StudyRequest) -> Draft:
                 hint=suggest(algorithm, ALGORITHMS) or f"choose from {', '.join(sorted(ALGORITHMS))}",
             )
         )
+    check_options(request, space, algorithm)
+    space = repeated(space, request.seeds)
+    plan = lay_out(request, space, base, algorithm)
     workers, resources = share(space.resources, request.workers, request.backend)
     summary = api.describe_data(from_values(base))
-    return Draft(request, space, base, plan, algorithm, workers, resources, summary, (*notes, *summary.warnings))
+    notes = (*notes, *grid_notes(request, algorithm), *summary.warnings)
+    return Draft(request, space, base, plan, algorithm, workers, resources, summary, notes)
 
 
 def _check_words(request: StudyRequest) -> None:
@@ -95,21 +99,12 @@ def _check_words(request: StudyRequest) -> None:
 
 
 def _located(base: Values) -> Values:
-    """`base` with file names made absolute: trials may run in another folder. ConfigError for a missing file."""
-    given = base.get(WEIGHTS)
-    if not given:
-        return base
-    path = Path(str(given)).expanduser().resolve()
-    if not path.is_file():
-        finding = Finding(
-            "missing-file",
-            f"{WEIGHTS}: there is no file {path}",
-            file=f"--set {WEIGHTS}",
-            key=WEIGHTS,
-            hint="name a file of ImageNet weights, or leave the key empty to train from scratch",
-        )
-        raise ConfigError(finding)
-    return {**base, WEIGHTS: str(path)}
+    """`base` with the file of its weights made absolute: trials may run in another folder.
+
+    ConfigError: the file is wanted but not named, or not there.
+    """
+    start = starting_weights(from_values(base))
+    return base if start is None else {**base, start.key: str(start.path.resolve())}
 
 
 def _load(request: StudyRequest, *, built_in: bool) -> tuple[LoadedSpace, tuple[str, ...]]:
@@ -137,7 +132,7 @@ def _demo(request: StudyRequest) -> Values:
     if loaded.space.recipe == "demo":
         return {}
     small, plain = load_config("demo").values, load_config("bnneck").values
-    varied = set(loaded.space.parameters)
+    varied = {*loaded.space.parameters, *row_keys(loaded.space.rows)}
     schedule = {
         "SOLVER.STEPS",
         "SOLVER.DELAY_EPOCHS",
@@ -165,9 +160,10 @@ def study_created(made: Draft) -> StudyCreated:
         cpus=made.resources.cpus,
         gpus=made.resources.gpus,
         ray_address=request.ray_address,
-        data=made.data.sentence(),
+        data=made.data.sentence(request.protocol),
         data_fingerprint=made.data.fingerprint,
         split_fingerprint=made.data.split_fingerprint,
+        protocol=request.protocol,
         versions={name: version(name) for name in VERSIONS} | {"python": sys.version.split()[0]},
         command=command_of(request),
     )
@@ -185,6 +181,8 @@ def command_of(request: StudyRequest) -> str:
         ("--algorithm", request.algorithm, None),
         ("--workers", request.workers, None),
         ("--seed", request.seed, 0),
+        ("--seeds", request.seeds, None),
+        ("--protocol", request.protocol, Protocol.VALIDATION),
         ("--name", request.name, ""),
         ("--backend", request.backend, "ray"),
         ("--ray-address", request.ray_address, ""),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+from orchestrator.search import GRID
 from orchestrator.service.create import Draft
 from orchestrator.service.home import Home
 from orchestrator.service.machine import cores, gpu_count
@@ -37,6 +38,7 @@ def space_view(ref: str) -> SpaceView:
         description=space.description,
         recipe=space.recipe or "",
         parameters=len(space.parameters),
+        rows=len(space.rows),
         space=space,
         yaml=loaded.text,
     )
@@ -51,11 +53,14 @@ def plan_view(made: Draft, home: Home, *, measure: bool) -> PlanView:
         objective=made.space.objective,
         algorithm=made.algorithm,
         parameters=len(made.space.parameters),
+        rows=tuple(row.name for row in made.space.rows),
+        seeds=made.space.search.seeds if made.algorithm == GRID else 1,
+        protocol=made.request.protocol,
         workers=made.workers,
         seconds_per_epoch=per_epoch,
         seconds=seconds,
         device="GPU" if gpu_count() and made.resources.gpus else f"CPU, {made.resources.cpus} thread(s) a trial",
-        data=made.data.sentence(),
+        data=made.data.sentence(made.request.protocol),
         warnings=made.notes,
     )
 

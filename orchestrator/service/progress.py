@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from itertools import accumulate
 
 from orchestrator.events import (
+    ControllerStarted,
     Logged,
     Origin,
     SegmentEnded,
@@ -16,10 +17,12 @@ from orchestrator.events import (
     TrialState,
     TrialStatus,
 )
+from orchestrator.events.tally import Tally
 from orchestrator.service.views import BestView
 from search_spaces.model import Goal, Objective
 
 __all__ = [
+    "SlotTime",
     "best",
     "best_so_far",
     "default_at",
@@ -27,6 +30,7 @@ __all__ = [
     "score_at",
     "seconds_left",
     "seconds_per_epoch",
+    "tally",
     "winner",
 ]
 
@@ -44,19 +48,15 @@ def score_at(trial: TrialState, epoch: int, objective: Objective) -> float | Non
     return value if objective.goal is Goal.MAXIMIZE else -value
 
 
-def _scores(state: StudyState) -> Iterator[tuple[float, TrialState, int]]:
-    objective = objective_of(state)
-    for trial in state.trials.values():
-        for epoch in trial.history:
-            score = score_at(trial, epoch, objective)
-            if score is not None:
-                yield score, trial, epoch
+def tally(state: StudyState) -> Tally:
+    """The sums over all reported epochs; only what came since the last call is counted."""
+    return state.tally.count(state.trials.values(), objective_of(state))
 
 
 def best(state: StudyState) -> BestView | None:
     """The incumbent over all reported epochs; ties go to the earlier trial."""
-    top = max(_scores(state), key=lambda entry: (entry[0], -entry[1].id, -entry[2]), default=None)
-    return None if top is None else _view(state, top[1], top[2])
+    top = tally(state).best
+    return None if top is None else _view(state, state.trials[top[1]], top[2])
 
 
 def winner(state: StudyState) -> BestView | None:
@@ -92,26 +92,17 @@ def _view(state: StudyState, trial: TrialState, epoch: int) -> BestView:
 
 def best_so_far(state: StudyState) -> tuple[float, ...]:
     """The incumbent's objective after each trial that reported, by trial."""
-    objective = objective_of(state)
-    sign = 1.0 if objective.goal is Goal.MAXIMIZE else -1.0
-    curve: list[float] = []
-    for _, trial in sorted(state.trials.items()):
-        scores = [s for epoch in trial.history if (s := score_at(trial, epoch, objective)) is not None]
-        if scores:
-            curve.append(max([*scores, *(curve[-1:])]))
-    return tuple(sign * value for value in curve)
+    sign = 1.0 if objective_of(state).goal is Goal.MAXIMIZE else -1.0
+    sums = tally(state)
+    scores = [score for number in sorted(state.trials) if (score := sums.of(number).best) is not None]
+    return tuple(sign * value for value in accumulate(scores, max))
 
 
 def seconds_per_epoch(state: StudyState) -> float | None:
     """Mean over the reported epochs; trials report their own `seconds`."""
-    seconds = [
-        metrics["seconds"]
-        for trial in state.trials.values()
-        for metrics in trial.history.values()
-        if "seconds" in metrics
-    ]
-    if seconds:
-        return sum(seconds) / len(seconds)
+    sums = tally(state)
+    if sums.timed:
+        return sums.seconds / sums.timed
     return state.busy_seconds / state.epochs_spent if state.busy_seconds and state.epochs_spent else None
 
 
@@ -125,53 +116,63 @@ def seconds_left(state: StudyState) -> float | None:
     return max(0, state.created.plan.epochs - state.epochs_spent) * pace / max(1, state.workers)
 
 
-def trial_seconds_left(state: StudyState, trial: TrialState) -> float | None:
-    """Expected time until a running trial reaches its rung."""
-    if trial.status is not TrialStatus.RUNNING:
+def trial_seconds_left(trial: TrialState, pace: float | None) -> float | None:
+    """Expected time until a running trial reaches its rung, at `pace` seconds an epoch."""
+    if trial.status is not TrialStatus.RUNNING or pace is None:
         return None
-    pace = seconds_per_epoch(state)
-    return None if pace is None else max(0, trial.to_epoch - trial.epoch) * pace
+    return max(0, trial.to_epoch - trial.epoch) * pace
 
 
 LEAST_SLOT_SECONDS = 5.0
 """A share of less slot time than this says nothing."""
 
 
-@dataclass(slots=True)
-class _SlotTime:
-    """Integrates running segments over time between the first start and the last start."""
+class SlotTime:
+    """How long how many segments ran at once, event by event, between the first start and the last one."""
 
-    workers: int = 1
-    at: float | None = None
-    running: int = 0
-    idle: float = 0.0
-    total: float = 0.0
+    def __init__(self) -> None:
+        self._at: float | None = None
+        self._running = 0
+        self._spans: dict[int, float] = {}
+        self._open: dict[int, float] = {}  # since the last start: counts once another start follows
 
-    def to(self, now: float) -> None:
-        if self.at is not None:
-            span = max(0.0, now - self.at)
-            self.total += span * self.workers
-            self.idle += span * max(0, self.workers - self.running)
-        self.at = now
+    def take(self, logged: Logged) -> None:
+        """Fold one event in."""
+        match logged.event:
+            case SegmentStarted():
+                self._to(logged.at)
+                for running, span in self._open.items():
+                    self._spans[running] = self._spans.get(running, 0.0) + span
+                self._open.clear()
+                self._running += 1
+            case SegmentEnded():
+                self._to(logged.at)
+                self._running -= 1
+            case ControllerStarted():
+                self._at, self._running = None, 0
+            case _:
+                pass
+
+    def idle_share(self, workers: int) -> float | None:
+        """Share of the time of `workers` slots that stood idle; None when too short to say."""
+        slots = max(1, workers)
+        total = slots * sum(self._spans.values())
+        idle = sum(span * max(0, slots - running) for running, span in self._spans.items())
+        return idle / total if total >= LEAST_SLOT_SECONDS else None
+
+    def _to(self, now: float) -> None:
+        if self._at is not None:
+            self._open[self._running] = self._open.get(self._running, 0.0) + max(0.0, now - self._at)
+        self._at = now
 
 
-def idle_share(log: list[Logged], workers: int) -> float | None:
+def idle_share(log: Iterable[Logged], workers: int) -> float | None:
     """Share of slot time that stood idle while the search still had segments to start.
 
     Counted from the first start to the last one: afterwards no work exists that an idle slot could take.
     Time between one controller's end and the next one's first start is not counted. None when too short to say.
     """
-    time = _SlotTime(workers=max(1, workers))
-    best: tuple[float, float] | None = None
+    time = SlotTime()
     for logged in log:
-        match logged.event:
-            case SegmentStarted():
-                time.to(logged.at)
-                best = (time.idle, time.total)
-                time.running += 1
-            case SegmentEnded():
-                time.to(logged.at)
-                time.running -= 1
-            case _ if logged.event.kind == "controller_started":
-                time.at, time.running = None, 0
-    return best[0] / best[1] if best is not None and best[1] >= LEAST_SLOT_SECONDS else None
+        time.take(logged)
+    return time.idle_share(workers)

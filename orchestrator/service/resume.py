@@ -26,6 +26,7 @@ def check_same(service: Service, study: str, request: StudyRequest) -> None:
     for what, before, now in (
         ("trials", created.plan.trials, made.plan.trials),
         ("seed", created.seed, request.seed),
+        ("protocol", created.protocol, request.protocol),
         ("algorithm", created.algorithm, made.algorithm),
         ("data fingerprint", created.data_fingerprint, made.data.fingerprint),
     ):

@@ -54,7 +54,8 @@ def retrain(
     chosen = service.winner(row.id) if which == "winner" else default_at(state)
     if chosen is None:
         raise NotFound(f"study {row.name} has not tried the default configuration")
-    values = complete(created.base, state.trials[chosen.trial].values)
+    trial = state.trials[chosen.trial]
+    values = complete(created.base, trial.values)
     values = scale_to(values, epochs or LENGTH * created.plan.max_epochs)
     values = {**values, "TEST.EVAL_PERIOD": 0, "SOLVER.CHECKPOINT_PERIOD": 1}
     config = from_values(values)
@@ -67,7 +68,12 @@ def retrain(
             say(f"epoch {result.epoch} of {config.solver.max_epoch}: loss {loss:.3f}")
 
     result = api.train(
-        config, directory=directory, protocol=api.Protocol.TEST, seed=created.seed, threads=threads, on_epoch=on_epoch
+        config,
+        directory=directory,
+        protocol=api.Protocol.TEST,
+        seed=created.seed if trial.seed is None else trial.seed,
+        threads=threads,
+        on_epoch=on_epoch,
     )
     if result.checkpoint is None:
         raise NotFound(f"training in {directory} left no checkpoint")

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
-from orchestrator.events import CommandGiven, CommandKind, Logged, StudyState, StudyStatus, fold
+from orchestrator.events import CommandGiven, CommandKind, StudyState, StudyStatus
 from orchestrator.service.create import command_of, draft, study_created
 from orchestrator.service.export import export_config
 from orchestrator.service.home import Home
+from orchestrator.service.kept import KeptStudies, KeptStudy
 from orchestrator.service.machine import cores
 from orchestrator.service.narrate import narrate
 from orchestrator.service.plan_view import plan_view, space_view
 from orchestrator.service.processes import is_dead, spawn
-from orchestrator.service.progress import idle_share, winner
+from orchestrator.service.progress import winner
+from orchestrator.service.report import METRICS_SHOWN, StudyReport, report_of
 from orchestrator.service.views import (
     BestView,
+    BoardView,
     EventView,
     MetricsView,
     PlanView,
@@ -29,11 +33,10 @@ from orchestrator.service.views import (
     TrialDetail,
     TrialRow,
 )
-from orchestrator.service.views_of import study_detail, study_summary, trial_detail, trial_row
 from orchestrator.store import Store, StudyRow, open_store
 from reid_core import api
 from reid_core.config import from_values
-from reid_core.errors import Conflict, NotFound
+from reid_core.errors import Conflict, NotFound, UsageError
 from search_spaces import catalog
 
 __all__ = ["Service"]
@@ -50,8 +53,7 @@ class Service:
         self.home = Home(home.expanduser().resolve()) if home is not None else Home.default()
         self.home.ensure()
         self.store: Store = open_store(self.home.store)
-        self._states: dict[str, tuple[StudyState, list[Logged]]] = {}
-        self._lock = threading.Lock()
+        self._kept = KeptStudies()
 
     def close(self) -> None:
         """Let go of the store."""
@@ -78,7 +80,8 @@ class Service:
 
         `progress` hears (done, total). Raises InvalidInput naming the images that do not decode.
         """
-        api.prepare(from_values(draft(request).base), threads=cores(), progress=progress)
+        base = from_values(draft(request).base)
+        api.prepare(base, protocol=request.protocol, threads=cores(), progress=progress)
 
     def command(self, request: StudyRequest) -> str:
         """The `reid-tune run` command equal to this request."""
@@ -114,7 +117,9 @@ class Service:
 
     def studies(self) -> list[StudySummary]:
         """Every study, newest first."""
-        return [self._summary(row) for row in self.store.studies()]
+        rows = self.store.studies()
+        self._kept.keep_only(row.id for row in rows)
+        return [self._summary(row) for row in rows]
 
     def summary(self, study: str) -> StudySummary:
         """The row of one study."""
@@ -123,27 +128,30 @@ class Service:
     def study(self, study: str) -> StudyDetail:
         """One study with its trials."""
         row = self.store.find(study)
-        state, log = self._state(row)
-        return study_detail(
-            state,
-            idle_share(log, state.workers),
-            alive=self._alive(row),
-            directory=str(self.home.study(row.id)),
-            mlflow=self.home.mlflow_uri,
-        )
+        alive, directory = self._alive(row), str(self.home.study(row.id))
+        with self._use(row) as kept:
+            return kept.detail(alive=alive, directory=directory, mlflow=self.home.mlflow_uri)
+
+    def board(self, study: str) -> BoardView:
+        """One study as its page draws it: every trial in columns, the curves of the best."""
+        row = self.store.find(study)
+        alive, directory = self._alive(row), str(self.home.study(row.id))
+        with self._use(row) as kept:
+            return kept.board(alive=alive, directory=directory, mlflow=self.home.mlflow_uri)
 
     def trials(self, study: str) -> list[TrialRow]:
         """The trials of a study, by id."""
-        state, _ = self._state(self.store.find(study))
-        return [trial_row(state, trial) for _, trial in sorted(state.trials.items())]
+        with self._use(self.store.find(study)) as kept:
+            return list(kept.rows())
 
     def trial(self, study: str, trial: int) -> TrialDetail:
         """One trial in full."""
         row = self.store.find(study)
-        state, log = self._state(row)
-        if trial not in state.trials:
-            raise NotFound(f"study {row.name} has no trial {trial}", hint=f"it has {len(state.trials)} trials so far")
-        return trial_detail(state, state.trials[trial], log, str(self._trial_folder(row.id, trial)))
+        with self._use(row) as kept:
+            known = kept.state.trials
+            if trial not in known:
+                raise NotFound(f"study {row.name} has no trial {trial}", hint=f"it has {len(known)} trials so far")
+            return kept.trial(trial, str(self._trial_folder(row.id, trial)))
 
     def trial_log(self, study: str, trial: int, lines: int = 200) -> list[str]:
         """The last lines of a trial's log; empty when it has not written any."""
@@ -175,7 +183,7 @@ class Service:
     def resume(self, study: str, by: str = "") -> StudySummary:
         """Take a paused or interrupted study up again; launches a controller when none runs."""
         row = self.store.find(study)
-        state, _ = self._state(row)
+        state = self._state(row)
         if state.status in {StudyStatus.COMPLETED, StudyStatus.STOPPED, StudyStatus.FAILED} and not self._alive(row):
             raise Conflict(f"study {row.name} is {state.status}", hint="start a new one with `reid-tune run`")
         if self._alive(row):
@@ -192,7 +200,7 @@ class Service:
 
     def _ask(self, study: str, kind: CommandKind, by: str, unless: set[StudyStatus]) -> StudySummary:
         row = self.store.find(study)
-        state, _ = self._state(row)
+        state = self._state(row)
         ended = state.ended_at is not None
         if not ended and state.status not in unless:
             self.store.post(row.id, CommandGiven(command=kind, by=by), time.time())
@@ -200,12 +208,24 @@ class Service:
 
     # winners ----------------------------------------------------------------
     def winner(self, study: str) -> BestView:
-        """The trial to retrain: the best of those that got furthest. NotFound before any epoch is finished."""
+        """The trial to retrain: the best of those that got furthest. NotFound before any epoch is finished.
+
+        UsageError when its trials were measured on the test split: what is chosen there is not measured any more.
+        """
         row = self.store.find(study)
-        found = winner(self._state(row)[0])
+        state = self._state(row)
+        if state.created is not None and state.created.protocol is api.Protocol.TEST:
+            message = f"study {row.name} measures the test split: nothing may be chosen on it"
+            raise UsageError(message, hint=f"compare its rows with `reid-tune report {row.name}`, or name a trial")
+        found = winner(state)
         if found is None:
             raise NotFound(f"study {row.name} has no finished epoch yet", hint=f"see `reid-tune status {row.name}`")
         return found
+
+    def report(self, study: str, metrics: Sequence[str] = METRICS_SHOWN, *, most: int = 10) -> StudyReport:
+        """A study as a table: its rows over their seeds, or in a space without rows its best `most` trials."""
+        row = self.store.find(study)
+        return report_of(self._state(row), self._summary(row).status, metrics, most=most)
 
     def export_config(self, study: str, trial: int | None = None) -> str:
         """The complete configuration of a trial (default: the winner) as a YAML file for `reid-tune train`."""
@@ -215,19 +235,18 @@ class Service:
     # inside -----------------------------------------------------------------
     def state(self, study: str) -> StudyState:
         """The folded state, for the commands that follow a study in this process."""
-        return self._state(self.store.find(study))[0]
+        return self._state(self.store.find(study))
 
-    def _state(self, row: StudyRow) -> tuple[StudyState, list[Logged]]:
-        with self._lock:
-            state, log = self._states.setdefault(row.id, (StudyState(), []))
-            new = list(self.store.events(row.id, after=state.seq))
-            fold(new, state)
-            log.extend(new)
-            return state, log
+    def _use(self, row: StudyRow) -> AbstractContextManager[KeptStudy]:
+        """What is known of a study, up to date, while nobody else changes it."""
+        return self._kept.use(row.id, partial(self.store.events, row.id))
+
+    def _state(self, row: StudyRow) -> StudyState:
+        with self._use(row) as kept:
+            return kept.state
 
     def _summary(self, row: StudyRow) -> StudySummary:
-        state, log = self._state(row)
-        return study_summary(state, idle_share(log, state.workers), alive=self._alive(row))
+        return self._kept.summary(row.id, row.seq, partial(self.store.events, row.id), alive=self._alive(row))
 
     def _alive(self, row: StudyRow) -> bool:
         holder = self.store.holder(row.id)

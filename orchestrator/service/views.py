@@ -8,20 +8,24 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.events import Origin, Plan, StudyStatus, TrialStatus
+from reid_core.api import Protocol
 from reid_core.config import Value, Values
 from search_spaces.model import Objective, Space
 
 __all__ = [
     "BestView",
+    "BoardView",
     "EventView",
     "MetricsView",
     "PlanView",
     "SegmentView",
     "SettingDiff",
     "SpaceView",
+    "StepsView",
     "StudyDetail",
     "StudyRequest",
     "StudySummary",
+    "TrialColumns",
     "TrialDetail",
     "TrialRow",
 ]
@@ -43,7 +47,13 @@ class StudyRequest(_View):
     min_epochs: int | None = Field(None, ge=1, description="epochs of the lowest rung")
     algorithm: str | None = Field(None, description="default: the space's")
     workers: int | None = Field(None, ge=1, description="segments side by side; default: from the node's cores or GPUs")
-    seed: int = Field(0, description="seed of the search and of every trial")
+    seed: int = Field(0, description="seed of the search and of every trial; a grid's first seed")
+    seeds: int | None = Field(
+        None, ge=1, description="how often a grid trains each configuration; default: the space's"
+    )
+    protocol: Protocol = Field(
+        Protocol.VALIDATION, description="what is measured: validation, or for a space with rows test"
+    )
     name: str = Field("", description="name of the study; default: a readable generated one")
     set: dict[str, Value] = Field(default_factory=dict, description="configuration keys set for every trial")
     backend: str = Field("ray", description="inline or ray")
@@ -57,6 +67,9 @@ class PlanView(_View):
     objective: tuple[Objective, ...]
     algorithm: str
     parameters: int
+    rows: tuple[str, ...] = Field((), description="names of the configurations of a space with rows")
+    seeds: int = Field(1, description="how often each configuration is trained")
+    protocol: Protocol = Protocol.VALIDATION
     workers: int
     seconds_per_epoch: float | None = Field(None, description="measured or estimated; None when unknown")
     seconds: float | None = Field(None, description="expected wall time of the study")
@@ -111,6 +124,7 @@ class StudyDetail(StudySummary):
     space_model: Space
     data: str = ""
     seed: int = 0
+    protocol: Protocol = Field(Protocol.VALIDATION, description="what its trials are measured on")
     directory: str = ""
     mlflow: str = Field("", description="MLflow tracking address of the study; empty when tracking is off")
     command: str = Field("", description="the command that makes this study again")
@@ -131,6 +145,8 @@ class TrialRow(_View):
     metrics: dict[str, float]
     score: float | None = Field(None, description="objective at the last epoch")
     values: Values
+    row: str = Field("", description="its name in a space with rows")
+    seed: int | None = Field(None, description="its own seed; None: the study's")
     advance_reason: str = ""
     attempts: int = 0
     failure: str = ""
@@ -194,6 +210,41 @@ class MetricsView(_View):
     metrics: dict[str, tuple[float | None, ...]]
 
 
+class TrialColumns(_View):
+    """Every trial of a study in columns of equal length, by number; numbers have six significant digits."""
+
+    id: tuple[int, ...]
+    status: tuple[TrialStatus, ...]
+    origin: tuple[Origin, ...]
+    bracket: tuple[int, ...]
+    rung: tuple[int, ...]
+    epoch: tuple[int, ...]
+    score: tuple[float | None, ...]
+    metrics: dict[str, tuple[float | None, ...]]
+    values: dict[str, tuple[Value, ...]] = Field(description="null where a parameter is not active")
+    active: dict[str, str] = Field(description="of parameters not active in every trial: 1 where they are, else 0")
+    reason: tuple[str, ...]
+    advance_reason: tuple[str, ...]
+    failure: tuple[str, ...]
+    message: tuple[str, ...]
+
+
+class StepsView(_View):
+    """The incumbent's objective each time it improved, and the epochs that the study had spent then."""
+
+    spent: tuple[int, ...] = ()
+    best: tuple[float, ...] = ()
+
+
+class BoardView(_View):
+    """A study as its page draws it: what it needs of every trial, and the curves of the best hundred."""
+
+    study: StudyDetail = Field(description="without its trials")
+    trials: TrialColumns
+    best: StepsView
+    curves: MetricsView
+
+
 class SpaceView(_View):
     """A space of the catalog."""
 
@@ -201,8 +252,10 @@ class SpaceView(_View):
     description: str
     recipe: str
     parameters: int
+    rows: int = Field(0, description="number of named configurations, in a space that has these instead of parameters")
     space: Space
     yaml: str
 
 
 StudyDetail.model_rebuild()
+BoardView.model_rebuild()

@@ -61,30 +61,33 @@ def study_summary(state: StudyState, idle: float | None = None, *, alive: bool =
     )
 
 
-def study_detail(state: StudyState, idle: float | None, *, alive: bool, directory: str, mlflow: str) -> StudyDetail:
-    """A study with its plan, space and trials."""
+def study_detail(
+    state: StudyState, summary: StudySummary, trials: tuple[TrialRow, ...], *, directory: str, mlflow: str
+) -> StudyDetail:
+    """A study with its plan, space and trials; `summary` and `trials` are its own."""
     created = state.created
     if created is None:
         raise ValueError("a log without StudyCreated")
     return StudyDetail(
-        **dict(study_summary(state, idle, alive=alive)),
+        **dict(summary),
         plan=created.plan,
         space_model=created.space,
         data=created.data,
         seed=created.seed,
+        protocol=created.protocol,
         directory=directory,
         mlflow=mlflow,
         command=created.command,
-        trials=tuple(trial_row(state, trial) for _, trial in sorted(state.trials.items())),
+        trials=trials,
     )
 
 
-def trial_row(state: StudyState, trial: TrialState) -> TrialRow:
-    """One row of the trials table."""
-    return TrialRow(**_row(state, trial))
+def trial_row(state: StudyState, trial: TrialState, pace: float | None) -> TrialRow:
+    """One row of the trials table; `pace` is the study's seconds an epoch."""
+    return TrialRow(**_row(state, trial, pace))
 
 
-def _row(state: StudyState, trial: TrialState) -> dict[str, object]:
+def _row(state: StudyState, trial: TrialState, pace: float | None) -> dict[str, object]:
     failed = trial.status is TrialStatus.FAILED
     return {
         "id": trial.id,
@@ -98,26 +101,27 @@ def _row(state: StudyState, trial: TrialState) -> dict[str, object]:
         "metrics": trial.metrics,
         "score": trial.metrics.get(progress.objective_of(state).metric),
         "values": trial.values,
+        "row": trial.row,
+        "seed": trial.seed,
         "advance_reason": trial.advance_reason,
         "attempts": trial.attempts,
         "failure": (trial.failures[-1][0].value if trial.failures else "infeasible") if failed else "",
         "message": trial.message if failed else "",
         "seconds": trial.seconds,
-        "seconds_left": progress.trial_seconds_left(state, trial),
+        "seconds_left": progress.trial_seconds_left(trial, pace),
     }
 
 
-def trial_detail(state: StudyState, trial: TrialState, log: list[Logged], directory: str) -> TrialDetail:
-    """A trial in full; `log` is the study's."""
+def trial_detail(state: StudyState, trial: TrialState, told: list[Logged], directory: str) -> TrialDetail:
+    """A trial in full; `told` are the events about it."""
     created = state.created
     if created is None:
         raise ValueError("a log without StudyCreated")
     epochs = tuple(sorted(trial.history))
     names = sorted({name for metrics in trial.history.values() for name in metrics})
     config = complete(created.base, trial.values)
-    mine = [logged for logged in log if getattr(logged.event, "trial", None) == trial.id]
     return TrialDetail(
-        **_row(state, trial),
+        **_row(state, trial, progress.seconds_per_epoch(state)),
         study=created.name,
         epochs=epochs,
         curves={name: tuple(trial.history[epoch].get(name) for epoch in epochs) for name in names},
@@ -127,16 +131,16 @@ def trial_detail(state: StudyState, trial: TrialState, log: list[Logged], direct
             for key, value in sorted(config.items())
             if value != created.base.get(key)
         ),
-        segments=_segments(mine),
-        events=tuple(narrate(logged) for logged in mine),
+        segments=_segments(told),
+        events=tuple(narrate(logged) for logged in told),
         checkpoint=trial.checkpoint.path if trial.checkpoint is not None else "",
         directory=directory,
     )
 
 
-def _segments(mine: list[Logged]) -> tuple[SegmentView, ...]:
+def _segments(told: list[Logged]) -> tuple[SegmentView, ...]:
     views: dict[int, SegmentView] = {}
-    for logged in mine:
+    for logged in told:
         match logged.event:
             case SegmentStarted() as event:
                 views[event.segment] = SegmentView(

@@ -8,11 +8,9 @@ a part of a batch and never an event before one that is there.
 from __future__ import annotations
 
 import contextlib
-import heapq
 import json
 import threading
 from collections.abc import Iterator, Sequence
-from operator import attrgetter
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select, update
@@ -24,13 +22,14 @@ from orchestrator.events import (
     Logged,
     StudyCreated,
     StudyStatus,
-    event_from_json,
     event_to_json,
 )
+from orchestrator.events.collection import collector_at_rest
 from orchestrator.store import rules
 from orchestrator.store.columns import columns_of
 from orchestrator.store.engine import WRITE, explained, make_engine, place_of, switch_to_wal
 from orchestrator.store.protocol import Columns, Lease, PendingCommand, StoreError, StudyRow
+from orchestrator.store.rows import logged_of, metrics_of
 from orchestrator.store.schema import VERSION, commands, cursors, leases, metrics, prepare, recorded_version, studies
 from orchestrator.store.schema import events as log
 
@@ -143,12 +142,13 @@ class SqlStore:
 
     def columns(self, study: str, after: int = 0) -> Columns:
         """Every reported epoch with `seq > after`, in columns."""
-        query = select(metrics.c.trial, metrics.c.epoch, metrics.c.body).order_by(metrics.c.seq)
-        with self._reading() as connection:
+        m = metrics.c
+        query = select(m.trial, m.epoch, m.seq, m.body).order_by(m.seq)
+        with collector_at_rest(), self._reading() as connection:
             row = _row(connection, study)
-            chosen = query.where(metrics.c.study == row["key"], metrics.c.seq > after, metrics.c.seq <= row["seq"])
-            found = connection.execute(chosen).all()
-        return columns_of(row["seq"], [(trial, epoch) for trial, epoch, _ in found], _metrics_of([r[2] for r in found]))
+            found = connection.execute(query.where(m.study == row["key"], m.seq > after, m.seq <= row["seq"])).all()
+        values = metrics_of([line[2] for line in found], [line[3] for line in found], place_of(self._engine.url))
+        return columns_of(row["seq"], [(line[0], line[1]) for line in found], values)
 
     # the one writer ---------------------------------------------------------
     def acquire(self, study: str, owner: str, ttl: float, now: float) -> int:
@@ -228,7 +228,7 @@ class SqlStore:
         for low in range(first, last, _PAGE):
             high = min(low + _PAGE, last)
             with self._reading() as connection:
-                page = _page(connection, key, low, high)
+                page = _page(connection, key, low, high, place_of(self._engine.url))
             if len(page) != high - low:
                 raise StoreError(
                     f"events {low + 1} to {high} are not all there any more in {place_of(self._engine.url)}",
@@ -237,7 +237,7 @@ class SqlStore:
             yield from page
 
 
-def _page(connection: Connection, key: int, low: int, high: int) -> list[Logged]:
+def _page(connection: Connection, key: int, low: int, high: int, place: str) -> list[Logged]:
     told = connection.execute(
         select(log.c.seq, log.c.at, log.c.body)
         .where(log.c.study == key, log.c.seq > low, log.c.seq <= high)
@@ -249,18 +249,7 @@ def _page(connection: Connection, key: int, low: int, high: int) -> list[Logged]
         .where(m.study == key, m.seq > low, m.seq <= high)
         .order_by(m.seq)
     ).all()
-    values = _metrics_of([row[5] for row in reports])
-    points = [
-        Logged(seq, at, EpochReported(trial=trial, segment=segment, epoch=epoch, metrics=metric))
-        for (seq, at, trial, segment, epoch, _), metric in zip(reports, values, strict=True)
-    ]
-    others = [Logged(seq, at, event_from_json(body)) for seq, at, body in told]
-    return list(heapq.merge(others, points, key=attrgetter("seq")))
-
-
-def _metrics_of(bodies: Sequence[str]) -> list[dict[str, float]]:
-    parsed: list[dict[str, float]] = json.loads(f"[{','.join(bodies)}]")
-    return parsed
+    return logged_of(told, reports, place)
 
 
 def _insert(connection: Connection, key: int, logged: Sequence[Logged]) -> None:

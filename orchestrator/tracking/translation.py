@@ -160,6 +160,8 @@ class Translation:
             "reid_tune.bracket": str(event.bracket),
             "reid_tune.rung": str(event.to_epoch),
         }
+        if event.seed is not None:
+            change.tags |= {"reid_tune.row": event.row, "reid_tune.seed": str(event.seed)}
         change.texts["config.yaml"] = _config_yaml(self._config(event.trial))
         self._place(event.trial, at)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from orchestrator.trial.kinds import FailureKind
+from reid_core import api
 from reid_core.config import Values
 
 __all__ = [
@@ -50,7 +51,7 @@ class SegmentSpec:
 
     `config` holds every configuration key (FastReID's flat names) with its value; `directory` is the
     trial's own folder for checkpoints and logs. (study, trial, epoch) makes the segment idempotent.
-    `seed` is the trial's and the same in each of its segments.
+    `seed` is the trial's and the same in each of its segments. `protocol` says what it trains on and is measured on.
     """
 
     study: str
@@ -63,6 +64,7 @@ class SegmentSpec:
     seed: int
     directory: str
     resources: Resources = field(default_factory=Resources)
+    protocol: api.Protocol = api.Protocol.VALIDATION
 
 
 class SegmentContext(Protocol):

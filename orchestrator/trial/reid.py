@@ -1,4 +1,7 @@
-"""The ReID trial: one segment through reid_core.api.train, on the validation split that the search may see."""
+"""The ReID trial: one segment through reid_core.api.train, on the validation split that a search may see.
+
+A study that chooses nothing (a grid with the protocol `test`) trains on all identities and measures the test split.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,8 @@ __all__ = ["ReidTrial"]
 
 EVERY_EPOCH: Values = {"TEST.EVAL_PERIOD": 1, "SOLVER.CHECKPOINT_PERIOD": 1}
 """A search compares trials at rungs and may pause or lose them after any epoch."""
+AT_THE_END: Values = {"TEST.EVAL_PERIOD": 0, "SOLVER.CHECKPOINT_PERIOD": 1}
+"""The test split is measured once: after the last epoch of the segment."""
 
 
 class ReidTrial:
@@ -58,7 +63,8 @@ class ReidTrial:
             raise
 
     def _train(self, spec: SegmentSpec, context: SegmentContext) -> Outcome:
-        config = from_values({**spec.config, **EVERY_EPOCH})
+        periods = AT_THE_END if spec.protocol is api.Protocol.TEST else EVERY_EPOCH
+        config = from_values({**spec.config, **periods})
 
         def on_epoch(result: api.EpochResult) -> None:
             if result.checkpoint is not None:
@@ -69,7 +75,7 @@ class ReidTrial:
         result = api.train(
             config,
             directory=Path(spec.directory),
-            protocol=api.Protocol.VALIDATION,
+            protocol=spec.protocol,
             to_epoch=spec.to_epoch,
             checkpoint=None if start is None else api.CheckpointFile(Path(start.path), start.epoch, start.sha256),
             seed=spec.seed,

@@ -6,37 +6,40 @@ NOT_YET; a backbone is a line in backbones.py. Everything else (errors, help, fo
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from reid_core.config.backbones import FAMILIES
+from reid_core.config.backbones import FAMILIES, IMPORT_PATH, IMPORT_PATH_FORM
 
-__all__ = ["CHOICES", "GROUPING_SAMPLERS", "NOT_YET", "Choices"]
+__all__ = ["CHOICES", "COMPARING_LOSSES", "GROUPING_SAMPLERS", "NOT_YET", "Choices"]
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The values that work, and those that FastReID knows but this release refuses with a clear error."""
+    """The values that work, and those that FastReID knows but this release refuses with a clear error.
+
+    `pattern`: a regular expression of further values that work; `form` shows them to people.
+    """
 
     available: tuple[str, ...] = ()
     planned: tuple[str, ...] = ()
+    pattern: str = ""
+    form: str = ""
+
+    @property
+    def listed(self) -> str:
+        """What can be chosen, for people."""
+        return ", ".join((*self.available, *filter(None, [self.form])))
+
+    def allow(self, name: str) -> bool:
+        """Whether `name` works."""
+        return name in self.available or (bool(self.pattern) and re.fullmatch(self.pattern, name) is not None)
 
 
 CHOICES: dict[str, Choices] = {
-    "MODEL.META_ARCHITECTURE": Choices(("Baseline",), ("MGN", "MoCo", "Distiller", "PCB")),
-    "MODEL.BACKBONE.NAME": Choices(
-        tuple(FAMILIES),
-        (
-            "build_effnet_backbone",
-            "build_mobilenetv3_backbone",
-            "build_osnet_backbone",
-            "build_regnet_backbone",
-            "build_repvgg_backbone",
-            "build_resnest_backbone",
-            "build_resnext_backbone",
-            "build_shufflenetv2_backbone",
-            "build_vit_backbone",
-        ),
-    ),
+    "MODEL.META_ARCHITECTURE": Choices(("Baseline", "MGN", "MoCo", "PCB"), ("Distiller",)),
+    "MODEL.BACKBONE.NAME": Choices(tuple(FAMILIES), pattern=IMPORT_PATH, form=IMPORT_PATH_FORM),
+    "MODEL.BACKBONE.IBN_KIND": Choices(("a", "b")),
     "MODEL.BACKBONE.NORM": Choices(("BN", "syncBN", "GN"), ("FrozenBN", "GhostBN")),
     "MODEL.HEADS.NAME": Choices(("EmbeddingHead",), ("ClasHead", "AttrHead")),
     "MODEL.HEADS.NORM": Choices(("BN", "syncBN", "GN"), ("FrozenBN", "GhostBN")),
@@ -50,48 +53,78 @@ CHOICES: dict[str, Choices] = {
             "AdaptiveAvgMaxPool",
             "ClipGlobalAvgPool",
             "FastGlobalAvgPool",
+            "SoftmaxAttention",
+            "Flatten",
+            "Identity",
         ),
-        ("Flatten", "Identity", "SoftmaxAttention"),  # the first two belong to vision transformers
     ),
     "MODEL.HEADS.CLS_LAYER": Choices(("Linear", "ArcSoftmax", "CircleSoftmax", "CosSoftmax")),
     "MODEL.LOSSES.NAME": Choices(
-        ("CrossEntropyLoss", "TripletLoss", "CenterLoss"), ("CircleLoss", "Cosface", "FocalLoss")
+        ("CrossEntropyLoss", "TripletLoss", "CenterLoss", "CircleLoss", "Cosface", "FocalLoss")
     ),
+    "MODEL.LOSSES.CE.SPREAD": Choices(("other_classes", "all_classes")),
+    "INPUT.INTERPOLATION": Choices(("bilinear", "bicubic")),
     "INPUT.PADDING.MODE": Choices(("constant", "edge", "reflect"), ("symmetric",)),
-    "DATASETS.LAYOUT": Choices(("auto", "market1501", "manifest", "folders", "synthetic")),
+    "DATASETS.LAYOUT": Choices(
+        (
+            "auto",
+            "market1501",
+            "manifest",
+            "folders",
+            "synthetic",
+            "veri776",
+            "msmt17",
+            "cuhk03",
+            "cuhk03_detected",
+            "vehicleid",
+            "vehicleid_small",
+            "vehicleid_medium",
+            "vehicleid_large",
+            "veriwild",
+            "veriwild_small",
+            "veriwild_medium",
+            "veriwild_large",
+            "partial_reid",
+            "occluded_reid",
+            "partial_ilids",
+            "query_gallery",
+        )
+    ),
     "DATASETS.CORRUPT": Choices(("error", "skip")),
     "DATALOADER.SAMPLER_TRAIN": Choices(
-        ("TrainingSampler", "NaiveIdentitySampler", "BalancedIdentitySampler"),
-        ("IdAvgProbSampler", "ImbalancedSampler", "SetReWeightSampler"),
+        (
+            "TrainingSampler",
+            "NaiveIdentitySampler",
+            "BalancedIdentitySampler",
+            "IdAvgProbSampler",
+            "ImbalancedDatasetSampler",
+            "SetReWeightSampler",
+        )
     ),
-    "SOLVER.OPT": Choices(("Adam", "AdamW", "SGD"), ("Adagrad", "Adamax", "NAdam", "RAdam", "RMSprop")),
-    "SOLVER.SCHED": Choices(("MultiStepLR", "CosineAnnealingLR"), ("OneCycleLR",)),
-    "SOLVER.WARMUP_METHOD": Choices(("linear", "constant"), ("exp", "burnin")),
+    "SOLVER.OPT": Choices(("Adam", "AdamW", "SGD", "Adagrad", "Adamax", "NAdam", "RAdam", "RMSprop")),
+    "SOLVER.LR_SCALE_RULE": Choices(("none", "linear", "sqrt")),
+    "SOLVER.SCHED": Choices(("MultiStepLR", "CosineAnnealingLR", "OneCycleLR")),
+    "SOLVER.SCHED_UNIT": Choices(("iteration", "epoch")),
+    "SOLVER.STEPS_COUNT": Choices(("from_start", "after_warmup")),
+    "SOLVER.WARMUP_METHOD": Choices(("linear", "constant", "exp", "burnin")),
+    "SOLVER.WARMUP_UNIT": Choices(("iteration", "epoch")),
     "SOLVER.AMP.DTYPE": Choices(("bf16", "fp16")),
     "SOLVER.CLIP_GRADIENTS.CLIP_TYPE": Choices(("norm", "value")),
-    "TEST.METRIC": Choices(("cosine", "euclidean"), ("dsr",)),
+    "TEST.METRIC": Choices(("cosine", "euclidean", "dsr")),
 }
 """Keys that take one of a list of names."""
 
-GROUPING_SAMPLERS = frozenset({"NaiveIdentitySampler", "BalancedIdentitySampler"})
+COMPARING_LOSSES = frozenset({"CircleLoss", "Cosface", "TripletLoss"})
+"""Those of MODEL.LOSSES.NAME that need two images of an identity, and two identities, in every batch."""
+
+GROUPING_SAMPLERS = frozenset(
+    {"NaiveIdentitySampler", "BalancedIdentitySampler", "IdAvgProbSampler", "SetReWeightSampler"}
+)
 """Those of DATALOADER.SAMPLER_TRAIN that deal DATALOADER.NUM_INSTANCE images of an identity together."""
 
 NOT_YET: dict[str, str] = {
-    "DATASETS.COMBINEALL": "training on query and gallery identities",
-    "INPUT.AFFINE.ENABLED": "affine augmentation",
-    "INPUT.AUGMIX.ENABLED": "AugMix",
-    "INPUT.AUTOAUG.ENABLED": "AutoAugment",
-    "INPUT.CJ.ENABLED": "colour jitter",
-    "INPUT.CROP.ENABLED": "random resized crop",
-    "INPUT.RPT.ENABLED": "random patch",
     "KD.EMA.ENABLED": "distillation",
     "KD.MODEL_CONFIG": "distillation",
     "KD.MODEL_WEIGHTS": "distillation",
-    "DATALOADER.SET_WEIGHT": "weighted data sets",
-    "MODEL.WEIGHTS": "training from a whole model's checkpoint",
-    "TEST.AQE.ENABLED": "query expansion",
-    "TEST.PRECISE_BN.ENABLED": "precise batch norm",
-    "TEST.RERANK.ENABLED": "re-ranking",
-    "TEST.ROC.ENABLED": "ROC",
 }
 """Switches, lists and texts that must stay off or empty, and what they would turn on."""

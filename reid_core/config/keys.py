@@ -29,7 +29,8 @@ class KeyInfo:
 
     `type` is bool, int, float, str, or list[one of these]; `low` and `high` bound the number (or each item of the
     list), themselves excluded where `open_low` / `open_high` is set. `choices` are the values that can be chosen
-    today (of each item, for a list); empty where any text will do. `length` is the number of items, 0 for any.
+    today (of each item, for a list); empty where any text will do. `form` shows how further values are spelled that
+    can be chosen beside them. `length` is the number of items, 0 for any.
     """
 
     key: str
@@ -42,6 +43,11 @@ class KeyInfo:
     open_low: bool = False
     open_high: bool = False
     length: int = 0
+    form: str = ""
+
+    def allows(self, item: Scalar) -> bool:
+        """Whether `item` is one of the values, or of their form, where these are limited."""
+        return not self.choices or CHOICES[self.key].allow(str(item))
 
 
 def keys() -> list[str]:
@@ -96,7 +102,10 @@ def json_schema() -> dict[str, object]:
     for key, choices in sorted(CHOICES.items()):
         target = _property(schema, key)
         item = cast("dict[str, object]", target.get("items", target))
-        item["enum"] = list(choices.available)
+        if choices.pattern:
+            item["anyOf"] = [{"enum": list(choices.available)}, {"pattern": choices.pattern}]
+        else:
+            item["enum"] = list(choices.available)
     return schema
 
 
@@ -132,18 +141,19 @@ def _info(key: str, field: FieldInfo, default: Value) -> KeyInfo:
             annotation, *extra = get_args(annotation)
             metadata = [mark for item in extra for mark in getattr(item, "metadata", (item,))]
     name = cast("type", annotation).__name__
-    bounds = _bounds(metadata)
+    bounds, choices = _bounds(metadata), CHOICES.get(key, Choices())
     return KeyInfo(
         key=key,
         type=f"list[{name}]" if is_list else name,
         default=default,
         low=bounds.get("ge", bounds.get("gt")),
         high=bounds.get("le", bounds.get("lt")),
-        choices=CHOICES.get(key, Choices()).available,
+        choices=choices.available,
         help=field.description or "",
         open_low="gt" in bounds,
         open_high="lt" in bounds,
         length=length,
+        form=choices.form,
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from reid_core.config.availability import CHOICES, GROUPING_SAMPLERS, NOT_YET
+from reid_core.config.availability import CHOICES, COMPARING_LOSSES, GROUPING_SAMPLERS, NOT_YET, Choices
 from reid_core.config.backbones import FAMILIES, Switch, size_of
 from reid_core.config.schema import Config
+from reid_core.config.schema.model import Backbone
 from reid_core.config.source import suggest
 from reid_core.config.values import Values
 
@@ -40,17 +41,17 @@ def _choices(values: Values) -> Iterator[Fault]:
     for key, choices in CHOICES.items():
         value = values[key]
         for name in value if isinstance(value, list) else [value]:
-            yield from _choice(key, str(name), choices.available, choices.planned)
+            yield from _choice(key, str(name), choices)
 
 
-def _choice(key: str, name: str, available: tuple[str, ...], planned: tuple[str, ...], of: str = "") -> Iterator[Fault]:
-    if name in available:
+def _choice(key: str, name: str, choices: Choices, of: str = "") -> Iterator[Fault]:
+    if choices.allow(name):
         return
-    listed = f"available{of}: {', '.join(available)}"
-    if name in planned:
+    listed = f"available{of}: {choices.listed}"
+    if name in choices.planned:
         yield Fault((key,), "unsupported", f"{key}: this release does not have {name}", listed)
     else:
-        near = suggest(name, (*available, *planned))
+        near = suggest(name, (*choices.available, *choices.planned))
         yield Fault(
             (key,), "unknown-value", f"{key}: there is no {name!r}{of}", f"{near} ({listed})" if near else listed
         )
@@ -78,20 +79,26 @@ def _backbone(config: Config) -> Iterator[Fault]:
         return
     if family.sizes:
         depth = size_of(backbone.name, backbone.depth)
-        yield from _choice("MODEL.BACKBONE.DEPTH", depth, family.sizes, (), of=f" for {backbone.name}")
+        yield from _choice("MODEL.BACKBONE.DEPTH", depth, Choices(family.sizes), of=f" for {backbone.name}")
     for switch in Switch:
-        if getattr(backbone, switch.lower()) and switch not in family.switches:
+        if getattr(backbone, switch.lower()) and switch not in family.switches | family.idle:
             key = f"MODEL.BACKBONE.{switch}"
             having = [name for name, other in FAMILIES.items() if switch in other.switches]
             message = f"{key}: {backbone.name} has none; these do: {', '.join(having)}"
             yield Fault((key, "MODEL.BACKBONE.NAME"), "impossible", message, "set it to false")
-    if backbone.pretrain and not backbone.pretrain_path:
-        yield Fault(
-            ("MODEL.BACKBONE.PRETRAIN", "MODEL.BACKBONE.PRETRAIN_PATH"),
-            "unsupported",
-            "MODEL.BACKBONE.PRETRAIN: weights are not downloaded",
-            "name the file in MODEL.BACKBONE.PRETRAIN_PATH, or set PRETRAIN to false",
-        )
+    if backbone.with_ibn and family.switches and backbone.ibn_kind not in family.ibn_kinds:
+        key = "MODEL.BACKBONE.IBN_KIND"
+        message = f"{key}: {backbone.name} has no IBN-{backbone.ibn_kind}"
+        hint = f"available for it: {', '.join(family.ibn_kinds)}"
+        yield Fault((key, "MODEL.BACKBONE.NAME"), "impossible", message, hint)
+    if backbone.sie_cameras and not family.token:
+        key = "MODEL.BACKBONE.SIE_CAMERAS"
+        message = f"{key}: {backbone.name} has no camera embedding; vision transformers do"
+        yield Fault((key, "MODEL.BACKBONE.NAME"), "impossible", message, "set it to 0")
+    if backbone.sie_cameras and config.datasets.no_cameras:
+        keys = ("MODEL.BACKBONE.SIE_CAMERAS", "DATASETS.NO_CAMERAS")
+        message = f"{keys[0]} is {backbone.sie_cameras}, but {keys[1]} says that there are no camera ids"
+        yield Fault(keys, "impossible", message, "set one of them to 0 or false")
 
 
 def _batch(config: Config) -> Iterator[Fault]:
@@ -106,14 +113,40 @@ def _batch(config: Config) -> Iterator[Fault]:
         )
         yield Fault(pair, "impossible", message, f"{batch - batch % each or each} would do")
         return
-    if "TripletLoss" not in config.model.losses.name:
+    comparing = [name for name in config.model.losses.name if name in COMPARING_LOSSES]
+    if not comparing:
         return
     if each == 1:
-        message = "TripletLoss needs two images of an identity in a batch, and DATALOADER.NUM_INSTANCE is 1"
+        message = f"{comparing[0]} needs two images of an identity in a batch, and DATALOADER.NUM_INSTANCE is 1"
         yield Fault(("DATALOADER.NUM_INSTANCE", "MODEL.LOSSES.NAME"), "impossible", message, "use 2 or more")
     if batch == each:
-        message = f"TripletLoss needs two identities in a batch, and {batch} images of one fill it"
+        message = f"{comparing[0]} needs two identities in a batch, and {batch} images of one fill it"
         yield Fault(pair, "impossible", message, "raise SOLVER.IMS_PER_BATCH or lower DATALOADER.NUM_INSTANCE")
+
+
+def _set_weight(config: Config) -> Iterator[Fault]:
+    weights, names = config.dataloader.set_weight, config.datasets.names
+    if config.dataloader.sampler_train != "SetReWeightSampler":
+        return
+    if len(weights) != len(names) or min(weights) <= 0:
+        message = f"DATALOADER.SET_WEIGHT is {list(weights)}; SetReWeightSampler needs a weight above 0 for each of "
+        keys = ("DATALOADER.SET_WEIGHT", "DATALOADER.SAMPLER_TRAIN", "DATASETS.NAMES")
+        yield Fault(keys, "impossible", message + ", ".join(names), f"write {len(names)} numbers")
+
+
+def _accumulate(config: Config) -> Iterator[Fault]:
+    batch, parts = config.solver.ims_per_batch, config.solver.accumulate
+    if parts == 1:
+        return
+    grouping = config.dataloader.sampler_train in GROUPING_SAMPLERS
+    each = config.dataloader.num_instance if grouping else 1
+    # a triplet needs two identities, batch norm two images
+    least = each * (2 if not grouping or COMPARING_LOSSES.intersection(config.model.losses.name) else 1)
+    if batch % (parts * each) or batch // parts < least:
+        message = f"a batch of {batch} images does not make {parts} micro-batches (SOLVER.ACCUMULATE) of whole groups"
+        hint = f"each needs a multiple of {each} images, at least {least}"
+        keys = ("SOLVER.ACCUMULATE", "SOLVER.IMS_PER_BATCH", "DATALOADER.NUM_INSTANCE")
+        yield Fault(keys, "impossible", message, hint)
 
 
 def _losses(config: Config) -> Iterator[Fault]:
@@ -124,6 +157,52 @@ def _losses(config: Config) -> Iterator[Fault]:
     if -1.0 < epsilon < 0.0:
         message = f"MODEL.LOSSES.CE.EPSILON is {epsilon:g}; it must be at least 0, or -1 for adaptive smoothing"
         yield Fault(("MODEL.LOSSES.CE.EPSILON",), "out-of-range", message)
+    if epsilon == -1.0 and losses.ce.spread != "other_classes":
+        message = "adaptive smoothing (MODEL.LOSSES.CE.EPSILON -1) goes to the other classes"
+        keys = ("MODEL.LOSSES.CE.SPREAD", "MODEL.LOSSES.CE.EPSILON")
+        yield Fault(keys, "impossible", message, "set MODEL.LOSSES.CE.SPREAD to other_classes")
+
+
+def _architecture(config: Config) -> Iterator[Fault]:
+    model, key = config.model, "MODEL.META_ARCHITECTURE"
+    if model.meta_architecture == "MoCo" and model.queue_size < config.solver.ims_per_batch:
+        message = f"a memory of {model.queue_size} images (MODEL.QUEUE_SIZE) does not hold one batch"
+        yield Fault(("MODEL.QUEUE_SIZE", "SOLVER.IMS_PER_BATCH"), "impossible", message, "make it several batches long")
+    if model.meta_architecture not in {"MGN", "PCB"}:
+        return
+    if model.heads.pool_layer in {"Flatten", "Identity"}:
+        message = f"{model.meta_architecture} pools each stripe, which {model.heads.pool_layer} does not"
+        yield Fault(("MODEL.HEADS.POOL_LAYER", key), "impossible", message, "GlobalAvgPool would do")
+    backbone = model.backbone
+    if model.meta_architecture == "PCB" and backbone.name in FAMILIES and FAMILIES[backbone.name].token:
+        message = f"PCB cuts a feature map into stripes, and {backbone.name} gives one cell"
+        yield Fault(("MODEL.BACKBONE.NAME", key), "impossible", message, "a ResNet would do")
+        return
+    if model.meta_architecture == "PCB":
+        yield from _stripes(config, model.heads.parts, _cell(backbone), ("MODEL.HEADS.PARTS",))
+        return
+    if backbone.name not in {"build_resnet_backbone", "build_resnext_backbone"}:
+        message = f"MGN is made of a ResNet or ResNeXt, not of {backbone.name}"
+        yield Fault(("MODEL.BACKBONE.NAME", key), "impossible", message, "PCB takes other backbones")
+    if backbone.with_nl:
+        message = "MGN has no place for non-local blocks"
+        yield Fault(("MODEL.BACKBONE.WITH_NL", key), "impossible", message, "set MODEL.BACKBONE.WITH_NL to false")
+    yield from _stripes(config, 3, 16, (key,))
+
+
+def _stripes(config: Config, count: int, cell: int, keys: tuple[str, ...]) -> Iterator[Fault]:
+    for key, size in (("INPUT.SIZE_TRAIN", config.input.size_train), ("INPUT.SIZE_TEST", config.input.size_test)):
+        if size[0] < count * cell:
+            message = f"{key} is {list(size)}: too low for {count} stripes of {cell} pixels each"
+            yield Fault((key, *keys), "impossible", message, f"a height of {count * cell} would do")
+
+
+def _cell(backbone: Backbone) -> int:
+    """Pixels per row of the feature map."""
+    family = FAMILIES.get(backbone.name)
+    if family is None:
+        return 1
+    return family.stride // 2 if family.last_stride and backbone.last_stride == 1 else family.stride
 
 
 def _schedule(config: Config) -> Iterator[Fault]:
@@ -137,8 +216,9 @@ def _schedule(config: Config) -> Iterator[Fault]:
         if solver.delay_epochs >= solver.max_epoch:
             message = f"after a delay of {solver.delay_epochs} epochs, none of {solver.max_epoch} is left to anneal in"
             yield Fault(("SOLVER.DELAY_EPOCHS", "SOLVER.MAX_EPOCH"), "impossible", message)
-        if solver.eta_min_lr > solver.base_lr:
-            message = f"SOLVER.ETA_MIN_LR ({solver.eta_min_lr:g}) is above SOLVER.BASE_LR ({solver.base_lr:g})"
+        known = CHOICES["SOLVER.LR_SCALE_RULE"].allow(solver.lr_scale_rule)  # else the fault is told already
+        if known and solver.eta_min_lr > solver.scaled_lr:
+            message = f"SOLVER.ETA_MIN_LR ({solver.eta_min_lr:g}) is above SOLVER.BASE_LR ({solver.scaled_lr:g})"
             yield Fault(("SOLVER.ETA_MIN_LR", "SOLVER.BASE_LR"), "impossible", message)
     if solver.opt == "SGD" and solver.nesterov and solver.momentum == 0.0:
         message = "Nesterov momentum needs SOLVER.MOMENTUM above 0"
@@ -150,11 +230,40 @@ def _image_size(config: Config) -> Iterator[Fault]:
     family = FAMILIES.get(backbone.name)
     if family is None:
         return
-    stride = family.stride // 2 if family.last_stride and backbone.last_stride == 1 else family.stride
+    stride = _cell(backbone)
     for key, size in (("INPUT.SIZE_TRAIN", config.input.size_train), ("INPUT.SIZE_TEST", config.input.size_test)):
         if min(size) < stride:
             message = f"{key} is {list(size)}; {backbone.name} shrinks images {stride} times: no side may be smaller"
             yield Fault((key, "MODEL.BACKBONE.NAME", "MODEL.BACKBONE.LAST_STRIDE"), "impossible", message)
 
 
-_RULES: tuple[Callable[[Config], Iterator[Fault]], ...] = (_data, _backbone, _batch, _losses, _schedule, _image_size)
+def _measuring(config: Config) -> Iterator[Fault]:
+    test, backbone = config.test, config.model.backbone
+    if test.metric != "dsr":
+        return
+    family, size = FAMILIES.get(backbone.name), config.input.size_test
+    if family is not None and family.token:
+        message = f"TEST.METRIC dsr compares parts of a feature map, and {backbone.name} gives one cell"
+        yield Fault(("TEST.METRIC", "MODEL.BACKBONE.NAME"), "impossible", message, "choose another metric or backbone")
+    elif family is not None and max(size) <= _cell(backbone):
+        message = f"TEST.METRIC dsr compares parts of a feature map, which is one cell of images of {list(size)}"
+        yield Fault(("TEST.METRIC", "INPUT.SIZE_TEST"), "impossible", message, "raise INPUT.SIZE_TEST")
+    for name, section in (("AQE", test.aqe), ("RERANK", test.rerank)):
+        if section.enabled:
+            key = f"TEST.{name}.ENABLED"
+            message = f"{key} works on whole embeddings, and TEST.METRIC dsr compares parts of images"
+            yield Fault((key, "TEST.METRIC"), "impossible", message, "set it to false, or choose another metric")
+
+
+_RULES: tuple[Callable[[Config], Iterator[Fault]], ...] = (
+    _data,
+    _backbone,
+    _batch,
+    _set_weight,
+    _accumulate,
+    _losses,
+    _architecture,
+    _schedule,
+    _image_size,
+    _measuring,
+)

@@ -51,10 +51,18 @@ class CachedImages:
 class ImageCache:
     """The caches below one folder. `threads` decode while one is built; `progress` hears of it."""
 
-    def __init__(self, folder: Path, *, threads: int = 1, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        threads: int = 1,
+        progress: Progress | None = None,
+        interpolation: Interpolation = Interpolation.BILINEAR,
+    ) -> None:
         self._folder = folder / "images"
         self._threads = threads
         self._progress = progress
+        self._interpolation = interpolation
 
     def open(
         self,
@@ -62,7 +70,6 @@ class ImageCache:
         fingerprint: str,
         paths: Sequence[str],
         size: Size,
-        interpolation: Interpolation = Interpolation.BILINEAR,
         *,
         skip_corrupt: bool = False,
     ) -> CachedImages:
@@ -71,11 +78,11 @@ class ImageCache:
         Raises DataError naming the images that do not decode, unless `skip_corrupt`; ReidTuneError when the folder
         cannot be written.
         """
-        file = self._folder / f"{_key(source, fingerprint, paths, size, interpolation)}.npy"
+        file = self._folder / f"{_key(source, fingerprint, paths, size, self._interpolation)}.npy"
         try:
             pixels = _mapped(file, (len(paths), *size, 3))
             if pixels is None:
-                pixels = self._build_once(file, source, paths, size, interpolation)
+                pixels = self._build_once(file, source, paths, size)
             corrupt: dict[str, str] = json.loads(_notes(file).read_text("utf-8"))
         except OSError as error:
             raise ReidTuneError(
@@ -87,29 +94,25 @@ class ImageCache:
         bad = np.array([index for index, path in enumerate(paths) if path in corrupt], dtype=np.int64)
         return CachedImages(ImageArray(pixels, np.arange(len(paths))), bad)
 
-    def _build_once(
-        self, file: Path, source: ImageSource, paths: Sequence[str], size: Size, interpolation: Interpolation
-    ) -> Pixels:
+    def _build_once(self, file: Path, source: ImageSource, paths: Sequence[str], size: Size) -> Pixels:
         self._folder.mkdir(parents=True, exist_ok=True)
         shape = (len(paths), *size, 3)
         with FileLock(file.with_suffix(".lock")):
             pixels = _mapped(file, shape)  # somebody may have built it while this process waited
             if pixels is None:
-                self._build(file, source, paths, size, interpolation)
+                self._build(file, source, paths, size)
                 pixels = _mapped(file, shape)
         if pixels is None:
             raise ReidTuneError(f"{file} was written and cannot be read back", hint="check the disk")
         return pixels
 
-    def _build(
-        self, file: Path, source: ImageSource, paths: Sequence[str], size: Size, interpolation: Interpolation
-    ) -> None:
+    def _build(self, file: Path, source: ImageSource, paths: Sequence[str], size: Size) -> None:
         """Write the notes first: the array's name is what says that the build is whole."""
         corrupt: dict[str, str] = {}
 
         def decode(path: str) -> Pixels:
             try:
-                return source.decode(path, size, interpolation)
+                return source.decode(path, size, self._interpolation)
             except CorruptImage as error:
                 corrupt[path] = error.reason
                 return np.zeros((*size, 3), dtype=np.uint8)

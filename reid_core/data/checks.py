@@ -4,45 +4,62 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 
 from reid_core.data.files import Found, examples
 from reid_core.data.records import NO_CAMERA, ImageRecord, identities_of
 from reid_core.errors import DataError, Finding
 
-__all__ = ["check", "unmatched"]
+__all__ = ["Use", "check", "unmatched", "view"]
 
 
-def check(found: Found, place: str, *, no_cameras: bool) -> list[str]:
+class Use(StrEnum):
+    """What a data set is for."""
+
+    TRAIN = "train"
+    TEST = "test"
+    BOTH = "both"
+
+
+def check(found: Found, place: str, *, use: Use = Use.BOTH, no_cameras: bool) -> list[str]:
     """Warnings for a person. Raises DataError with every fault; `place` is the folder, named in each.
 
     Only splits that are there can be judged further, so an empty data set or split ends the check.
     """
-    _check_splits(found, place)
-    findings = [*_identities(found, place), *_cameras(found, place, no_cameras=no_cameras)]
+    _check_splits(found, place, use)
+    findings = [] if use is Use.TEST else _identities(found, place)
+    if use is Use.TRAIN:
+        if findings:
+            raise DataError(findings)
+        return []
+    findings += _cameras(found, place, no_cameras=no_cameras)
     lonely = unmatched(found.query, found.gallery, no_cameras=no_cameras)
     if len(lonely) == len(found.query) and not findings:
         findings.append(_no_match(found, place, no_cameras=no_cameras))
     if findings:
         raise DataError(findings)
-    return [*_lonely_warning(lonely, len(found.query)), *_overlap_warning(found)]
+    overlap = _overlap_warning(found) if use is Use.BOTH else []
+    return [*_lonely_warning(lonely, len(found.query)), *overlap]
 
 
 def unmatched(query: Sequence[ImageRecord], gallery: Iterable[ImageRecord], *, no_cameras: bool) -> list[ImageRecord]:
     """The queries without a right answer: same identity by another camera or, with `no_cameras`, on another image."""
     seen: dict[str, set[str | int]] = defaultdict(set)
     for record in gallery:
-        seen[record.pid].add(_view(record, no_cameras=no_cameras))
-    return [record for record in query if not seen[record.pid] - {_view(record, no_cameras=no_cameras)}]
+        seen[record.pid].add(view(record, no_cameras=no_cameras))
+    return [record for record in query if not seen[record.pid] - {view(record, no_cameras=no_cameras)}]
 
 
-def _view(record: ImageRecord, *, no_cameras: bool) -> str | int:
-    return record.path if no_cameras else record.camid
+def view(record: ImageRecord, *, no_cameras: bool) -> str | int:
+    """What two images must differ in to be a query and its right answer; an unknown camera is one of its own."""
+    return record.path if no_cameras or record.camid == NO_CAMERA else record.camid
 
 
-def _check_splits(found: Found, place: str) -> None:
+def _check_splits(found: Found, place: str, use: Use) -> None:
     parts = {"train": found.train, "query": found.query, "gallery": found.gallery}
-    empty = [name for name, part in parts.items() if not part]
-    if len(empty) == len(parts):
+    needed = {Use.TRAIN: {"train"}, Use.TEST: {"query", "gallery"}, Use.BOTH: set(parts)}[use]
+    empty = [name for name, part in parts.items() if not part and name in needed]
+    if not any(parts.values()):
         left_out = ", ".join(f"{count} {reason}" for reason, count in sorted(found.ignored.items()) if count > 0)
         raise DataError(
             Finding(
@@ -60,7 +77,9 @@ def _check_splits(found: Found, place: str) -> None:
                 "one-sided-split",
                 f"there is no image to {' and none to '.join(_USE[name] for name in empty)} ({counts})",
                 file=place,
-                hint="all of train, query and gallery need images; one folder per identity is split for you",
+                hint="all of train, query and gallery need images; one folder per identity is split for you"
+                if found.train
+                else "to only test on it, name it in DATASETS.TESTS and what to train on in DATASETS.NAMES",
                 key="DATASETS.ROOT",
             )
         )
@@ -86,7 +105,7 @@ def _identities(found: Found, place: str) -> list[Finding]:
 
 def _cameras(found: Found, place: str, *, no_cameras: bool) -> list[Finding]:
     cameras = {record.camid for part in (found.train, found.query, found.gallery) for record in part}
-    if no_cameras or len(cameras - {NO_CAMERA}) > 1:
+    if no_cameras or len(cameras) != 1 or NO_CAMERA in cameras:
         return []
     return [
         Finding(

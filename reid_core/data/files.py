@@ -20,11 +20,16 @@ Ignored: TypeAlias = Counter[str]
 
 @dataclass(slots=True)
 class Found:
-    """What one layout's reader hands on: records by split, sorted by path, and what it left out."""
+    """What one layout's reader hands on: records by split, sorted by path, and what it left out.
+
+    `extra` and `nobody` are as in Dataset.
+    """
 
     train: list[ImageRecord] = field(default_factory=list)
     query: list[ImageRecord] = field(default_factory=list)
     gallery: list[ImageRecord] = field(default_factory=list)
+    extra: list[ImageRecord] = field(default_factory=list)
+    nobody: frozenset[str] = frozenset()
     ignored: Ignored = field(default_factory=Counter)
     warnings: list[str] = field(default_factory=list)
 

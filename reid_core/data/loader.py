@@ -7,7 +7,7 @@ batch while the model works on this one (numpy and torch release the interpreter
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -37,7 +37,8 @@ class TrainBatches:
     """The training set, epoch after epoch; every epoch depends on (seed, epoch) only, so nothing is kept to resume.
 
     `labels` and `camids` are (N,) beside `images`. `prefetch` batches are prepared ahead by a thread that ends with
-    the iterator; 0 means no thread.
+    the iterator; 0 means no thread. `rows` chooses, by the size of a batch, which of its rows this process prepares,
+    where several train together.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class TrainBatches:
         *,
         seed: int,
         prefetch: int = 0,
+        rows: Callable[[int], Indices] | None = None,
     ) -> None:
         self._images = images
         self._labels = labels
@@ -58,6 +60,7 @@ class TrainBatches:
         self._transform = transform
         self._seed = seed
         self._prefetch = prefetch
+        self._rows = rows
 
     @property
     def batches_per_epoch(self) -> int:
@@ -72,6 +75,9 @@ class TrainBatches:
         return _ahead(batches, self._prefetch) if self._prefetch else batches
 
     def _batch(self, epoch: int, indices: Indices, occurrences: Indices) -> Batch:
+        if self._rows is not None:
+            own = self._rows(len(indices))
+            indices, occurrences = indices[own], occurrences[own]
         pixels = self._transform(self._images.take(indices), epoch, indices, occurrences)
         return Batch(
             torch.from_numpy(pixels),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from reid_core.data.cache import ImageCache
 from reid_core.data.checks import unmatched
 from reid_core.data.files import examples
 from reid_core.data.images import ImageArray
-from reid_core.data.records import Dataset, ImageRecord, Indices, Labels, identities_of, labels_of
+from reid_core.data.records import NO_CAMERA, Dataset, ImageRecord, Indices, Labels, identities_of, labels_of
 from reid_core.data.sources import Size
 from reid_core.data.split import Cut
 from reid_core.errors import DataError, Finding
@@ -23,7 +23,8 @@ __all__ = ["EvaluationData", "Opened", "Part", "PartOpener"]
 class Part:
     """Images with who they show and which camera took them; everything (N,) in the order of `records`.
 
-    Without cameras every image counts as a camera of its own: the same-camera rule then drops only the image itself.
+    Where the camera is not known the image counts as one of its own (numbered below NO_CAMERA): the same-camera rule
+    then drops only the image itself.
     """
 
     records: tuple[ImageRecord, ...]
@@ -37,7 +38,8 @@ class EvaluationData:
     """What is measured: labels and cameras of `query` and `gallery` mean the same in both.
 
     `query_in_gallery` (Q,) says where the queries stand in the gallery when all of them do: embed once. `sentence`
-    tells people what is measured.
+    tells people what is measured. `name` is that of the data set, where there are several, and `first_camera` was added
+    to the numbers of its cameras.
     """
 
     query: Part
@@ -45,6 +47,8 @@ class EvaluationData:
     query_in_gallery: Indices | None
     sentence: str
     warnings: tuple[str, ...]
+    name: str = ""
+    first_camera: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +84,10 @@ class PartOpener:
         )
         bad = [paths[index] for index in cached.corrupt]
         warning = f"{len(bad)} images do not decode and are left out: {examples(bad)}"
-        numbers = range(len(paths)) if self._no_cameras else (record.camid for record in records)
+        numbers = (
+            NO_CAMERA - 1 - index if self._no_cameras or record.camid == NO_CAMERA else record.camid
+            for index, record in enumerate(records)
+        )
         return Opened(
             records=records,
             camids=np.fromiter(numbers, np.int64, len(paths)),
@@ -101,8 +108,11 @@ class PartOpener:
         query = np.searchsorted(parts.gallery, parts.query)
         return self._evaluation(opened, query, np.arange(len(parts.gallery)), "held out of train")
 
-    def test(self, size: Size) -> EvaluationData:
-        """Query and gallery as the data set has them; an image that is both is decoded once."""
+    def test(self, size: Size, *, name: str = "", trained_on: bool = False) -> EvaluationData:
+        """Query and gallery as the data set has them; an image that is both is decoded once.
+
+        `name` tells several data sets apart; `trained_on` says that these images were trained on.
+        """
         dataset = self._dataset
         union = sorted({*dataset.query, *dataset.gallery}, key=lambda record: record.path)
         place = {record.path: index for index, record in enumerate(union)}
@@ -110,7 +120,9 @@ class PartOpener:
             np.array([place[record.path] for record in part], dtype=np.int64)
             for part in (dataset.query, dataset.gallery)
         )
-        return self._evaluation(self.open(union, size), query, gallery, "of the test split")
+        which = "of the test split" + (f" of {name}" if name else "") + (", trained on too" if trained_on else "")
+        measured = self._evaluation(self.open(union, size), query, gallery, which)
+        return replace(measured, name=name, first_camera=dataset.first_camera)
 
     def _evaluation(self, opened: Opened, query: Indices, gallery: Indices, which: str) -> EvaluationData:
         query, gallery = np.intersect1d(query, opened.good), np.intersect1d(gallery, opened.good)
@@ -125,7 +137,9 @@ class PartOpener:
                     key="DATASETS.CORRUPT",
                 )
             )
-        rule = "the query itself is dropped" if self._no_cameras else "same-camera matches are dropped"
+        unknown = (searched.camids < NO_CAMERA).mean()
+        rule = "the query itself is dropped" if unknown == 1 else "same-camera matches are dropped"
+        rule += " (without a camera: the query itself)" if 0 < unknown < 1 else ""
         counts = f"{len(query)} queries x {len(gallery)} gallery of {len(identities)} identities"
         return EvaluationData(
             query=asked,

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from reid_core.api import DataSummary, Protocol
+from reid_core.api import DataSummary, Protocol, SetSummary
 from reid_core.config import Config
 from reid_core.config.availability import GROUPING_SAMPLERS
 from reid_core.data.cache import ImageCache, Progress, cache_folder
-from reid_core.data.layouts import read_dataset
 from reid_core.data.parts import EvaluationData, Part, PartOpener
-from reid_core.data.records import Dataset, Labels, Layout, identities_of
-from reid_core.data.samplers import BalancedIdentitySampler, NaiveIdentitySampler, Sampler, TrainingSampler
+from reid_core.data.places import find_places, names_several
+from reid_core.data.records import Dataset, Layout, identities_of
+from reid_core.data.samplers import Sampler
+from reid_core.data.sampling import train_sampler
+from reid_core.data.sets import DataSets, combined, read_sets, set_numbers
+from reid_core.data.sources import Interpolation
 from reid_core.data.split import Cut, cut, cut_fingerprint
-from reid_core.data.synthetic import SyntheticParameters, synthetic_dataset
-from reid_core.data.transforms import Augmentation, Crop, Erasing, PadMode, TrainTransform
+from reid_core.data.synthetic.images import SyntheticParameters, synthetic_dataset
 from reid_core.errors import DataError, Finding
 
 __all__ = [
-    "SAMPLERS",
     "SplitData",
-    "load_dataset",
-    "open_evaluation",
+    "load_datasets",
+    "open_evaluations",
     "open_split",
     "summary",
-    "train_sampler",
-    "train_transform",
     "validation_cut",
 ]
 
@@ -39,16 +37,22 @@ __all__ = [
 class SplitData:
     """Training and evaluation data under one protocol; `sampler` knows the batches of an epoch.
 
+    Several data sets to test on are several `evaluations`, in the order of DATASETS.TESTS; choices follow the first.
     `split_fingerprint` changes when another image is trained on or measured.
     """
 
     train: Part
     num_classes: int
     sampler: Sampler
-    evaluation: EvaluationData
+    evaluations: tuple[EvaluationData, ...]
     dataset_fingerprint: str
     split_fingerprint: str
     warnings: tuple[str, ...]
+
+    @property
+    def evaluation(self) -> EvaluationData:
+        """The first of `evaluations`, often the only one."""
+        return self.evaluations[0]
 
     @property
     def batches_per_epoch(self) -> int:
@@ -56,17 +60,14 @@ class SplitData:
         return self.sampler.batches_per_epoch
 
 
-def load_dataset(config: Config) -> Dataset:
-    """Read the data set of DATASETS without decoding an image. Raises DataError."""
+def load_datasets(config: Config) -> DataSets:
+    """Read the data sets of DATASETS without decoding an image. Raises DataError."""
     datasets = config.datasets
-    if Layout.SYNTHETIC in {datasets.layout, datasets.root}:
-        return synthetic_dataset(SyntheticParameters(**datasets.synthetic.model_dump(by_alias=False)))
-    return read_dataset(
-        Path(datasets.root).expanduser(),
-        None if datasets.layout == "auto" else Layout(datasets.layout),
-        no_cameras=datasets.no_cameras,
-        skip_bad=datasets.corrupt == "skip",
-    )
+    layout = None if datasets.layout == "auto" else Layout(datasets.layout)
+    if Layout.SYNTHETIC in {datasets.layout, datasets.root} and not names_several(datasets.names, datasets.tests):
+        return DataSets.single(synthetic_dataset(SyntheticParameters(**datasets.synthetic.model_dump(by_alias=False))))
+    places = find_places(Path(datasets.root).expanduser(), layout, datasets.names, datasets.tests)
+    return read_sets(places, no_cameras=datasets.no_cameras, skip_bad=datasets.corrupt == "skip")
 
 
 def validation_cut(config: Config, dataset: Dataset) -> Cut:
@@ -81,14 +82,15 @@ def validation_cut(config: Config, dataset: Dataset) -> Cut:
 
 
 def summary(config: Config) -> DataSummary:
-    """Count what the data set and its validation split hold, without decoding an image. Raises DataError."""
-    dataset = load_dataset(config)
+    """Count what the data sets and the validation split hold, without decoding an image. Raises DataError."""
+    sets = load_datasets(config)
+    dataset, tests = sets.train, sets.tests.values()
     parts = validation_cut(config, dataset)
     held = len({dataset.train[index].pid for index in parts.gallery})
     identities = len(identities_of(dataset.train))
     return DataSummary(
         layout=dataset.layout,
-        fingerprint=dataset.fingerprint,
+        fingerprint=sets.fingerprint,
         split_fingerprint=cut_fingerprint(dataset.train, parts, no_cameras=config.datasets.no_cameras),
         train_images=len(dataset.train),
         train_identities=identities,
@@ -96,10 +98,24 @@ def summary(config: Config) -> DataSummary:
         val_identities=held,
         val_queries=len(parts.query),
         val_gallery=len(parts.gallery),
-        query_images=len(dataset.query),
-        gallery_images=len(dataset.gallery),
-        ignored=dict(dataset.ignored),
-        warnings=(*dataset.warnings, *_scarcity(config, identities - held)),
+        query_images=sum(len(test.query) for test in tests),
+        gallery_images=sum(len(test.gallery) for test in tests),
+        ignored=dict(sets.ignored),
+        warnings=(*sets.warnings, *_scarcity(config, identities - held)),
+        sets=tuple(
+            SetSummary(
+                name=part.name,
+                layout=part.dataset.layout,
+                trained=part.trained,
+                tested=part.tested,
+                train_images=len(part.dataset.train),
+                train_identities=len(identities_of(part.dataset.train)),
+                cameras=part.dataset.cameras,
+                query_images=len(part.dataset.query),
+                gallery_images=len(part.dataset.gallery),
+            )
+            for part in sets.parts
+        ),
     )
 
 
@@ -108,13 +124,18 @@ def open_split(
 ) -> SplitData:
     """Training and evaluation data, decoded into the cache where they are not there yet.
 
-    `threads` decode (default: one per CPU). Raises DataError, also for images that do not decode (unless
-    DATASETS.CORRUPT is skip), and ReidTuneError where the cache cannot be written.
+    Under the test protocol DATASETS.COMBINEALL adds query and gallery to what is trained on. `threads` decode (default:
+    one per CPU). Raises DataError, also for images that do not decode (unless DATASETS.CORRUPT is skip), and
+    ReidTuneError where the cache cannot be written.
     """
-    dataset = load_dataset(config)
+    sets = load_datasets(config)
+    test = protocol is Protocol.TEST
+    dataset = combined(sets.train) if test and config.datasets.combineall else sets.train
     opened = _opener(config, dataset, threads, progress).open(dataset.train, config.input.size_train)
-    wanted, split = opened.good, dataset.fingerprint
-    if protocol is Protocol.VALIDATION:
+    wanted = opened.good
+    if test:
+        split = sets.fingerprint if dataset is sets.train else f"{sets.fingerprint}+{dataset.fingerprint}"
+    else:
         parts = validation_cut(config, dataset)
         wanted = np.intersect1d(parts.train, wanted)
         split = cut_fingerprint(dataset.train, parts, no_cameras=config.datasets.no_cameras)
@@ -122,60 +143,47 @@ def open_split(
     if len(identities) < 2:
         raise DataError(_TOO_FEW_DECODE)
     train = opened.part(wanted, identities)
-    evaluation = _evaluation(config, dataset, protocol, threads, progress)
+    evaluations = _evaluations(config, sets, protocol, threads, progress)
+    measured = [warning for evaluation in evaluations for warning in evaluation.warnings]
     return SplitData(
         train=train,
         num_classes=len(identities),
-        sampler=train_sampler(config, train.labels, train.camids),
-        evaluation=evaluation,
-        dataset_fingerprint=dataset.fingerprint,
+        sampler=train_sampler(config, train.labels, train.camids, set_numbers(dataset, train.records)),
+        evaluations=evaluations,
+        dataset_fingerprint=sets.fingerprint,
         split_fingerprint=split,
-        warnings=(*dataset.warnings, *opened.warnings, *evaluation.warnings, *_scarcity(config, len(identities))),
+        warnings=(*sets.warnings, *opened.warnings, *measured, *_scarcity(config, len(identities))),
     )
 
 
-def open_evaluation(
+def open_evaluations(
     config: Config, protocol: Protocol, *, threads: int | None = None, progress: Progress | None = None
-) -> EvaluationData:
+) -> tuple[EvaluationData, ...]:
     """Only what is measured: as `open_split`, for when nothing is trained."""
-    return _evaluation(config, load_dataset(config), protocol, threads, progress)
-
-
-def train_sampler(config: Config, labels: Labels, camids: Labels) -> Sampler:
-    """The sampler of DATALOADER.SAMPLER_TRAIN for training images with these labels and cameras (N,)."""
-    name = config.dataloader.sampler_train
-    if name not in SAMPLERS:
-        raise ValueError(f"there is no sampler {name}; the configuration's check should have said so")
-    return SAMPLERS[name](config, labels, camids)
-
-
-def train_transform(config: Config, seed: int) -> TrainTransform:
-    """The augmentation of INPUT."""
-    flip, padding, rea = config.input.flip, config.input.padding, config.input.rea
-    value = rea.value if len(rea.value) == 3 else rea.value[:1] * 3
-    augmentation = Augmentation(
-        flip_prob=flip.prob if flip.enabled else 0.0,
-        crop=Crop(padding.size, PadMode(padding.mode)) if padding.enabled else None,
-        erasing=Erasing(rea.prob, (value[0], value[1], value[2])) if rea.enabled else None,
-    )
-    return TrainTransform(augmentation, seed)
+    return _evaluations(config, load_datasets(config), protocol, threads, progress)
 
 
 def _opener(config: Config, dataset: Dataset, threads: int | None, progress: Progress | None) -> PartOpener:
     folder = cache_folder(config.dataloader.cache_dir)
-    cache = ImageCache(folder, threads=threads or os.cpu_count() or 1, progress=progress)
+    interpolation = Interpolation(config.input.interpolation)
+    cache = ImageCache(folder, threads=threads or os.cpu_count() or 1, progress=progress, interpolation=interpolation)
     datasets = config.datasets
     return PartOpener(dataset, cache, no_cameras=datasets.no_cameras, skip_corrupt=datasets.corrupt == "skip")
 
 
-def _evaluation(
-    config: Config, dataset: Dataset, protocol: Protocol, threads: int | None, progress: Progress | None
-) -> EvaluationData:
-    opener = _opener(config, dataset, threads, progress)
+def _evaluations(
+    config: Config, sets: DataSets, protocol: Protocol, threads: int | None, progress: Progress | None
+) -> tuple[EvaluationData, ...]:
+    size = config.input.size_test
     if protocol is Protocol.TEST:
-        return opener.test(config.input.size_test)
-    same = config.input.size_train == config.input.size_test
-    return opener.held_out(validation_cut(config, dataset), config.input.size_test, whole=same)
+        trained_on = sets.seen if config.datasets.combineall else frozenset[str]()
+        return tuple(
+            _opener(config, test, threads, progress).test(size, name=name, trained_on=name in trained_on)
+            for name, test in sets.tests.items()
+        )
+    opener = _opener(config, sets.train, threads, progress)
+    same = config.input.size_train == size
+    return (opener.held_out(validation_cut(config, sets.train), size, whole=same),)
 
 
 def _scarcity(config: Config, identities: int) -> list[str]:
@@ -186,19 +194,6 @@ def _scarcity(config: Config, identities: int) -> list[str]:
     asked = f"a batch asks for {wanted} identities (SOLVER.IMS_PER_BATCH / DATALOADER.NUM_INSTANCE)"
     return [f"{asked} and {identities} are trained on: identities repeat within a batch"]
 
-
-def _groups(config: Config) -> tuple[int, int]:
-    """P identities of K images in a batch."""
-    instances = config.dataloader.num_instance
-    return config.solver.ims_per_batch // instances, instances
-
-
-SAMPLERS: dict[str, Callable[[Config, Labels, Labels], Sampler]] = {
-    "BalancedIdentitySampler": lambda config, labels, camids: BalancedIdentitySampler(labels, camids, *_groups(config)),
-    "NaiveIdentitySampler": lambda config, labels, camids: NaiveIdentitySampler(labels, camids, *_groups(config)),
-    "TrainingSampler": lambda config, labels, _: TrainingSampler(len(labels), config.solver.ims_per_batch),
-}
-"""`DATALOADER.SAMPLER_TRAIN` -> a function of the configuration, labels and cameras (N,)."""
 
 _TOO_FEW_DECODE = Finding(
     "one-identity",

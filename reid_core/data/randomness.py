@@ -7,11 +7,17 @@ batch composition nor worker counts change a result.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Purpose", "generator", "sample_draws"]
+__all__ = ["Draws", "Purpose", "between", "generator", "sample_draws"]
+
+Draws = npt.NDArray[np.float64]
+"""Uniform numbers in [0, 1)."""
+
+_Unit = TypeVar("_Unit", float, Draws)
 
 
 class Purpose(IntEnum):
@@ -23,6 +29,14 @@ class Purpose(IntEnum):
     IDENTITY = 4
     CAMERA = 5
     SHOT = 6
+    POLICY = 7
+    JITTER = 8
+    AFFINE = 9
+    MIX = 10
+    RESIZED_CROP = 11
+    PATCH = 12
+    GREY_PATCH = 13
+    CUTOUT = 14
 
 
 def generator(seed: int, purpose: Purpose, *numbers: int) -> np.random.Generator:
@@ -31,13 +45,18 @@ def generator(seed: int, purpose: Purpose, *numbers: int) -> np.random.Generator
 
 
 def sample_draws(
-    seed: int, epoch: int, samples: npt.NDArray[np.int64], occurrences: npt.NDArray[np.int64], count: int
-) -> npt.NDArray[np.float64]:
+    seed: int,
+    epoch: int,
+    samples: npt.NDArray[np.int64],
+    occurrences: npt.NDArray[np.int64],
+    count: int,
+    purpose: Purpose = Purpose.AUGMENTATION,
+) -> Draws:
     """Uniform numbers (B, count) in [0, 1) for the n-th occurrence of a sample in an epoch.
 
-    A row depends on (seed, epoch, sample, occurrence) only: they are key and counter of the generator.
+    A row depends on (seed, purpose, epoch, sample, occurrence) only: they are key and counter of the generator.
     """
-    bits = np.random.Philox(np.random.SeedSequence([seed, Purpose.AUGMENTATION, epoch]))
+    bits = np.random.Philox(np.random.SeedSequence([seed, purpose, epoch]))
     state = bits.state
     fresh = state["buffer_pos"]
     draw = np.random.Generator(bits)
@@ -50,3 +69,9 @@ def sample_draws(
         bits.state = state
         draw.random(out=row)
     return rows
+
+
+def between(bounds: tuple[float, float], unit: _Unit) -> _Unit:
+    """The numbers at the shares `unit` of the way from the lower to the upper bound."""
+    low, high = bounds
+    return low + (high - low) * unit

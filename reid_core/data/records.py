@@ -26,12 +26,29 @@ JUNK = "-1"
 
 
 class Layout(StrEnum):
-    """How a folder says which image shows whom."""
+    """How a folder says which image shows whom; sizes are those of the test lists. JOINED is several data sets."""
 
     MARKET1501 = "market1501"
+    VERI776 = "veri776"
+    MSMT17 = "msmt17"
+    CUHK03 = "cuhk03"
+    CUHK03_DETECTED = "cuhk03_detected"
+    VEHICLEID = "vehicleid"
+    VEHICLEID_SMALL = "vehicleid_small"
+    VEHICLEID_MEDIUM = "vehicleid_medium"
+    VEHICLEID_LARGE = "vehicleid_large"
+    VERIWILD = "veriwild"
+    VERIWILD_SMALL = "veriwild_small"
+    VERIWILD_MEDIUM = "veriwild_medium"
+    VERIWILD_LARGE = "veriwild_large"
+    PARTIAL_REID = "partial_reid"
+    OCCLUDED_REID = "occluded_reid"
+    PARTIAL_ILIDS = "partial_ilids"
+    QUERY_GALLERY = "query_gallery"
     MANIFEST = "manifest"
     FOLDERS = "folders"
     SYNTHETIC = "synthetic"
+    JOINED = "joined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +64,10 @@ class ImageRecord:
 class Dataset:
     """A data set as found, in sorted order. Query and gallery may name the same image.
 
-    `ignored` counts the files left out, by reason; `fingerprint` changes when an image is added, removed, resized,
-    renamed or gets another identity, camera or split. `source` decodes an image of it.
+    `extra` is trained on only when everything is combined, as identities `nobody` are not even then. `ignored` counts
+    the files left out, by reason; `fingerprint` changes when an image is added, removed, resized, renamed or gets
+    another identity, camera or split. `source` decodes an image of it. `members` are the data sets it was joined of;
+    `first_camera` was added to the numbers of the cameras to keep them apart from another set's.
     """
 
     layout: Layout
@@ -59,6 +78,10 @@ class Dataset:
     source: ImageSource
     ignored: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    extra: tuple[ImageRecord, ...] = ()
+    nobody: frozenset[str] = frozenset()
+    members: tuple[str, ...] = ()
+    first_camera: int = 0
 
     @property
     def cameras(self) -> int:

@@ -13,7 +13,10 @@ Batches of the identity samplers always hold exactly P groups of K images. A bat
 there are fewer than P of them do identities repeat in it, as evenly as possible (FastReID loops for ever there).
 A group has K different images; only an identity with fewer than K images repeats some, as evenly as possible.
 The images of a camera are spread evenly over an identity's shuffled images, so that a group sees as many cameras as it
-can (the aim of FastReID's camera-diverse choice, without its repeats).
+can (the aim of FastReID's camera-diverse choice, without its repeats). Balanced identities come in rounds that hold
+each of them exactly once, so that over an epoch two of them differ by one group at most.
+
+Samplers that draw each batch anew, with given chances, stand in drawn_samplers.py.
 """
 
 from __future__ import annotations
@@ -29,10 +32,18 @@ import numpy.typing as npt
 from reid_core.data.randomness import Purpose, generator
 from reid_core.data.records import Indices, Labels
 
-__all__ = ["BalancedIdentitySampler", "NaiveIdentitySampler", "Sampler", "TrainingSampler", "equals_before"]
+__all__ = [
+    "BalancedIdentitySampler",
+    "Batch",
+    "Groups",
+    "NaiveIdentitySampler",
+    "Sampler",
+    "TrainingSampler",
+    "equals_before",
+]
 
 Batch: TypeAlias = Indices
-_Shuffle: TypeAlias = Callable[[], Indices]
+_Shuffle: TypeAlias = Callable[[list[int]], Indices]
 
 
 class Sampler(Protocol):
@@ -70,7 +81,7 @@ class NaiveIdentitySampler:
     """
 
     def __init__(self, labels: Labels, camids: Labels, identities: int, instances: int) -> None:
-        self._groups = _Groups(labels, camids, identities, instances)
+        self._groups = Groups(labels, camids, identities, instances)
         self._shares = np.array([-(-len(own) // instances) for own in self._groups.members])
         self.batches_per_epoch = int(-(-self._shares.sum() // identities))
 
@@ -82,7 +93,7 @@ class NaiveIdentitySampler:
         """
         rng = generator(seed, Purpose.SAMPLER, epoch)
         images = self._groups.decks(rng)
-        fillers = _Deck(lambda: rng.permutation(len(images)))
+        fillers = Deck(lambda _: rng.permutation(len(images)))
         left = self._shares.copy()
         batches = []
         for batches_left in range(self.batches_per_epoch, 0, -1):
@@ -114,7 +125,7 @@ class BalancedIdentitySampler:
     """
 
     def __init__(self, labels: Labels, camids: Labels, identities: int, instances: int) -> None:
-        self._groups = _Groups(labels, camids, identities, instances)
+        self._groups = Groups(labels, camids, identities, instances)
         full = -(-len(labels) // (identities * instances))
         self.batches_per_epoch = max(full, -(-len(self._groups.members) // identities))
 
@@ -122,12 +133,15 @@ class BalancedIdentitySampler:
         """The batches of an epoch as positions in the training set."""
         rng = generator(seed, Purpose.SAMPLER, epoch)
         images = self._groups.decks(rng)
-        people = _Deck(lambda: rng.permutation(len(images)))
+        people = Deck(lambda _: rng.permutation(len(images)))
         return [self._groups.batch(people.deal(self._groups.identities), images) for _ in range(self.batches_per_epoch)]
 
 
-class _Groups:
-    """The images of each identity, and how groups of them become a batch."""
+class Groups:
+    """The images of each identity, `members` in the order of the labels, and how groups of them become a batch.
+
+    `labels` and `camids` are (N,); a batch holds `identities` groups of `instances` images. Raises ValueError.
+    """
 
     def __init__(self, labels: Labels, camids: Labels, identities: int, instances: int) -> None:
         if identities < 1 or instances < 1 or len(labels) < 1 or len(labels) != len(camids):
@@ -142,24 +156,28 @@ class _Groups:
         self.members: list[Indices] = np.split(order, starts)
         self._cameras = [camids[own] for own in self.members]
 
-    def decks(self, rng: np.random.Generator) -> list[_Deck]:
+    def decks(self, rng: np.random.Generator) -> list[Deck]:
         """A deck of images for each identity."""
         return [
-            _Deck(partial(_spread_cameras, own, cameras, rng))
+            Deck(partial(_spread_cameras, own, cameras, rng))
             for own, cameras in zip(self.members, self._cameras, strict=True)
         ]
 
-    def batch(self, chosen: list[int], images: list[_Deck]) -> Batch:
+    def batch(self, chosen: list[int], images: list[Deck]) -> Batch:
         """K images of each chosen identity, group by group; one chosen m times gives m x K at once."""
         hands = [images[one].deal(self.instances * times) for one, times in Counter(chosen).items()]
         return np.array([image for hand in hands for image in hand], dtype=np.int64)
 
 
-def _spread_cameras(images: Indices, cameras: Labels, rng: np.random.Generator) -> Indices:
-    """`images` shuffled so that those of each camera lie evenly spaced."""
+def _spread_cameras(images: Indices, cameras: Labels, rng: np.random.Generator, held: list[int]) -> Indices:
+    """`images` shuffled so that those of each camera lie evenly spaced, as if those `held` had just been dealt."""
     order = rng.permutation(len(images))
+    order = order[np.argsort(np.isin(images[order], held), kind="stable")]  # these cannot be dealt to the same hand
     _, camera, counts = np.unique(cameras[order], return_inverse=True, return_counts=True)
-    place = (equals_before(camera) + rng.random(len(counts))[camera]) / counts[camera]
+    seen = np.bincount(camera[np.isin(images[order], held)], minlength=len(counts))
+    start = np.empty(len(counts))
+    start[np.lexsort((rng.random(len(counts)), -seen))] = np.sort(rng.random(len(counts)))
+    place = (equals_before(camera) + seen[camera] + start[camera]) / counts[camera]
     return images[order[np.argsort(place, kind="stable")]]
 
 
@@ -172,12 +190,12 @@ def equals_before(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return rank
 
 
-class _Deck:
-    """Deals items in shuffled order, each once before any is dealt again."""
+class Deck:
+    """Deals items in shuffled order, each once before any is dealt again; `shuffle` is told what the hand holds."""
 
     def __init__(self, shuffle: _Shuffle) -> None:
         self._shuffle = shuffle
-        self._rest: list[int] = shuffle().tolist()
+        self._rest: list[int] = shuffle([]).tolist()
         self._size = len(self._rest)
 
     def deal(self, count: int, avoid: Collection[int] = ()) -> list[int]:
@@ -189,7 +207,7 @@ class _Deck:
                 held.clear()
             place = next((at for at, item in enumerate(self._rest) if item not in held), None)
             if place is None:
-                self._rest += self._shuffle().tolist()
+                self._rest += self._shuffle(hand).tolist()
                 continue
             hand.append(self._rest.pop(place))
             held.add(hand[-1])

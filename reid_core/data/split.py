@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reid_core.data.checks import view
 from reid_core.data.randomness import Purpose, generator
 from reid_core.data.records import ImageRecord, Indices, identities_of
 from reid_core.errors import DataError, Finding
@@ -51,8 +52,7 @@ def cut(
     for index, record in enumerate(records):
         by_identity[record.pid].append(index)
     views = {
-        pid: len(own) if no_cameras else len({records[index].camid for index in own})
-        for pid, own in by_identity.items()
+        pid: len({view(records[index], no_cameras=no_cameras) for index in own}) for pid, own in by_identity.items()
     }
     able = [pid for pid in identities_of(records) if views[pid] > 1]
     _check(len(by_identity), len(able), purpose, no_cameras=no_cameras)

@@ -1,4 +1,4 @@
-"""Augmentation of uint8 batches: flip, pad and crop, erase, and turn to planes, in one pass over the pixels.
+"""Augmentation of uint8 batches: whole pictures, then flip, pad and crop to planes in one pass, then rectangles.
 
 Grey levels stay in 0..255: the model normalises with its pixel mean and deviation, so erased areas are filled with the
 mean in grey levels, as in FastReID. Randomness belongs to (seed, epoch, sample, occurrence), see randomness.py.
@@ -6,20 +6,23 @@ mean in grey levels, as in FastReID. Randomness belongs to (seed, epoch, sample,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
-from reid_core.data.randomness import sample_draws
+from reid_core.data.images import ImageArray
+from reid_core.data.patches import Cutout, GreyPatch, Planes, RandomPatch, cut_out, grey_patch, paste_patch
+from reid_core.data.pictures import PictureStep
+from reid_core.data.randomness import Draws, Purpose, between, sample_draws
 from reid_core.data.records import Indices
 from reid_core.data.sources import Pixels
 
 __all__ = ["Augmentation", "Crop", "Erasing", "PadMode", "TrainTransform", "planes"]
-
-Planes = npt.NDArray[np.uint8]
-"""RGB planes (B, 3, H, W)."""
 
 
 class PadMode(StrEnum):
@@ -54,11 +57,15 @@ class Erasing:
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """What training does to an image; a part that is None is left out. Order: flip, crop, erase."""
+    """What training does to an image, in this order; a part that is None is left out."""
 
+    pictures: tuple[PictureStep, ...] = ()
     flip_prob: float = 0.0
     crop: Crop | None = None
     erasing: Erasing | None = None
+    patch: RandomPatch | None = None
+    grey_patch: GreyPatch | None = None
+    cutout: Cutout | None = None
 
 
 _ERASE_DRAWS = 10
@@ -68,11 +75,14 @@ _COLUMNS = _SHAPES + 2 * _ERASE_DRAWS
 
 
 class TrainTransform:
-    """Applies an Augmentation to batches, seeded by `seed`."""
+    """Applies an Augmentation to batches, seeded by `seed`; `donors` are the images that patches are taken from."""
 
-    def __init__(self, augmentation: Augmentation, seed: int) -> None:
+    def __init__(self, augmentation: Augmentation, seed: int, donors: ImageArray | None = None) -> None:
+        if augmentation.patch is not None and donors is None:
+            raise ValueError("random patches need images to take them from")
         self._augmentation = augmentation
         self._seed = seed
+        self._donors = donors
 
     def __call__(self, images: Pixels, epoch: int, samples: Indices, occurrences: Indices) -> Planes:
         """Turn (B, H, W, 3) into contiguous planes (B, 3, H, W).
@@ -81,11 +91,39 @@ class TrainTransform:
         before, so that a repeated image is augmented differently. No result depends on the other images of a batch.
         """
         plan = self._augmentation
-        draws = sample_draws(self._seed, epoch, samples, occurrences, _COLUMNS)
+        stream = partial(sample_draws, self._seed, epoch, samples, occurrences)
+        if plan.pictures:
+            images = _pictured(images, plan.pictures, [stream(step.draws, step.purpose) for step in plan.pictures])
+        draws = stream(_COLUMNS)
         out = _place(images, draws[:, _FLIP] < plan.flip_prob, _shifts(plan.crop, draws), plan.crop)
         if plan.erasing is not None:
             _erase(out, plan.erasing, draws)
+        if plan.patch is not None:
+            paste_patch(out, plan.patch, stream(10, Purpose.PATCH), self._donor)
+        if plan.grey_patch is not None:
+            grey_patch(out, plan.grey_patch, stream(5, Purpose.GREY_PATCH))
+        if plan.cutout is not None:
+            cut_out(out, plan.cutout, stream(3, Purpose.CUTOUT))
         return out
+
+    def _donor(self, unit: float) -> Planes:
+        """Planes (3, H, W) of the training image at the share `unit` of all."""
+        donors = self._donors
+        if donors is None:
+            raise RuntimeError("there is no image to take a patch from")
+        donor: Planes = planes(donors.take(np.array([int(unit * len(donors))])))[0]
+        return donor
+
+
+def _pictured(images: Pixels, steps: Sequence[PictureStep], draws: Sequence[Draws]) -> Pixels:
+    """Every picture of (B, H, W, 3) through all `steps`; each has its `draws` (B, step.draws)."""
+    out = np.empty_like(images)
+    for target, image, *rows in zip(out, images, *draws, strict=True):
+        picture = Image.fromarray(image)
+        for step, row in zip(steps, rows, strict=True):
+            picture = step(picture, row)
+        target[...] = np.asarray(picture)
+    return out
 
 
 def planes(images: Pixels) -> Planes:
@@ -97,7 +135,7 @@ def planes(images: Pixels) -> Planes:
     return out
 
 
-def _shifts(crop: Crop | None, draws: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def _shifts(crop: Crop | None, draws: Draws) -> npt.NDArray[np.int64]:
     """Where the crop's corner lies in the unpadded image (B, 2): -size..size, vertical then horizontal."""
     size = crop.size if crop is not None else 0
     return np.floor(draws[:, [_TOP, _LEFT]] * (2 * size + 1)).astype(np.int64) - size
@@ -136,12 +174,12 @@ def _beyond(index: npt.NDArray[np.int64], length: int, mode: PadMode) -> npt.NDA
     return np.minimum(inside, period - inside) if length > 1 else np.zeros_like(index)
 
 
-def _erase(images: Planes, erasing: Erasing, draws: npt.NDArray[np.float64]) -> None:
+def _erase(images: Planes, erasing: Erasing, draws: Draws) -> None:
     """Fill one rectangle in each chosen image, in place."""
     _, _, height, width = images.shape
     shapes = draws[:, _SHAPES:]
-    area = height * width * _between(erasing.area, shapes[:, 0::2])
-    ratio = _between(erasing.ratio, shapes[:, 1::2])
+    area = height * width * between(erasing.area, shapes[:, 0::2])
+    ratio = between(erasing.ratio, shapes[:, 1::2])
     heights = np.rint(np.sqrt(area * ratio)).astype(np.int64)
     widths = np.rint(np.sqrt(area / ratio)).astype(np.int64)
     fits = (heights < height) & (widths < width)
@@ -152,8 +190,3 @@ def _erase(images: Planes, erasing: Erasing, draws: npt.NDArray[np.float64]) -> 
         top = int(draws[one, _ERASE_TOP] * (height - tall + 1))
         left = int(draws[one, _ERASE_LEFT] * (width - wide + 1))
         images[one, :, top : top + tall, left : left + wide] = value
-
-
-def _between(bounds: tuple[float, float], unit: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    low, high = bounds
-    return low + (high - low) * unit

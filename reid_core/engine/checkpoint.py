@@ -64,7 +64,7 @@ def save(checkpoint: Checkpoint, path: Path) -> CheckpointFile:
     except OSError as error:
         raise CheckpointError(
             f"cannot write the checkpoint {path} ({data.nbytes / 1e6:.1f} MB): {error.strerror or error}",
-            hint="make room or give another folder (OUTPUT_DIR, REID_TUNE_HOME); earlier checkpoints are untouched",
+            hint="make room or give another folder (--out, REID_TUNE_HOME); earlier checkpoints are untouched",
         ) from error
     return CheckpointFile(path, checkpoint.epoch, digest)
 

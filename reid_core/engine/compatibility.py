@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from reid_core.config import Values
+from reid_core.config import Config, Values, to_values
 from reid_core.engine.checkpoint import Checkpoint
 from reid_core.errors import CheckpointError
 
@@ -49,6 +49,8 @@ def check_same_model(checkpoint: Checkpoint, path: Path, values: Values) -> None
 
 
 def _differences(saved: Values, asked: Values, relevant: Callable[[str], bool]) -> list[str]:
+    defaults = to_values(Config())
+    saved = {key: defaults.get(key) for key in asked} | saved  # a key younger than the checkpoint had its default
     keys = sorted(key for key in saved.keys() | asked.keys() if relevant(key))
     return [
         f"{key}: {saved.get(key)!r} in the checkpoint, {asked.get(key)!r} asked for"

@@ -12,7 +12,7 @@ import torch
 from reid_core.config.schema import Config
 from reid_core.errors import ConfigError, Finding
 
-__all__ = ["Compute", "cpu_threads", "memory_errors", "seeded"]
+__all__ = ["Compute", "cpu_threads", "cudnn_timing", "memory_errors", "seeded", "share_of_threads"]
 
 _SHORT_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -25,9 +25,12 @@ class Compute:
     short: torch.dtype | None = None
 
     @classmethod
-    def of(cls, config: Config) -> Compute:
-        """Read MODEL.DEVICE and SOLVER.AMP. Raises ConfigError when the device is not there."""
-        device = _device(config.model.device)
+    def of(cls, config: Config, *, rank: int = 0, count: int = 1) -> Compute:
+        """Read MODEL.DEVICE and SOLVER.AMP, for process `rank` of `count` that train together, each on its own GPU.
+
+        Raises ConfigError when the device is not there.
+        """
+        device = _device(config.model.device) if count == 1 else _device_of(config.model.device, rank, count)
         amp = config.solver.amp
         return cls(device, _SHORT_TYPES[amp.dtype] if amp.enabled and device.type == "cuda" else None)
 
@@ -48,6 +51,11 @@ class Compute:
         return batch.to(self.device, memory_format=torch.channels_last, non_blocking=True)
 
 
+def share_of_threads(count: int | None, processes: int) -> int:
+    """Threads for each of several processes: those of `count` (None: what torch would take), at least one."""
+    return max(1, (count or torch.get_num_threads()) // processes)
+
+
 @contextmanager
 def cpu_threads(count: int | None) -> Iterator[None]:
     """Compute with `count` threads (None: as it was) and put the number back."""
@@ -57,6 +65,17 @@ def cpu_threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def cudnn_timing(on: bool) -> Iterator[None]:
+    """Let cuDNN time its algorithms in here, or not (CUDNN_BENCHMARK), and put the switch back."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = on
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 @contextmanager
@@ -93,3 +112,21 @@ def _device(name: str) -> torch.device:
             )
         )
     return device
+
+
+def _device_of(name: str, rank: int, count: int) -> torch.device:
+    """The device of one of several processes: all on the CPU, or a GPU each."""
+    device = _device(name)
+    if device.type != "cuda":
+        return device
+    if ":" in name or count > torch.cuda.device_count():
+        raise ConfigError(
+            Finding(
+                "no-device",
+                f"{count} processes need a GPU each: MODEL.DEVICE is {name}, and this machine shows"
+                f" {torch.cuda.device_count()} GPUs",
+                hint="start as many processes as there are GPUs, with MODEL.DEVICE auto",
+                key="MODEL.DEVICE",
+            )
+        )
+    return torch.device("cuda", rank)

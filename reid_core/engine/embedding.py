@@ -11,21 +11,23 @@ import torch
 
 from reid_core.data.loader import EvalBatch
 from reid_core.engine.compute import Compute
-from reid_core.modeling import Baseline
+from reid_core.modeling import Architecture
+from reid_core.modeling.fusion import fused
 
-__all__ = ["embeddings"]
+__all__ = ["embeddings", "evaluation_mode"]
 
 
 def embeddings(
-    model: Baseline, batches: Iterable[EvalBatch], compute: Compute, *, flip: bool = False
+    model: Architecture, batches: Iterable[EvalBatch], compute: Compute, *, flip: bool = False
 ) -> npt.NDArray[np.float32]:
     """Embeddings (N, D), not normalised, of batches of images, in their order.
 
     With `flip`, the sum of an image's and its mirror image's: normalising it is the caller's, once (FastReID
-    normalises each first, then the mean again). Leaves the model in the mode it was in.
+    normalises each first, then the mean again). Leaves the model in the mode it was in. Batch norms are computed inside
+    the convolutions before them: the same function, a rounding apart.
     """
     rows: list[npt.NDArray[np.float32]] = []
-    with _evaluation_mode(model), torch.inference_mode():
+    with evaluation_mode(model), torch.inference_mode(), fused(model):
         for batch in batches:
             images = compute.images(batch.images)
             camids = None if batch.camids is None else batch.camids.to(compute.device)
@@ -38,7 +40,8 @@ def embeddings(
 
 
 @contextmanager
-def _evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
+def evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
+    """In here every module is in evaluation mode; afterwards each is in the mode it was in."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

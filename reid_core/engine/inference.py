@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from reid_core.api import Protocol, Report
+from reid_core.api import Protocol, QueryGroup, Report
 from reid_core.config import Config, to_values
 from reid_core.data.loader import EvalBatch
-from reid_core.data.pipeline import open_evaluation
+from reid_core.data.parts import EvaluationData
+from reid_core.data.pipeline import open_evaluations
+from reid_core.data.records import NO_CAMERA
 from reid_core.data.sources import CorruptImage, FileSource, Interpolation
 from reid_core.data.transforms import planes
 from reid_core.engine import checkpoint as checkpoints
@@ -20,16 +23,19 @@ from reid_core.engine.checkpoint import Checkpoint
 from reid_core.engine.compatibility import check_same_model
 from reid_core.engine.compute import Compute
 from reid_core.engine.embedding import embeddings
-from reid_core.engine.measuring import measure
+from reid_core.engine.measuring import conditions, measure
 from reid_core.errors import CheckpointError, DataError, Finding
-from reid_core.evaluation import retrieval_metrics, unit_rows
-from reid_core.modeling import Baseline, build_model
+from reid_core.evaluation import Ranking, by_group, unit_rows
+from reid_core.modeling import Architecture, build_model
+from reid_core.modeling.reparameterise import reparameterised
 
 __all__ = ["embed_files", "load_model", "measure_checkpoint"]
 
 
-def load_model(config: Config, path: Path, compute: Compute) -> tuple[Baseline, Checkpoint]:
+def load_model(config: Config, path: Path, compute: Compute) -> tuple[Architecture, Checkpoint]:
     """Build the model of `config` with the weights of a checkpoint (their average, where one was kept).
+
+    It is for inference only: what can be re-parameterised (RepVGG) is.
 
     Raises CheckpointError when the file is broken or belongs to another model.
     """
@@ -44,23 +50,46 @@ def load_model(config: Config, path: Path, compute: Compute) -> tuple[Baseline, 
             f"the weights in {path} do not fit the model of the configuration: {error}",
             hint="give the configuration it was trained with",
         ) from error
+    model = reparameterised(model)
     compute.place(model)
-    return model.eval(), state
+    return model, state
 
 
 def measure_checkpoint(config: Config, path: Path, protocol: Protocol, threads: int | None) -> Report:
     """See `reid_core.api.evaluate`."""
     compute = Compute.of(config)
     model, state = load_model(config, path, compute)
-    data = open_evaluation(config, protocol, threads=threads)
-    ranking = measure(model, data, config, compute, epoch=state.epoch)
+    reports = []
+    for data in open_evaluations(config, protocol, threads=threads):
+        measured = measure(model, data, config, compute, epoch=state.epoch)
+        words = f"{protocol}: {data.sentence}; {conditions(config)}"
+        reports.append(_report(measured.metrics(), measured.ranking, data, words, path))
+    return replace(reports[0], others=tuple(reports[1:]))
+
+
+def _report(metrics: Mapping[str, float], ranking: Ranking, data: EvaluationData, words: str, path: Path) -> Report:
+    query = data.query
+    cameras = {camid: str(camid - data.first_camera) for camid in query.camids.tolist() if camid > NO_CAMERA}
+    identities = dict(zip(query.labels.tolist(), [record.pid for record in query.records], strict=True))
     return Report(
-        metrics=retrieval_metrics(ranking),
-        protocol=f"{protocol}: {data.sentence}",
+        metrics=metrics,
+        protocol=words,
         queries=int(ranking.valid.sum()),
         gallery=ranking.gallery,
         skipped_queries=ranking.skipped,
         checkpoint=str(path),
+        name=data.name,
+        cameras=_breakdown(ranking, query.camids, cameras),
+        identities=_breakdown(ranking, query.labels, identities),
+    )
+
+
+def _breakdown(ranking: Ranking, groups: npt.NDArray[np.int64], names: Mapping[int, str]) -> tuple[QueryGroup, ...]:
+    """The groups that have a name."""
+    return tuple(
+        QueryGroup(names[one.group], one.queries, {"mAP": one.mean_ap, "rank1": one.rank1})
+        for one in by_group(ranking, groups)
+        if one.group in names
     )
 
 
@@ -74,10 +103,11 @@ def embed_files(config: Config, path: Path, images: Sequence[Path]) -> npt.NDArr
 
 def _decoded(config: Config, images: Sequence[Path]) -> Iterator[EvalBatch]:
     source, size = FileSource(Path()), config.input.size_test
+    interpolation = Interpolation(config.input.interpolation)
     for start in range(0, len(images), config.test.ims_per_batch):
         part = images[start : start + config.test.ims_per_batch]
         try:
-            pixels = [source.decode(str(image), size, Interpolation.BILINEAR) for image in part]
+            pixels = [source.decode(str(image), size, interpolation) for image in part]
         except CorruptImage as error:
             raise DataError(
                 Finding("corrupt-image", f"the image does not decode: {error.reason}", file=error.path)

@@ -2,39 +2,148 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from reid_core.config import Config
-from reid_core.data.loader import eval_batches
+from reid_core.data.loader import EvalBatch, eval_batches
 from reid_core.data.parts import EvaluationData, Part
 from reid_core.engine.compute import Compute
 from reid_core.engine.embedding import embeddings
+from reid_core.engine.local_features import local_features
 from reid_core.errors import TrainingDiverged
-from reid_core.evaluation import Distance, Labels, Ranking, rank
-from reid_core.modeling import Baseline
+from reid_core.evaluation import (
+    Distance,
+    Labels,
+    Ranking,
+    Roc,
+    RocCollector,
+    distance_blocks,
+    dsr_blocks,
+    expand_queries,
+    rank,
+    rank_blocks,
+    rerank_blocks,
+    retrieval_metrics,
+)
+from reid_core.modeling import Architecture
 
-__all__ = ["measure"]
+__all__ = ["Measurement", "conditions", "measure", "measure_all"]
+
+_FPRS = {"1e-4": 1e-4, "1e-3": 1e-3, "1e-2": 1e-2}
+
+_Rows = npt.NDArray[np.float32]
+_Blocks = Iterator[tuple[slice, _Rows]]
 
 
-def measure(model: Baseline, data: EvaluationData, config: Config, compute: Compute, *, epoch: int) -> Ranking:
-    """Embed and rank, with TEST.METRIC and TEST.FLIP, a model after `epoch` epochs.
+@dataclass(frozen=True, slots=True, eq=False)
+class Measurement:
+    """A ranking under the conditions of TEST.
 
-    Raises TrainingDiverged when an embedding is not finite, DataError when no query has a match.
+    `plain` is the one without query expansion, re-ranking and DSR, where one of them is on; `roc` where TEST.ROC is.
     """
 
-    def embedded(part: Part) -> npt.NDArray[np.float32]:
-        batches = eval_batches(part.images, part.camids, config.test.ims_per_batch)
-        rows = embeddings(model, batches, compute, flip=config.test.flip.enabled)
-        if not np.isfinite(rows).all():
-            raise TrainingDiverged(
-                f"the embeddings after epoch {epoch} are not finite",
-                epoch=epoch,
-                hint="the training got out of hand: lower SOLVER.BASE_LR",
-            )
-        return rows
+    ranking: Ranking
+    plain: Ranking | None = None
+    roc: Roc | None = None
+
+    def metrics(self) -> dict[str, float]:
+        """mAP, mINP, rank1, rank5, rank10; the same of `plain` as plain_mAP …; tpr_at_fpr_1e-4, _1e-3, _1e-2."""
+        metrics = retrieval_metrics(self.ranking)
+        if self.plain is not None:
+            metrics |= {f"plain_{name}": value for name, value in retrieval_metrics(self.plain).items()}
+        if self.roc is not None:
+            rates = self.roc.tpr_at(list(_FPRS.values())).tolist()
+            metrics |= {f"tpr_at_fpr_{name}": rate for name, rate in zip(_FPRS, rates, strict=True)}
+        return metrics
+
+
+def measure(model: Architecture, data: EvaluationData, config: Config, compute: Compute, *, epoch: int) -> Measurement:
+    """Embed and rank, under the conditions of TEST, a model after `epoch` epochs.
+
+    Raises TrainingDiverged when an embedding is not finite, DataError when no query has a match, ConfigError when
+    the model has no parts to compare with TEST.METRIC dsr.
+    """
+    test = config.test
+
+    def batches(part: Part) -> Iterator[EvalBatch]:
+        return eval_batches(part.images, part.camids, test.ims_per_batch)
+
+    def embedded(part: Part) -> _Rows:
+        return _finite(embeddings(model, batches(part), compute, flip=test.flip.enabled), epoch)
+
+    def parted(part: Part) -> _Blocks:
+        return local_features(model, batches(part), compute, flip=test.flip.enabled)
 
     gallery = embedded(data.gallery)
     query = embedded(data.query) if data.query_in_gallery is None else gallery[data.query_in_gallery]
     labels = Labels(data.query.labels, data.gallery.labels, data.query.camids, data.gallery.camids)
-    return rank(query, gallery, labels, metric=Distance(config.test.metric))
+    by_parts = test.metric == "dsr"
+    metric = Distance.COSINE if by_parts else Distance(test.metric)
+    refined = by_parts or test.aqe.enabled or test.rerank.enabled
+    if not (refined or test.roc.enabled):
+        return Measurement(rank(query, gallery, labels, metric=metric))
+    if by_parts:
+        query_parts = np.concatenate([rows for _, rows in parted(data.query)])
+        blocks: _Blocks = dsr_blocks(query, gallery, query_parts, parted(data.gallery), top=test.dsr.topk)
+    else:
+        blocks = _refined(query, gallery, metric, config)
+    plain = rank(query, gallery, labels, metric=metric) if refined else None
+    collector = RocCollector(labels, max_fpr=max(_FPRS.values())) if test.roc.enabled else None
+    ranking = rank_blocks(collector.watch(blocks) if collector else blocks, labels)
+    return Measurement(ranking, plain, collector.result() if collector else None)
+
+
+def _finite(rows: _Rows, epoch: int) -> _Rows:
+    """The embeddings (N, D) as they are. Raises TrainingDiverged: a distance needs finite squares too."""
+    if np.isfinite(np.einsum("nd,nd->n", rows, rows)).all():
+        return rows
+    raise TrainingDiverged(
+        f"the embeddings after epoch {epoch} are not finite",
+        epoch=epoch,
+        hint="the training got out of hand: lower SOLVER.BASE_LR",
+    )
+
+
+def measure_all(
+    model: Architecture, evaluations: Sequence[EvaluationData], config: Config, compute: Compute, *, epoch: int
+) -> dict[str, float]:
+    """The metrics of the first of `evaluations` by their names, those of the others as NAME/mAP …; see `measure`."""
+    metrics: dict[str, float] = {}
+    for place, data in enumerate(evaluations):
+        prefix = f"{data.name}/" if place else ""
+        measured = measure(model, data, config, compute, epoch=epoch).metrics()
+        metrics |= {f"{prefix}{name}": value for name, value in measured.items()}
+    return metrics
+
+
+def _refined(query: _Rows, gallery: _Rows, metric: Distance, config: Config) -> _Blocks:
+    """Distances after query expansion and then re-ranking, each where it is on."""
+    expansion, reranking = config.test.aqe, config.test.rerank
+    if expansion.enabled:
+        query, gallery = expand_queries(
+            query, gallery, times=expansion.qe_time, k=expansion.qe_k, alpha=expansion.alpha
+        )
+    if not reranking.enabled:
+        return distance_blocks(query, gallery, metric)
+    return rerank_blocks(query, gallery, k1=reranking.k1, k2=reranking.k2, lambda_=reranking.lambda_, metric=metric)
+
+
+def conditions(config: Config) -> str:
+    """How TEST says to measure, in words: distance, flip, query expansion, re-ranking with their parameters."""
+    test = config.test
+    words = [f"{test.metric} distance"]
+    if test.metric == "dsr":
+        words = [f"DSR distance among the {test.dsr.topk} nearest by cosine"]
+    words.append("flipped features added" if test.flip.enabled else "no flip")
+    if test.aqe.enabled:
+        rounds = f"{test.aqe.qe_time} round{'s' if test.aqe.qe_time > 1 else ''}"
+        words.append(f"query expansion (k {test.aqe.qe_k}, alpha {test.aqe.alpha:g}, {rounds})")
+    if test.rerank.enabled:
+        words.append(f"re-ranking (k1 {test.rerank.k1}, k2 {test.rerank.k2}, lambda {test.rerank.lambda_:g})")
+    if not (test.aqe.enabled or test.rerank.enabled or test.metric == "dsr"):
+        words.append("no query expansion, no re-ranking")
+    return "; ".join(words)

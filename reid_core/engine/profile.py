@@ -17,9 +17,10 @@ import torch
 
 from reid_core.api import Protocol
 from reid_core.config import Config, from_values
+from reid_core.data.augmentation import train_transform
 from reid_core.data.images import ImageArray
 from reid_core.data.loader import TrainBatches, eval_batches
-from reid_core.data.pipeline import open_split, train_transform
+from reid_core.data.pipeline import open_split
 from reid_core.engine.compute import Compute, cpu_threads
 from reid_core.engine.embedding import embeddings
 from reid_core.engine.trainer import Trainer
@@ -44,7 +45,7 @@ def profile(config: Config, threads: int) -> Profile:
     with cpu_threads(threads):
         data = open_split(config, Protocol.VALIDATION, threads=threads)
         part = data.train
-        transform = train_transform(config, seed=0)
+        transform = train_transform(config, 0, part.images)
         batches = TrainBatches(part.images, part.labels, part.camids, data.sampler, transform, seed=0)
         trainer = Trainer(config, batches, data.num_classes, compute, seed=0, files=[r.path for r in part.records])
         step = _seconds_per_step(trainer, batches, compute)

@@ -38,12 +38,13 @@ def latest(directory: Path, *, log: Callable[[str], None]) -> CheckpointFile | N
     return None
 
 
-def prune(directory: Path, *, keep: Collection[int], keep_last: int = 2) -> None:
+def prune(directory: Path, *, keep: Collection[int], keep_last: int = 2, now: int | None = None) -> None:
     """Delete all but the newest `keep_last` checkpoints and the epochs in `keep`.
 
-    Two stay so that a torn newest one costs one epoch, not the run.
+    Two stay so that a torn newest one costs one epoch, not the run. Those after the epoch `now` are of an earlier
+    training in the same folder: they neither count nor are deleted.
     """
-    found = checkpoints(directory)
+    found = {epoch: path for epoch, path in checkpoints(directory).items() if now is None or epoch <= now}
     for epoch in list(found)[: -keep_last or None]:
         if epoch not in keep:
             durable.remove(checkpoint.sidecar(found[epoch]))

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from reid_core.api import CheckpointFile, EpochResult, Protocol, TrainResult
 from reid_core.config import Config, to_values
+from reid_core.config.availability import GROUPING_SAMPLERS
+from reid_core.data.augmentation import train_transform
 from reid_core.data.loader import TrainBatches
-from reid_core.data.pipeline import SplitData, open_split, train_transform
+from reid_core.data.pipeline import SplitData, open_split
 from reid_core.engine import checkpoint as checkpoints
+from reid_core.engine import durable
+from reid_core.engine.cameras import check_cameras
 from reid_core.engine.compatibility import check_same_run
 from reid_core.engine.compute import Compute
-from reid_core.engine.measuring import measure
+from reid_core.engine.crew import ALONE, Crew
+from reid_core.engine.measuring import measure_all
+from reid_core.engine.precise_bn import check_processes
 from reid_core.engine.retention import path_of, prune
 from reid_core.engine.trainer import Trainer
-from reid_core.evaluation import retrieval_metrics
+from reid_core.errors import ConfigError, Finding, TrainingDiverged
 
-__all__ = ["Hooks", "Run"]
+__all__ = ["DIVERGED", "Hooks", "Run"]
+
+DIVERGED = "diverged-batch.json"
+"""The file in a run's folder that names the images of the batch whose loss was not finite."""
 
 _AHEAD_ON_GPU = 2
 """Batches prepared while a GPU computes; a CPU that trains has no core to spare for it."""
@@ -37,7 +48,8 @@ class Hooks:
 class Run:
     """A training in `directory` on the data of `protocol`, new or continued from `start`.
 
-    Raises ConfigError, DataError, and CheckpointError when `start` is not of this run.
+    With a `crew` every process has a Run of its own; the leading one measures, saves and speaks. Raises ConfigError,
+    DataError, and CheckpointError when `start` is not of this run.
     """
 
     def __init__(
@@ -50,15 +62,20 @@ class Run:
         start: CheckpointFile | None,
         threads: int | None,
         hooks: Hooks,
+        crew: Crew = ALONE,
     ) -> None:
         self._config = config
         self._directory = directory
         self._hooks = hooks
-        self._compute = Compute.of(config)
+        self._crew = crew
+        _check_shares(config, crew.count)
+        check_processes(config, crew.count)
+        self._compute = Compute.of(config, rank=crew.rank, count=crew.count)
         self._data = open_split(config, protocol, threads=threads)
+        check_cameras(config, self._data.train.camids)
         for warning in self._data.warnings:
             hooks.log(warning)
-        self._trainer = _trainer(config, self._data, self._compute, seed=seed, pretrained=start is None)
+        self._trainer = _trainer(config, self._data, self._compute, crew, seed=seed, pretrained=start is None)
         self._saved = start
         self._epoch = self._started_at = 0
         self._metrics: dict[str, float] = {}
@@ -82,29 +99,64 @@ class Run:
         while self._epoch < last:
             self._epoch += 1
             self._metrics = self._train_and_measure(last)
-            period = self._config.solver.checkpoint_period
-            file = self._save() if self._epoch % period == 0 or self._epoch == last else None
-            self._hooks.on_epoch(EpochResult(self._epoch, self._metrics, file))
-            if self._epoch < last and self._hooks.should_stop():
-                if file is None:
-                    self._save()
+            stop = self._finish_epoch(last) if self._crew.leads else False
+            if self._crew.as_led(stop, self._compute.device):
                 return self._result(stopped=True)
+        if self._best is not None:
+            epoch, value = self._best
+            self._hooks.log(f"best on the validation split: epoch {epoch}, mAP {value:.3f}")
         return self._result(stopped=False)
+
+    def _finish_epoch(self, last: int) -> bool:
+        """Save and report the epoch; whether to stop after it."""
+        best = self._best is not None and self._best[0] == self._epoch
+        wanted = best or self._epoch == last or self._epoch % self._config.solver.checkpoint_period == 0
+        file = self._save() if wanted else None
+        self._hooks.on_epoch(EpochResult(self._epoch, self._metrics, file))
+        stop = self._epoch < last and self._hooks.should_stop()
+        if stop and file is None:
+            self._save()
+        return stop
 
     def _train_and_measure(self, last: int) -> dict[str, float]:
         began = time.perf_counter()
-        metrics = self._trainer.train_epoch(self._epoch)
+        try:
+            metrics = self._trainer.train_epoch(self._epoch)
+        except TrainingDiverged as error:
+            if not error.files or not self._crew.leads:
+                raise
+            raise self._with_batch(error) from error
         period = self._config.test.eval_period
-        if self._epoch == last or (period and self._epoch % period == 0):
+        if self._crew.leads and (self._epoch == last or (period and self._epoch % period == 0)):
             metrics |= self._measure()
         return metrics | {"seconds": time.perf_counter() - began}
 
+    def _with_batch(self, error: TrainingDiverged) -> TrainingDiverged:
+        """Save which images were in the batch, and say where."""
+        path = self._directory / DIVERGED
+        content = {"epoch": error.epoch, "iteration": error.iteration, "error": error.message, "files": error.files}
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            durable.write_atomically(path, json.dumps(content, indent=1).encode())
+            where = f"; all of them: {path}"
+        except OSError as fault:  # it must not hide what happened
+            where = f"; {path} could not be written: {fault.strerror}"
+        return TrainingDiverged(
+            f"{error.message}{where}",
+            epoch=error.epoch,
+            iteration=error.iteration,
+            files=error.files,
+            hint=error.hint,
+        )
+
     def _measure(self) -> dict[str, float]:
+        precise = self._config.test.precise_bn
         with self._trainer.measured_weights():
-            ranking = measure(
-                self._trainer.model, self._data.evaluation, self._config, self._compute, epoch=self._epoch
+            if precise.enabled and self._epoch == self._config.solver.max_epoch:
+                self._trainer.measure_statistics(precise.num_iter, self._epoch)
+            metrics = measure_all(
+                self._trainer.model, self._data.evaluations, self._config, self._compute, epoch=self._epoch
             )
-        metrics = retrieval_metrics(ranking)
         if self._chooses and (self._best is None or metrics["mAP"] > self._best[1]):
             self._best = (self._epoch, metrics["mAP"])
         return metrics
@@ -116,17 +168,37 @@ class Run:
         """
         state = self._trainer.checkpoint(self._epoch, self._metrics, self._best)
         self._saved = checkpoints.save(state, path_of(self._directory, self._epoch))
-        prune(self._directory, keep={self._started_at} | ({self._best[0]} if self._best else set()))
+        best = {self._best[0]} if self._best else set()
+        prune(self._directory, keep={self._started_at} | best, now=self._epoch)
         return self._saved
 
     def _result(self, *, stopped: bool) -> TrainResult:
         return TrainResult(self._epoch, self._metrics, self._saved, stopped)
 
 
-def _trainer(config: Config, data: SplitData, compute: Compute, *, seed: int, pretrained: bool) -> Trainer:
+def _trainer(config: Config, data: SplitData, compute: Compute, crew: Crew, *, seed: int, pretrained: bool) -> Trainer:
     part = data.train
     ahead = _AHEAD_ON_GPU if compute.device.type == "cuda" else 0
-    transform = train_transform(config, seed)
-    batches = TrainBatches(part.images, part.labels, part.camids, data.sampler, transform, seed=seed, prefetch=ahead)
+    transform = train_transform(config, seed, part.images)
+    rows = partial(crew.rows, parts=config.solver.accumulate) if crew.count > 1 else None
+    batches = TrainBatches(
+        part.images, part.labels, part.camids, data.sampler, transform, seed=seed, prefetch=ahead, rows=rows
+    )
     files = [record.path for record in part.records]
-    return Trainer(config, batches, data.num_classes, compute, seed=seed, files=files, pretrained=pretrained)
+    return Trainer(config, batches, data.num_classes, compute, seed=seed, files=files, pretrained=pretrained, crew=crew)
+
+
+def _check_shares(config: Config, processes: int) -> None:
+    """Every process has whole groups of a batch, and two images for its batch norm. Raises ConfigError."""
+    batch, parts = config.solver.ims_per_batch, config.solver.accumulate * processes
+    each = config.dataloader.num_instance if config.dataloader.sampler_train in GROUPING_SAMPLERS else 1
+    if processes > 1 and (batch % (parts * each) or batch // parts < 2):
+        raise ConfigError(
+            Finding(
+                "impossible",
+                f"a batch of {batch} images does not make {parts} equal shares of whole groups of {each}"
+                f" ({processes} processes, SOLVER.ACCUMULATE {config.solver.accumulate})",
+                hint=f"SOLVER.IMS_PER_BATCH must be a multiple of {parts * each}, of 2 images a share or more",
+                key="SOLVER.IMS_PER_BATCH",
+            )
+        )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
@@ -13,8 +14,11 @@ import torch
 from reid_core.config import Config, to_values
 from reid_core.data.loader import Batch, TrainBatches
 from reid_core.engine.checkpoint import Checkpoint
-from reid_core.engine.compute import Compute, seeded
+from reid_core.engine.compilation import compiled
+from reid_core.engine.compute import Compute, cudnn_timing, seeded
+from reid_core.engine.crew import ALONE, Crew
 from reid_core.engine.means import Means
+from reid_core.engine.precise_bn import measure_statistics
 from reid_core.errors import TrainingDiverged
 from reid_core.losses import build_losses
 from reid_core.modeling import build_model
@@ -46,7 +50,8 @@ class Trainer:
     """Trains the model of `config` for `identities` on `batches`; `files` names their images, for messages.
 
     Everything random is drawn from (seed, epoch), the learning rate and the freeze are functions of the iteration:
-    what `checkpoint` returns is all there is to know. Raises ConfigError when the configuration cannot be built.
+    what `checkpoint` returns is all there is to know. `crew` are the processes that train together; `batches` are then
+    this one's rows. Raises ConfigError when the configuration cannot be built.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class Trainer:
         seed: int,
         files: Sequence[str],
         pretrained: bool = True,
+        crew: Crew = ALONE,
     ) -> None:
         self.config = config
         self.seed = seed
@@ -66,9 +72,11 @@ class Trainer:
         self._batches = batches
         self._compute = compute
         self._files = files
+        self._crew = crew
+        self._micro_batches = config.solver.accumulate
         with seeded(compute.device, seed, 0):
             self.model = build_model(config, identities, pretrained=pretrained)
-            self._losses = build_losses(config, self.model.num_classes, self.model.metric_dim)
+            self._losses = build_losses(config, self.model.num_classes, self.model.metric_dims)
         compute.place(self.model)
         self._losses.to(compute.device)
         self._optimizer = build_optimizer(config, self.model)
@@ -77,7 +85,8 @@ class Trainer:
         self._clip = build_clip(config)
         self._freeze = build_freeze(config, self.model)
         self._scaler = compute.scaler()
-        self._average = build_average(config, self.model)
+        self._average = build_average(config, self.model) if crew.leads else None
+        self._outputs = compiled(self.model.outputs, compute) if config.solver.compile_ else self.model.outputs
 
     def train_epoch(self, epoch: int) -> dict[str, float]:
         """Train `epoch` (from 1): means of the losses over its images, last learning rate, images a second.
@@ -87,7 +96,8 @@ class Trainer:
         means, rate, began = Means(), 0.0, time.perf_counter()
         iteration = (epoch - 1) * self._batches.batches_per_epoch
         self.model.train()
-        with seeded(self._compute.device, self.seed, epoch):
+        own = () if self._crew.leads else (self._crew.rank,)
+        with seeded(self._compute.device, self.seed, epoch, *own), cudnn_timing(self.config.cudnn_benchmark):
             for batch in self._batches.epoch(epoch):
                 rate = learning_rate(iteration, self._schedule, self._batches.batches_per_epoch)
                 set_learning_rate(self._optimizer, rate)
@@ -95,39 +105,61 @@ class Trainer:
                 losses = self.step(batch)
                 if not all(map(math.isfinite, losses.values())):
                     raise self._diverged(epoch, iteration, batch, losses)
-                means.add(losses, len(batch.labels))
+                means.add(losses, len(batch.labels) * self._crew.count)
                 iteration += 1
         self._check_weights(epoch, iteration)
         speed = means.images / (time.perf_counter() - began)
         return means.values() | {"lr": rate, "images_per_second": speed}
 
     def step(self, batch: Batch) -> dict[str, float]:
-        """One update of the weights. Losses that are not finite change nothing."""
+        """One update of the weights: the means of the losses over the batch. If one is not finite, nothing changes."""
+        for optimizer in self._optimizers():
+            optimizer.zero_grad(set_to_none=True)
+        means = Means()
+        images = sum(self._crew.sizes(len(batch.labels), self._compute.device))
+        for part in _split(batch, self._micro_batches):
+            terms, count = self._losses_of(part)
+            total = torch.stack(list(terms.values())).sum()
+            numbers = torch.stack([total, *terms.values()]).tolist()  # one wait for the device
+            losses = dict(zip(["loss", *terms], numbers, strict=True))
+            if not all(map(math.isfinite, numbers)):
+                return losses
+            means.add(losses, count)
+            torch.autograd.backward(self._scaler.scale(total * (count / images)))
+        self._update()
+        return means.values()
+
+    def _losses_of(self, batch: Batch) -> tuple[dict[str, torch.Tensor], int]:
+        """The losses over the (micro-)batch of all processes, and of how many images it is."""
         device = self._compute.device
         images, targets, camids = self._compute.images(batch.images), batch.labels.to(device), batch.camids.to(device)
         with self._compute.autocast():
-            outputs = self.model.outputs(images, targets, camids)
-        terms = self._losses(outputs, targets)  # in float32: distances and logarithms need it
-        total = torch.stack(list(terms.values())).sum()
-        numbers = torch.stack([total, *terms.values()]).tolist()  # one wait for the device
-        losses = dict(zip(["loss", *terms], numbers, strict=True))
-        if all(map(math.isfinite, numbers)):
-            self._update(total)
-        return losses
+            outputs = self._outputs(images, targets, camids)
+        sizes = self._crew.sizes(len(targets), device)
+        outputs, targets = self._crew.gather(outputs, sizes), self._crew.gather(targets, sizes)
+        # in float32: distances and logarithms need it
+        return self._losses(outputs, targets) | self.model.own_losses(outputs, targets), sum(sizes)
 
-    def _update(self, total: torch.Tensor) -> None:
-        optimizers = [self._optimizer] + ([self._loss_optimizer] if self._loss_optimizer else [])
-        for optimizer in optimizers:
-            optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(self._scaler.scale(total))
+    def _optimizers(self) -> list[torch.optim.Optimizer]:
+        return [self._optimizer] + ([self._loss_optimizer] if self._loss_optimizer else [])
+
+    def _update(self) -> None:
+        self._crew.add_gradients(self.model.parameters())
+        self._crew.average_gradients(self._losses.parameters())
         if self._clip:
             self._scaler.unscale_(self._optimizer)
             self._clip(self.model.parameters())
-        for optimizer in optimizers:
+        for optimizer in self._optimizers():
             self._scaler.step(optimizer)
         self._scaler.update()
         if self._average:
             self._average.update(self.model)
+
+    def measure_statistics(self, batches: int, epoch: int) -> None:
+        """Measure the batch norm statistics of the model's present weights anew, over `batches` from `epoch` on."""
+        endless = itertools.chain.from_iterable(map(self._batches.epoch, itertools.count(epoch)))
+        with seeded(self._compute.device, self.seed, epoch):
+            measure_statistics(self.model, itertools.islice(endless, batches), self._compute)
 
     def measured_weights(self) -> AbstractContextManager[None]:
         """In here the model has the weights to be measured: their average, where one is kept."""
@@ -163,7 +195,9 @@ class Trainer:
         return {name: part for name, part in parts.items() if part is not None}
 
     def _diverged(self, epoch: int, iteration: int, batch: Batch, losses: dict[str, float]) -> TrainingDiverged:
-        files = [self._files[index] for index in batch.indices.tolist()]
+        sizes = self._crew.sizes(len(batch.indices), self._compute.device)
+        indices = self._crew.gather(batch.indices.to(self._compute.device), sizes)
+        files = [self._files[index] for index in indices.tolist()]
         terms = ", ".join(f"{name} {value:g}" for name, value in losses.items())
         more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
         return TrainingDiverged(
@@ -185,3 +219,14 @@ class Trainer:
                     iteration=iteration - 1,
                     hint=_HINT,
                 )
+
+
+def _split(batch: Batch, parts: int) -> Iterator[Batch]:
+    """The batch in `parts` of equal size, or of sizes that differ by one."""
+    if parts == 1:
+        yield batch
+        return
+    columns = (batch.images, batch.labels, batch.camids, batch.indices)
+    for rows in zip(*(column.tensor_split(parts) for column in columns), strict=True):
+        if len(rows[0]):
+            yield Batch(*rows)

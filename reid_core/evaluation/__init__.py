@@ -3,7 +3,9 @@
 What may come in: distances, ranking, CMC / AP / INP, re-ranking, query expansion, ROC. No files, no models.
 """
 
+from reid_core.evaluation.breakdown import Group, by_group
 from reid_core.evaluation.distance import Distance, distance_blocks, distance_matrix, unit_rows
+from reid_core.evaluation.expansion import expand_queries
 from reid_core.evaluation.labels import Labels
 from reid_core.evaluation.metrics import (
     cmc,
@@ -11,19 +13,37 @@ from reid_core.evaluation.metrics import (
     mean_inverse_negative_penalty,
     retrieval_metrics,
 )
-from reid_core.evaluation.ranking import Ranking, rank, rank_distances
+from reid_core.evaluation.neighbours import Neighbours, neighbours
+from reid_core.evaluation.ranking import Ranking, rank, rank_blocks, rank_distances
+from reid_core.evaluation.reconstruction import dsr_blocks, dsr_distance
+from reid_core.evaluation.rerank import rerank, rerank_blocks
+from reid_core.evaluation.roc import Roc, RocCollector, roc, tpr_at_fpr
 
 __all__ = [
     "Distance",
+    "Group",
     "Labels",
+    "Neighbours",
     "Ranking",
+    "Roc",
+    "RocCollector",
+    "by_group",
     "cmc",
     "distance_blocks",
     "distance_matrix",
+    "dsr_blocks",
+    "dsr_distance",
+    "expand_queries",
     "mean_average_precision",
     "mean_inverse_negative_penalty",
+    "neighbours",
     "rank",
+    "rank_blocks",
     "rank_distances",
+    "rerank",
+    "rerank_blocks",
     "retrieval_metrics",
+    "roc",
+    "tpr_at_fpr",
     "unit_rows",
 ]

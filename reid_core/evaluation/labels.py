@@ -41,6 +41,14 @@ class Labels:
         if (self.query_camids is None) != (self.gallery_camids is None):
             raise ValueError("camera ids are given for one side only; give both or none")
 
+    def same_identity(self) -> list[Integers]:
+        """For each query, the gallery positions of its identity, ascending."""
+        order = np.argsort(self.gallery_pids, kind="stable")
+        pids = self.gallery_pids[order]
+        starts = np.searchsorted(pids, self.query_pids, side="left")
+        stops = np.searchsorted(pids, self.query_pids, side="right")
+        return [order[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
+
     def split(self, query: int, candidates: Integers) -> tuple[Integers, Integers]:
         """Part the gallery positions with the query's identity into (matches, left out)."""
         if self.query_camids is not None and self.gallery_camids is not None:

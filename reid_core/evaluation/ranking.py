@@ -18,7 +18,7 @@ from reid_core.errors import DataError, Finding
 from reid_core.evaluation.distance import Array, Distance, distance_blocks
 from reid_core.evaluation.labels import Integers, Labels
 
-__all__ = ["Ranking", "rank", "rank_distances"]
+__all__ = ["Ranking", "rank", "rank_blocks", "rank_distances"]
 
 _FEW_MATCHES = 64
 """Above it, sorting the row once is cheaper than one pass over it for each match."""
@@ -68,7 +68,7 @@ def rank(
                 hint="its weights or batch norm statistics are broken; measure an earlier checkpoint",
             )
         )
-    return _rank_blocks(distance_blocks(query, gallery, metric, rows=block_rows), labels)
+    return rank_blocks(distance_blocks(query, gallery, metric, rows=block_rows), labels)
 
 
 def rank_distances(distances: Array, labels: Labels) -> Ranking:
@@ -76,7 +76,7 @@ def rank_distances(distances: Array, labels: Labels) -> Ranking:
     _check_lengths(labels, *distances.shape)
     rows = max(1, _BLOCK_DISTANCES // max(1, distances.shape[1]))
     parts = (slice(start, start + rows) for start in range(0, distances.shape[0], rows))
-    return _rank_blocks(((part, np.array(distances[part])) for part in parts), labels)
+    return rank_blocks(((part, np.array(distances[part])) for part in parts), labels)
 
 
 def _check_lengths(labels: Labels, queries: int, gallery: int) -> None:
@@ -87,15 +87,15 @@ def _check_lengths(labels: Labels, queries: int, gallery: int) -> None:
         )
 
 
-def _rank_blocks(blocks: Iterable[tuple[slice, Array]], labels: Labels) -> Ranking:
+def rank_blocks(blocks: Iterable[tuple[slice, Array]], labels: Labels) -> Ranking:
+    """As `rank`, from blocks of distances as `distance_blocks` yields them; it writes into them."""
     queries = labels.query_pids.size
-    same_identity = _positions_by_identity(labels.gallery_pids)
-    nobody = np.empty(0, dtype=np.int64)
+    same_identity = labels.same_identity()
     ap, inp = np.full(queries, np.nan), np.full(queries, np.nan)
     first_hit = np.zeros(queries, dtype=np.int64)
     for part, block in blocks:
         for query, row in enumerate(block, start=part.start):
-            matches, out = labels.split(query, same_identity.get(int(labels.query_pids[query]), nobody))
+            matches, out = labels.split(query, same_identity[query])
             if matches.size:
                 row[out] = np.inf  # behind every match, so that it is never counted before one
                 ranks = np.sort(_ranks(row, matches))
@@ -120,15 +120,6 @@ def _ranks(row: Array, matches: Integers) -> npt.NDArray[np.int64]:
     ranks = np.empty(row.size, dtype=np.int64)
     ranks[order] = np.arange(1, row.size + 1)
     return ranks[matches]
-
-
-def _positions_by_identity(pids: Integers) -> dict[int, Integers]:
-    """Identity -> its positions in the gallery, ascending."""
-    if not pids.size:
-        return {}
-    order = np.argsort(pids, kind="stable")
-    values, starts = np.unique(pids[order], return_index=True)
-    return dict(zip(values.tolist(), np.split(order, starts[1:]), strict=True))
 
 
 def _finite(features: Array) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
 import torch
@@ -13,52 +14,91 @@ from reid_core.config.schema.losses import CrossEntropy, Triplet
 from reid_core.config.schema.losses import Losses as LossSettings
 from reid_core.errors import ConfigError, Finding
 from reid_core.losses.center import CenterLoss
-from reid_core.losses.cross_entropy import adaptive_cross_entropy, cross_entropy
+from reid_core.losses.cross_entropy import Spread, adaptive_cross_entropy, cross_entropy
+from reid_core.losses.focal import focal_loss
+from reid_core.losses.outputs import Outputs
+from reid_core.losses.pairwise import circle_loss, cosface_loss
 from reid_core.losses.triplet import Metric, Mining, triplet_loss
-from reid_core.modeling.heads import HeadOutputs
 
-__all__ = ["LOSSES", "Losses", "Term", "build_losses"]
+__all__ = ["LOSSES", "Losses", "Sees", "Term", "build_losses"]
 
-LossFunction: TypeAlias = Callable[[HeadOutputs, torch.Tensor], torch.Tensor]
+LossFunction: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""(features or logits (B, ...), targets (B,)) -> a scalar; an nn.Module where the loss has parameters."""
+
+
+class Sees(StrEnum):
+    """Which member of a branch's outputs a loss is a function of."""
+
+    FEATURES = "features"
+    LOGITS = "logits"
 
 
 class Term(NamedTuple):
-    """One loss of the sum: its name in logs, its weight, its function, and its parameters if it has any."""
+    """One loss of the sum on one branch: its name in logs, what it sees, its weight, and its function."""
 
     name: str
+    sees: Sees
     scale: float
     function: LossFunction
-    module: nn.Module | None = None
 
 
 class Losses(nn.Module):
-    """All losses of a training. Its parameters (class centers) and state dict are the losses' own, not the model's."""
+    """All losses of a training. Its parameters (class centers) and state dict are the losses' own, not the model's.
 
-    def __init__(self, terms: tuple[Term, ...]) -> None:
+    `terms` has, for each loss, its term by branch with features; one that sees logits is the same on every branch.
+    """
+
+    def __init__(self, terms: Sequence[Mapping[str, Term]]) -> None:
         super().__init__()
         self.terms = terms
-        for term in terms:
-            if term.module is not None:
-                self.add_module(term.name, term.module)
+        for by_branch in terms:
+            for branch, term in by_branch.items():
+                if isinstance(term.function, nn.Module):
+                    self.add_module(_in_logs(term, branch), term.function)
 
-    def forward(self, outputs: HeadOutputs, targets: torch.Tensor) -> dict[str, torch.Tensor]:
+    def forward(self, outputs: Outputs, targets: torch.Tensor) -> dict[str, torch.Tensor]:
         """Weighted scalars by name, in the order of MODEL.LOSSES.NAME; the training loss is their sum.
 
-        targets (B,) are class indices. Names as FastReID logs them: loss_cls, loss_triplet; and loss_center.
+        targets (B,) are class indices. A loss is the mean over the branches that have what it sees, as in FastReID's
+        MGN, whose names in logs are kept: loss_cls, loss_triplet, loss_center, of a branch b22 loss_cls_b22.
         """
-        return {term.name: term.scale * term.function(outputs, targets) for term in self.terms}
+        return {name: value for by_branch in self.terms for name, value in _on_branches(by_branch, outputs, targets)}
 
 
-def build_losses(config: Config, num_classes: int, feature_dim: int) -> Losses:
-    """The losses of MODEL.LOSSES for `num_classes` identities and features (B, feature_dim) (`model.metric_dim`).
+def build_losses(config: Config, num_classes: int, feature_dims: int | Mapping[str, int]) -> Losses:
+    """The losses of MODEL.LOSSES for `num_classes` identities and features (B, D) by branch, D as `feature_dims` says.
 
-    ConfigError: a name that is not available.
+    That is `model.metric_dims`; a number is the D of a model with one unnamed branch. ConfigError: a name that is not
+    available.
     """
     settings = config.model.losses
     for name in settings.name:
         if name not in LOSSES:
             raise ConfigError(_unknown(name))
-    return Losses(tuple(LOSSES[name](settings, num_classes, feature_dim) for name in settings.name))
+    widths = {"": feature_dims} if isinstance(feature_dims, int) else feature_dims
+    return Losses(
+        [
+            {branch: LOSSES[name](settings, num_classes, width) for branch, width in widths.items()}
+            for name in settings.name
+        ]
+    )
+
+
+def _on_branches(
+    by_branch: Mapping[str, Term], outputs: Outputs, targets: torch.Tensor
+) -> Iterator[tuple[str, torch.Tensor]]:
+    any_term = next(iter(by_branch.values()))
+    seen = {branch: getattr(one, any_term.sees) for branch, one in outputs.items()}
+    seen = {branch: tensor for branch, tensor in seen.items() if tensor is not None}
+    if not seen:
+        raise TypeError(f"{any_term.name} sees {any_term.sees}, and no branch of the model has them")
+    for branch, tensor in seen.items():
+        term = by_branch[branch] if any_term.sees is Sees.FEATURES else any_term
+        yield _in_logs(term, branch), term.scale / len(seen) * term.function(tensor, targets)
+
+
+def _in_logs(term: Term, branch: str) -> str:
+    return f"{term.name}_{branch}" if branch else term.name
 
 
 def _unknown(name: str) -> Finding:
@@ -67,49 +107,70 @@ def _unknown(name: str) -> Finding:
     return Finding("unknown-name", f"MODEL.LOSSES.NAME {name!r} is not available", hint=hint, key="MODEL.LOSSES.NAME")
 
 
-def _cross_entropy_term(settings: LossSettings, num_classes: int, feature_dim: int) -> Term:
-    del num_classes, feature_dim
-    return Term("loss_cls", settings.ce.scale, _cross_entropy_function(settings.ce))
-
-
-def _cross_entropy_function(settings: CrossEntropy) -> LossFunction:
+def _cross_entropy(settings: CrossEntropy) -> LossFunction:
     if settings.epsilon < 0:
-        return lambda outputs, targets: adaptive_cross_entropy(outputs.logits, targets, alpha=settings.alpha)
-    return lambda outputs, targets: cross_entropy(outputs.logits, targets, smoothing=settings.epsilon)
+        return lambda logits, targets: adaptive_cross_entropy(logits, targets, alpha=settings.alpha)
+    spread = Spread(settings.spread)
+    return lambda logits, targets: cross_entropy(logits, targets, smoothing=settings.epsilon, spread=spread)
 
 
-def _triplet_term(settings: LossSettings, num_classes: int, feature_dim: int) -> Term:
-    del num_classes, feature_dim
-    return Term("loss_triplet", settings.tri.scale, _triplet_function(settings.tri))
-
-
-def _triplet_function(settings: Triplet) -> LossFunction:
+def _triplet(settings: Triplet) -> LossFunction:
     soft_margin = settings.soft_margin or settings.margin == 0.0  # FastReID's spelling of the soft margin is margin 0
     metric = Metric.COSINE if settings.norm_feat else Metric.EUCLIDEAN
     mining = Mining.HARD if settings.hard_mining else Mining.WEIGHTED
-    return lambda outputs, targets: triplet_loss(
-        outputs.features,
-        targets,
-        margin=settings.margin,
-        soft_margin=soft_margin,
-        metric=metric,
-        mining=mining,
+    return lambda features, targets: triplet_loss(
+        features, targets, margin=settings.margin, soft_margin=soft_margin, metric=metric, mining=mining
     )
 
 
-def _center_term(settings: LossSettings, num_classes: int, feature_dim: int) -> Term:
-    module = CenterLoss(num_classes, feature_dim)
+def _center_term(settings: LossSettings, num_classes: int, width: int) -> Term:
+    return Term("loss_center", Sees.FEATURES, settings.center.scale, CenterLoss(num_classes, width))
+
+
+def _circle_term(settings: LossSettings, *_: int) -> Term:
+    circle = settings.circle
     return Term(
-        "loss_center",
-        settings.center.scale,
-        lambda outputs, targets: module(outputs.features, targets),
-        module,
+        "loss_circle",
+        Sees.FEATURES,
+        circle.scale,
+        lambda features, targets: circle_loss(features, targets, margin=circle.margin, gamma=circle.gamma),
     )
+
+
+def _cosface_term(settings: LossSettings, *_: int) -> Term:
+    cosface = settings.cosface
+    return Term(
+        "loss_cosface",
+        Sees.FEATURES,
+        cosface.scale,
+        lambda features, targets: cosface_loss(features, targets, margin=cosface.margin, gamma=cosface.gamma),
+    )
+
+
+def _cross_entropy_term(settings: LossSettings, *_: int) -> Term:
+    return Term("loss_cls", Sees.LOGITS, settings.ce.scale, _cross_entropy(settings.ce))
+
+
+def _focal_term(settings: LossSettings, *_: int) -> Term:
+    focal = settings.fl
+    return Term(
+        "loss_focal",
+        Sees.LOGITS,
+        focal.scale,
+        lambda logits, targets: focal_loss(logits, targets, alpha=focal.alpha, gamma=focal.gamma),
+    )
+
+
+def _triplet_term(settings: LossSettings, *_: int) -> Term:
+    return Term("loss_triplet", Sees.FEATURES, settings.tri.scale, _triplet(settings.tri))
 
 
 LOSSES: dict[str, Callable[[LossSettings, int, int], Term]] = {
     "CenterLoss": _center_term,
+    "CircleLoss": _circle_term,
+    "Cosface": _cosface_term,
     "CrossEntropyLoss": _cross_entropy_term,
+    "FocalLoss": _focal_term,
     "TripletLoss": _triplet_term,
 }
-"""`MODEL.LOSSES.NAME` -> a function of MODEL.LOSSES, the number of classes and the feature width."""
+"""`MODEL.LOSSES.NAME` -> a function of MODEL.LOSSES, the number of classes and the width of a branch's features."""

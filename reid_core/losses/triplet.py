@@ -102,7 +102,8 @@ def _squared_distances(features: torch.Tensor) -> torch.Tensor:
     """(B, D) -> (B, B), not negative, exactly 0 on the diagonal."""
     # Distances do not change when all points move together, but |x|^2 + |y|^2 - 2 x.y loses digits far from the origin.
     features = features - features.mean(dim=0)
-    norms = features.square().sum(dim=1)
-    squared = (norms[:, None] + norms[None, :] - 2.0 * features @ features.T).clamp(min=0.0)
+    products = features @ features.T
+    norms = products.diagonal()
+    squared = (norms[:, None] + norms[None, :] - 2.0 * products).clamp(min=0.0)
     itself = torch.eye(len(features), dtype=torch.bool, device=features.device)
     return squared.masked_fill(itself, 0.0)

@@ -14,8 +14,17 @@ from reid_core.solver.from_config import (
     build_optimizer,
     build_schedule,
 )
+from reid_core.solver.multipliers import Multiplier, parse_multipliers
 from reid_core.solver.optimizer import OptimizerKind, OptimizerSettings, make_optimizer, set_learning_rate
-from reid_core.solver.schedule import Counting, Decay, ScheduleSettings, Warmup, WarmupUnit, learning_rate
+from reid_core.solver.schedule import (
+    Counting,
+    Decay,
+    OneCycle,
+    ScheduleSettings,
+    Unit,
+    Warmup,
+    learning_rate,
+)
 
 __all__ = [
     "AverageState",
@@ -24,11 +33,13 @@ __all__ = [
     "Decay",
     "GradientClip",
     "LayerFreeze",
+    "Multiplier",
+    "OneCycle",
     "OptimizerKind",
     "OptimizerSettings",
     "ScheduleSettings",
+    "Unit",
     "Warmup",
-    "WarmupUnit",
     "WeightAverage",
     "build_average",
     "build_clip",
@@ -38,5 +49,6 @@ __all__ = [
     "build_schedule",
     "learning_rate",
     "make_optimizer",
+    "parse_multipliers",
     "set_learning_rate",
 ]

@@ -10,8 +10,9 @@ from reid_core.losses import CenterLoss, Losses
 from reid_core.solver.clip import ClipKind, GradientClip
 from reid_core.solver.ema import WeightAverage
 from reid_core.solver.freeze import LayerFreeze
+from reid_core.solver.multipliers import parse_multipliers
 from reid_core.solver.optimizer import OptimizerKind, OptimizerSettings, make_optimizer
-from reid_core.solver.schedule import Decay, ScheduleSettings, Warmup
+from reid_core.solver.schedule import Counting, Decay, OneCycle, ScheduleSettings, Unit, Warmup
 
 __all__ = [
     "build_average",
@@ -28,12 +29,14 @@ def build_optimizer(config: Config, model: nn.Module) -> Optimizer:
     solver = config.solver
     settings = OptimizerSettings(
         kind=OptimizerKind(solver.opt),
-        base_lr=solver.base_lr,
+        base_lr=solver.scaled_lr,
         weight_decay=solver.weight_decay,
         weight_decay_norm=solver.weight_decay_norm,
         weight_decay_bias=solver.weight_decay_bias,
         bias_lr_factor=solver.bias_lr_factor,
         heads_lr_factor=solver.heads_lr_factor,
+        layer_decay=solver.layer_decay,
+        multipliers=parse_multipliers(solver.lr_multipliers),
         momentum=solver.momentum,
         nesterov=solver.nesterov,
     )
@@ -43,18 +46,19 @@ def build_optimizer(config: Config, model: nn.Module) -> Optimizer:
 def build_loss_optimizer(config: Config, losses: Losses) -> Optimizer | None:
     """Plain SGD for the class centers of the center loss; None when no loss has parameters of its own.
 
-    Its learning rate is CENTER.LR / CENTER.SCALE, constant: the centers follow the unweighted loss (Bag of Tricks).
+    Its learning rate is CENTER.LR / CENTER.SCALE, constant: the centers follow the unweighted loss (Bag of Tricks), of
+    each branch that has some.
     """
     settings = config.model.losses.center
     centers = [module.centers for module in losses.modules() if isinstance(module, CenterLoss)]
-    return SGD(centers, lr=settings.lr / settings.scale) if centers else None
+    return SGD(centers, lr=settings.lr / settings.scale * len(centers)) if centers else None
 
 
 def build_schedule(config: Config) -> ScheduleSettings:
-    """The learning-rate schedule, epochs counted from the start of training."""
-    solver = config.solver
+    """The learning-rate schedule; epochs count from the start of training unless SOLVER.STEPS_COUNT says otherwise."""
+    solver, cycle = config.solver, config.solver.one_cycle
     return ScheduleSettings(
-        base_lr=solver.base_lr,
+        base_lr=solver.scaled_lr,
         max_epochs=solver.max_epoch,
         decay=Decay(solver.sched),
         milestones=solver.steps,
@@ -65,6 +69,10 @@ def build_schedule(config: Config) -> ScheduleSettings:
         warmup_factor=solver.warmup_factor,
         warmup_iterations=solver.warmup_iters,
         warmup_epochs=solver.warmup_epochs,
+        warmup_unit=Unit(solver.warmup_unit),
+        decay_unit=Unit(solver.sched_unit),
+        counting=Counting(solver.steps_count),
+        one_cycle=OneCycle(cycle.pct_start, cycle.div_factor, cycle.final_div_factor),
     )
 
 

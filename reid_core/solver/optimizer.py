@@ -9,7 +9,9 @@ from enum import StrEnum
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
-from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim import SGD, Adagrad, Adam, Adamax, AdamW, NAdam, Optimizer, RAdam, RMSprop
+
+from reid_core.solver.multipliers import Multiplier, check_multipliers, factor_of, layer_factors
 
 __all__ = ["OptimizerKind", "OptimizerSettings", "make_optimizer", "set_learning_rate"]
 
@@ -18,11 +20,19 @@ _NORMALISATIONS = (_NormBase, nn.GroupNorm, nn.LayerNorm, nn.LocalResponseNorm)
 
 
 class OptimizerKind(StrEnum):
-    """FastReID's spelling of `SOLVER.OPT`. Adam adds weight decay to the gradient (L2), AdamW shrinks the weights."""
+    """FastReID's spelling of `SOLVER.OPT`, torch's own optimisers with their defaults.
+
+    AdamW shrinks the weights; all others add weight decay to the gradient (L2). Only SGD reads momentum.
+    """
 
     ADAM = "Adam"
     ADAM_W = "AdamW"
     SGD = "SGD"
+    ADAGRAD = "Adagrad"
+    ADAMAX = "Adamax"
+    NADAM = "NAdam"
+    RADAM = "RAdam"
+    RMSPROP = "RMSprop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +40,8 @@ class OptimizerSettings:
     """An optimiser and what differs between kinds of parameters.
 
     A bias takes `weight_decay_bias` and `bias_lr_factor`, that of a normalisation layer too; other parameters of
-    normalisation layers take `weight_decay_norm`. Parameters under `heads` take `heads_lr_factor` on top.
+    normalisation layers take `weight_decay_norm`. Parameters under `heads` take `heads_lr_factor` on top, and all of
+    them `layer_decay` and the `multipliers` of their part.
     """
 
     kind: OptimizerKind = OptimizerKind.ADAM
@@ -40,6 +51,8 @@ class OptimizerSettings:
     weight_decay_bias: float = 5e-4
     bias_lr_factor: float = 1.0
     heads_lr_factor: float = 1.0
+    layer_decay: float = 1.0
+    multipliers: tuple[Multiplier, ...] = ()
     momentum: float = 0.9
     nesterov: bool = False
 
@@ -48,8 +61,9 @@ def make_optimizer(model: nn.Module, settings: OptimizerSettings) -> Optimizer:
     """The optimiser of all trainable parameters of `model`, one group for each learning rate and weight decay.
 
     Each group carries `lr_factor`, what `set_learning_rate` multiplies by. Parameters that are to rest for a while are
-    included: freeze them after this call (LayerFreeze).
+    included: freeze them after this call (LayerFreeze). Raises ConfigError when a multiplier names no part.
     """
+    check_multipliers(model, settings.multipliers)
     grouped: dict[tuple[float, float], list[nn.Parameter]] = {}
     for parameter, lr_factor, weight_decay in _parameters(model, settings):
         grouped.setdefault((lr_factor, weight_decay), []).append(parameter)
@@ -70,11 +84,22 @@ def make_optimizer(model: nn.Module, settings: OptimizerSettings) -> Optimizer:
             return AdamW(groups, lr=settings.base_lr, fused=True)
         case OptimizerKind.SGD:
             return SGD(groups, lr=settings.base_lr, momentum=settings.momentum, nesterov=settings.nesterov, fused=True)
+        case OptimizerKind.ADAGRAD:
+            return Adagrad(groups, lr=settings.base_lr, fused=True)
+        case OptimizerKind.ADAMAX:
+            return Adamax(groups, lr=settings.base_lr, foreach=True)
+        case OptimizerKind.NADAM:
+            return NAdam(groups, lr=settings.base_lr, foreach=True)
+        case OptimizerKind.RADAM:
+            return RAdam(groups, lr=settings.base_lr, foreach=True)
+        case OptimizerKind.RMSPROP:
+            return RMSprop(groups, lr=settings.base_lr, foreach=True)
 
 
 def _parameters(model: nn.Module, settings: OptimizerSettings) -> Iterator[tuple[nn.Parameter, float, float]]:
     """Each trainable parameter once, with its learning-rate factor and weight decay."""
     seen: set[int] = set()
+    of_layer = layer_factors(model, settings.layer_decay)
     for module_name, module in model.named_modules():
         for name, parameter in module.named_parameters(recurse=False):
             if not parameter.requires_grad or id(parameter) in seen:
@@ -87,6 +112,8 @@ def _parameters(model: nn.Module, settings: OptimizerSettings) -> Iterator[tuple
                 lr_factor, weight_decay = settings.bias_lr_factor, settings.weight_decay_bias
             if module_name.partition(".")[0] == "heads":
                 lr_factor *= settings.heads_lr_factor
+            full_name = f"{module_name}.{name}" if module_name else name
+            lr_factor *= of_layer.get(full_name, 1.0) * factor_of(full_name, settings.multipliers)
             yield parameter, lr_factor, weight_decay
 
 

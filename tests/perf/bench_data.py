@@ -21,8 +21,9 @@ def images(run: Run) -> Sample:
 
     from reid_core import api
     from reid_core.config import load_config
+    from reid_core.data.augmentation import train_transform
     from reid_core.data.loader import TrainBatches
-    from reid_core.data.pipeline import open_split, train_transform
+    from reid_core.data.pipeline import open_split
 
     torch.set_num_threads(1)
     people, shots = run.size(64, 16), run.size(16, 8)
@@ -30,7 +31,9 @@ def images(run: Run) -> Sample:
     config = load_config("bnneck", {"DATASETS.ROOT": str(root), "SOLVER.IMS_PER_BATCH": _BATCH}).config
     data = open_split(config, api.Protocol.TEST)
     part = data.train
-    batches = TrainBatches(part.images, part.labels, part.camids, data.sampler, train_transform(config, 0), seed=0)
+    batches = TrainBatches(
+        part.images, part.labels, part.camids, data.sampler, train_transform(config, 0, part.images), seed=0
+    )
     paths = [root / record.path for record in part.records]
     count = batches.batches_per_epoch * _BATCH
 
@@ -57,7 +60,7 @@ def _folder_of_images(root: Path, people: int, shots: int) -> Path:
     from PIL import Image
 
     from reid_core.data.sources import Interpolation
-    from reid_core.data.synthetic import SyntheticParameters, synthetic_dataset
+    from reid_core.data.synthetic.images import SyntheticParameters, synthetic_dataset
 
     made = synthetic_dataset(SyntheticParameters(identities=people, test_identities=2, cameras=4, images=shots // 4))
     for folder, records in (

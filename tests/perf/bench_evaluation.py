@@ -1,10 +1,14 @@
-"""CMC, mAP and mINP from features: time against the matrix product that no method can do without, and memory."""
+"""CMC, mAP and mINP from features: time against the matrix product that no method can do without, and memory.
+
+Then what refines a ranking (re-ranking, query expansion) and ROC.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from perf_rows import Row, Run, Sample, at_most, at_most_times, benchmark, not_yet, peak_megabytes, seconds
+from perf_rows import Row, Run, Sample, at_most, at_most_times, benchmark, peak_megabytes, seconds
 
 if TYPE_CHECKING:
     from plain_ranking import Integers, Numbers
@@ -16,8 +20,8 @@ _MARKET = (3_368, 15_913, 750, 6)  # queries, gallery, identities, cameras
 _MSMT17 = (11_659, 82_161, 3_060, 15)
 _RANKING = "CMC + mAP + mINP, 3,368 x 15,913"
 
-not_yet(Row("k-reciprocal re-ranking, 3,368 x 15,913", "s", at_most(20)), "issue 9")
-not_yet(Row("peak memory of k-reciprocal re-ranking", "MB", at_most(1_300)), "issue 9")
+_SMALL = 1 / 8
+"""The part of Market's images on which dense algorithms are measured beside ours."""
 
 
 def _sizes(run: Run, full: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
@@ -129,3 +133,110 @@ def ranking_from_distances(run: Run) -> Sample:
     if not np.allclose(got, theirs[0], rtol=1e-6):
         raise RuntimeError(f"both should measure the same, but {got} is not {theirs[0]}")
     return Sample(values, peers, f"measured on {part} queries, scaled to {queries:,}; equal results")
+
+
+def _people(share: float) -> tuple[Numbers, Numbers]:
+    """Features of a share of Market's images around a center for each of 1,501 identities, so that neighbours agree."""
+    import numpy as np
+
+    draw = np.random.default_rng(5)
+    centers = draw.standard_normal((max(1, round(1_501 * share)), _DIM), dtype=np.float32)
+    sides = []
+    for count in _MARKET[:2]:
+        rows = draw.standard_normal((round(count * share), _DIM), dtype=np.float32)
+        rows *= 1.3
+        rows += centers[draw.integers(len(centers), size=len(rows))]
+        sides.append(rows)
+    return sides[0], sides[1]
+
+
+@benchmark(
+    Row("k-reciprocal re-ranking, 3,368 x 15,913", "s", at_most(20)),
+    Row("peak memory of k-reciprocal re-ranking", "MB", at_most(1_300)),
+)
+def reranking(run: Run) -> tuple[Sample, Sample]:
+    from reid_core.evaluation import rerank
+
+    _one_thread()
+    query, gallery = _people(run.size(1.0, _SMALL))
+    took = seconds(lambda: rerank(query, gallery))
+    own = (query.nbytes + gallery.nbytes + len(query) * len(gallery) * 4) / 1e6
+    note = f"whole process, of which features and result are {own:.0f} MB"
+    return Sample([took], note=f"one thread, dim {_DIM:,}"), Sample([peak_megabytes()], note=note)
+
+
+@benchmark(Row("k-reciprocal re-ranking, 421 x 1,989", "s", peer="the paper's dense algorithm"))
+def reranking_beside_dense(run: Run) -> Sample:
+    from plain_refinement import dense_rerank
+
+    from reid_core.evaluation import rerank
+
+    query, gallery = _people(run.size(_SMALL, _SMALL / 4))
+    return _beside(
+        run,
+        lambda: rerank(query, gallery, k1=20, k2=6, lambda_=0.3),
+        lambda: dense_rerank(query, gallery, k1=20, k2=6, lambda_=0.3),
+    )
+
+
+@benchmark(Row("alpha query expansion, 421 x 1,989", "s", peer="an image at a time from all cosines"))
+def expansion(run: Run) -> Sample:
+    import numpy as np
+    from plain_refinement import plain_expansion
+
+    from reid_core.evaluation import expand_queries
+
+    query, gallery = _people(run.size(_SMALL, _SMALL / 4))
+    return _beside(
+        run,
+        lambda: np.concatenate(expand_queries(query, gallery, k=5, alpha=3.0)),
+        lambda: plain_expansion(query, gallery, k=5, alpha=3.0),
+    )
+
+
+def _beside(run: Run, our: Callable[[], Numbers], their: Callable[[], Numbers]) -> Sample:
+    """Both ways in turns; they must give equal results, ours the same each time."""
+    import numpy as np
+
+    _one_thread()
+    ours: list[Numbers] = []
+    theirs: list[Numbers] = []
+    values, peers = [], []
+    for _ in range(run.size(3, 1)):
+        values.append(seconds(lambda: ours.append(our())))
+        peers.append(seconds(lambda: theirs.append(their())))
+    _check_equal(ours[0], theirs[0])
+    np.testing.assert_array_equal(ours[0], ours[-1])
+    return Sample(values, peers, "one thread; equal results")
+
+
+def _check_equal(got: Numbers, want: Numbers) -> None:
+    import numpy as np
+
+    if not np.allclose(got, want, rtol=0, atol=1e-4 * np.abs(want).max()):
+        raise RuntimeError(f"both should compute the same, but differ by up to {np.abs(got - want).max():g}")
+
+
+@benchmark(Row("TPR at FPR 1e-4, 1e-3, 1e-2, 3,368 x 15,913, from distances", "s", peer="sorting all pairs"))
+def verification(run: Run) -> Sample:
+    """Both on the same part of the queries against the whole gallery."""
+    import numpy as np
+
+    from reid_core.evaluation import tpr_at_fpr
+
+    queries, gallery, people, cameras = _sizes(run, _MARKET)
+    labels = _labels(queries, gallery, people, cameras)
+    distances: Numbers = np.random.default_rng(4).random((queries, gallery), dtype=np.float32)
+    rates = [1e-4, 1e-3, 1e-2]
+    query_camids, gallery_camids = labels.query_camids, labels.gallery_camids
+    if query_camids is None or gallery_camids is None:
+        raise RuntimeError("the labels of this benchmark have cameras")
+
+    def by_sorting() -> Numbers:
+        same = labels.query_pids[:, None] == labels.gallery_pids
+        positives = same & (query_camids[:, None] != gallery_camids)
+        false, true = np.sort(distances[~same]), np.sort(distances[positives])
+        thresholds = false[(np.array(rates) * false.size).astype(np.int64)]
+        return np.searchsorted(true, thresholds) / true.size
+
+    return _beside(run, lambda: tpr_at_fpr(distances, labels, fpr=rates), by_sorting)

@@ -1,4 +1,4 @@
-"""One training step of ResNet-18 against a plain implementation of FastReID's, in the same run."""
+"""Training steps and embeddings of ResNets against a plain implementation of FastReID's, in the same run."""
 
 from __future__ import annotations
 
@@ -16,16 +16,36 @@ _PEOPLE = 751
 not_yet(Row("training on several GPUs (DDP)", "images/s"), "issue 4; no budget in DESIGN")
 
 
-@benchmark(Row("training step, ResNet-18, 256 x 128, batch 32", "images/s", at_least_times(1.1), _PEER))
-def step(run: Run) -> Sample:
-    """Steps in turn from the same weights on the same batch, one thread; first the losses are checked to agree."""
+_DEPTHS = (18, 34, 50)
+_THREADS = (1, 2)
+_WAYS = tuple((depth, threads) for depth in _DEPTHS for threads in _THREADS)
+
+
+def _rows(what: str, times: float, peer: str) -> tuple[Row, ...]:
+    return tuple(
+        Row(f"{what}, ResNet-{depth}, {_counted(threads)}", "images/s", at_least_times(times), peer)
+        for depth, threads in _WAYS
+    )
+
+
+def _counted(threads: int) -> str:
+    return "1 thread" if threads == 1 else f"{threads} threads"
+
+
+@benchmark(*_rows("training step, 256 x 128, batch 32", 1.1, _PEER), timeout=1800.0)
+def step(run: Run) -> tuple[Sample, ...]:
+    """Steps in turn from the same weights on the same batch; first the losses are checked to agree."""
+    return tuple(_steps(run, depth, threads) for depth, threads in _WAYS)
+
+
+def _steps(run: Run, depth: int, threads: int) -> Sample:
     import torch
     from plain_training import PlainBaseline, PlainTraining
 
-    torch.set_num_threads(1)
-    count, size = 32, run.size((256, 128), (64, 32))
-    trainer, batch = _trainer(size), _batch(count, size)
-    peer_model = PlainBaseline(_PEOPLE)
+    torch.set_num_threads(threads)
+    count, size = run.size(32, 8), run.size((256, 128), (64, 32))
+    trainer, batch = _trainer(size, depth), _batch(count, size)
+    peer_model = PlainBaseline(_PEOPLE, depth)
     peer_model.load_state_dict(trainer.model.state_dict())
     peer = PlainTraining(peer_model)
     images = batch.images.float()
@@ -35,18 +55,56 @@ def step(run: Run) -> Sample:
         if abs(ours[name] - theirs[name]) > 1e-3 * abs(theirs[name]):
             raise RuntimeError(f"{name} is {ours[name]:g} here and {theirs[name]:g} in the plain implementation")
     values, peers = [], []
-    for _ in range(run.size(7, 3)):
+    for _ in range(run.size(5, 3)):
         values.append(count / seconds(lambda: trainer.step(batch)))
         peers.append(count / seconds(lambda: peer.step(images, batch.labels)))
-    return Sample(values, peers, f"one thread, steps in turn, equal losses ({ours['loss']:.3f})")
+    return Sample(values, peers, f"steps in turn, equal losses ({ours['loss']:.3f})")
 
 
-def _trainer(size: tuple[int, int]) -> Trainer:
+@benchmark(*_rows("embedding, 256 x 128, batch 32", 1.2, "FastReID's model in plain PyTorch"), timeout=1800.0)
+def embed(run: Run) -> tuple[Sample, ...]:
+    """Batches in turn through the same weights; first the embeddings are checked to agree."""
+    return tuple(_embeddings(run, depth, threads) for depth, threads in _WAYS)
+
+
+def _embeddings(run: Run, depth: int, threads: int) -> Sample:
+    import numpy as np
+    import torch
+    from plain_training import PlainBaseline
+
+    from reid_core.data.loader import EvalBatch
+    from reid_core.engine.compute import Compute
+    from reid_core.engine.embedding import embeddings
+
+    torch.set_num_threads(threads)
+    count, size = run.size(32, 8), run.size((256, 128), (64, 32))
+    trainer, batch = _trainer(size, depth), EvalBatch(_batch(count, size).images)
+    peer = PlainBaseline(_PEOPLE, depth).eval()
+    peer.load_state_dict(trainer.model.state_dict())
+    compute, images = Compute(torch.device("cpu")), batch.images.float()
+    batches = [batch] * run.size(3, 1)  # as in a gallery, where what is prepared once serves many batches
+
+    @torch.inference_mode()
+    def plain() -> list[torch.Tensor]:
+        return [peer.embed(images) for _ in batches]
+
+    ours, theirs = embeddings(trainer.model, [batch], compute), plain()[0].numpy()
+    if np.abs(ours - theirs).max() > 1e-5 * np.abs(theirs).max():
+        raise RuntimeError("the embeddings are not those of the plain implementation")
+    values, peers = [], []
+    for _ in range(run.size(5, 3)):
+        values.append(len(batches) * count / seconds(lambda: embeddings(trainer.model, batches, compute)))
+        peers.append(len(batches) * count / seconds(plain))
+    return Sample(values, peers, "in turn, equal embeddings")
+
+
+def _trainer(size: tuple[int, int], depth: int) -> Trainer:
     from reid_core.config import load_config
     from reid_core.engine.compute import Compute
     from reid_core.engine.trainer import Trainer
 
-    settings = {"MODEL.BACKBONE.DEPTH": "18x", "MODEL.BACKBONE.FEAT_DIM": 512, "MODEL.DEVICE": "cpu"}
+    width = 2048 if depth == 50 else 512
+    settings = {"MODEL.BACKBONE.DEPTH": f"{depth}x", "MODEL.BACKBONE.FEAT_DIM": width, "MODEL.DEVICE": "cpu"}
     sizes = {"INPUT.SIZE_TRAIN": list(size), "INPUT.SIZE_TEST": list(size), "SOLVER.IMS_PER_BATCH": 32}
     config = load_config("bnneck", {**settings, **sizes}).config
     return Trainer(config, _no_batches(), _PEOPLE, Compute.of(config), seed=0, files=())

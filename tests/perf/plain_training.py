@@ -1,4 +1,4 @@
-"""FastReID's ResNet-18, losses and optimiser in plain PyTorch: the same model and mathematics, nothing made faster.
+"""FastReID's ResNets, losses and optimiser in plain PyTorch: the same model and mathematics, nothing made faster.
 
 Default memory layout, one parameter group a parameter, Adam's loop over them, distances and masks of whole matrices.
 """
@@ -13,6 +13,8 @@ __all__ = ["PlainBaseline", "PlainTraining", "plain_losses"]
 
 
 class _Block(nn.Module):
+    expansion = 1
+
     def __init__(self, channels: int, width: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, width, 3, stride, 1, bias=False)
@@ -30,15 +32,54 @@ class _Block(nn.Module):
         return functional.relu(y, inplace=True)
 
 
-class _Backbone(nn.Module):
-    def __init__(self) -> None:
+class _Bottleneck(nn.Module):
+    expansion = 4
+
+    def __init__(self, channels: int, width: int, stride: int) -> None:
         super().__init__()
+        self.conv1 = nn.Conv2d(channels, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(4 * width)
+        self.downsample: nn.Sequential | None = None
+        if stride != 1 or channels != 4 * width:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(channels, 4 * width, 1, stride, bias=False), nn.BatchNorm2d(4 * width)
+            )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = functional.relu(self.bn1(self.conv1(x)), inplace=True)
+        y = functional.relu(self.bn2(self.conv2(y)), inplace=True)
+        y = self.bn3(self.conv3(y))
+        y += x if self.downsample is None else self.downsample(x)
+        return functional.relu(y, inplace=True)
+
+
+_PLANS: dict[int, tuple[type[_Block | _Bottleneck], tuple[int, int, int, int]]] = {
+    18: (_Block, (2, 2, 2, 2)),
+    34: (_Block, (3, 4, 6, 3)),
+    50: (_Bottleneck, (3, 4, 6, 3)),
+}
+
+
+class _Backbone(nn.Module):
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        block, counts = _PLANS[depth]
+        self.width = 512 * block.expansion
         self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
-        self.layer1 = nn.Sequential(_Block(64, 64, 1), _Block(64, 64, 1))
-        self.layer2 = nn.Sequential(_Block(64, 128, 2), _Block(128, 128, 1))
-        self.layer3 = nn.Sequential(_Block(128, 256, 2), _Block(256, 256, 1))
-        self.layer4 = nn.Sequential(_Block(256, 512, 1), _Block(512, 512, 1))
+        channels, stages = 64, []
+        for width, stride, count in zip((64, 128, 256, 512), (1, 2, 2, 1), counts, strict=True):
+            blocks = [
+                block(channels if first == 0 else width * block.expansion, width, stride if first == 0 else 1)
+                for first in range(count)
+            ]
+            stages.append(nn.Sequential(*blocks))
+            channels = width * block.expansion
+        self.layer1, self.layer2, self.layer3, self.layer4 = stages
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = functional.relu(self.bn1(self.conv1(x)), inplace=True)
@@ -48,31 +89,37 @@ class _Backbone(nn.Module):
 
 
 class _Heads(nn.Module):
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, width: int) -> None:
         super().__init__()
-        self.bottleneck = nn.Sequential(nn.BatchNorm2d(512))
+        self.bottleneck = nn.Sequential(nn.BatchNorm2d(width))
         self.bottleneck[0].bias.requires_grad = False
-        self.weight = nn.Parameter(torch.empty(classes, 512))
+        self.weight = nn.Parameter(torch.empty(classes, width))
 
 
 class PlainBaseline(nn.Module):
-    """Normalise, ResNet-18 with last stride 1, average pooling, BNNeck, linear classifier. Keys are FastReID's."""
+    """Normalise, ResNet with last stride 1, average pooling, BNNeck, linear classifier. Keys are FastReID's."""
 
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, depth: int = 18) -> None:
         super().__init__()
-        self.backbone = _Backbone()
-        self.heads = _Heads(classes)
+        self.backbone = _Backbone(depth)
+        self.heads = _Heads(classes, self.backbone.width)
         self.register_buffer("mean", torch.tensor([123.675, 116.28, 103.53]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([58.395, 57.12, 57.375]).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Features (B, 512) before the neck and logits (B, C) of images (B, 3, H, W) in 0..255."""
+        """Features (B, D) before the neck and logits (B, C) of images (B, 3, H, W) in 0..255."""
         pooled = functional.adaptive_avg_pool2d(self.backbone((images - self.mean) / self.std), 1)
         after = self.heads.bottleneck(pooled)[..., 0, 0]
         return pooled[..., 0, 0], functional.linear(after, self.heads.weight)
+
+    def embed(self, images: torch.Tensor) -> torch.Tensor:
+        """Embeddings (B, D) after the neck, as FastReID's evaluation gives them."""
+        pooled = functional.adaptive_avg_pool2d(self.backbone((images - self.mean) / self.std), 1)
+        after: torch.Tensor = self.heads.bottleneck(pooled)[..., 0, 0]
+        return after
 
 
 def plain_losses(features: torch.Tensor, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -5,7 +5,7 @@ import { effect } from "@preact/signals";
 import { dark, scoreScale, token, viridis } from "./palette.js";
 import { metric, metricLabel, shortKey, value } from "./format.js";
 
-const TOP = 60, BOTTOM = 36, SIDE = 56, HEIGHT = 304, LEAST = 84, GRIP = 18, TONES = 48;
+const TOP = 60, BOTTOM = 36, SIDE = 56, HEIGHT = 304, LEAST = 84, GRIP = 18, TONES = 48, A_FRAME = 1500;
 
 /** An axis: where a value lies on it in [0, 1] (null: not set), and its tick labels. */
 function parameterAxis(key, parameter) {
@@ -40,7 +40,7 @@ export function coordinates(place, store) {
   top.setAttribute("aria-label", "Parallel coordinates of every trial; the trials table holds the same values");
   const foot = Object.assign(document.createElement("p"), { className: "caption" });
   const brushes = new Map(); // axis key -> [low, high] in [0, 1]
-  let axes = [], lines = [], scale = null, width = 0, dragging = null, name = "mAP";
+  let axes = [], lines = [], scale = null, width = 0, dragging = null, name = "mAP", drawing = 0;
 
   const xOf = (i) => SIDE + (i * (width - 2 * SIDE)) / Math.max(1, axes.length - 1);
   const yOf = (t) => (t === null ? HEIGHT - 14 : HEIGHT - BOTTOM - t * (HEIGHT - TOP - BOTTOM));
@@ -69,19 +69,39 @@ export function coordinates(place, store) {
     line.at.forEach((t, i) => (i ? pen.lineTo(xOf(i), yOf(t)) : pen.moveTo(xOf(i), yOf(t))));
   }
 
-  function drawLines(pen) {
+  /** Lines by tone, the best last and so on top, in batches of at most `most`. */
+  function batches(most) {
     const groups = new Map();
     for (const line of lines) {
       const tone = !passes(line) ? -2 : line.score == null ? -1 : Math.round(scale(line.score) * TONES);
       if (!groups.has(tone)) groups.set(tone, []);
       groups.get(tone).push(line);
     }
-    pen.lineWidth = lines.length > 400 ? 1 : 1.6;
+    const found = [[]];
+    let room = most;
     for (const tone of [...groups.keys()].sort((a, b) => a - b)) {
+      const group = groups.get(tone);
+      for (let from = 0; from < group.length; ) {
+        if (!room) {
+          found.push([]);
+          room = most;
+        }
+        const part = group.slice(from, from + room);
+        found[found.length - 1].push([tone, part]);
+        from += part.length;
+        room -= part.length;
+      }
+    }
+    return found;
+  }
+
+  function drawBatch(pen, batch) {
+    pen.lineWidth = lines.length > 400 ? 1 : 1.6;
+    for (const [tone, group] of batch) {
       pen.strokeStyle = tone < 0 ? token("line") : viridis(tone / TONES);
       pen.globalAlpha = tone === -2 ? 0.5 : lines.length > 2000 ? 0.55 : 0.9;
       pen.beginPath();
-      for (const line of groups.get(tone)) trace(pen, line);
+      for (const line of group) trace(pen, line);
       pen.stroke();
     }
     pen.globalAlpha = 1;
@@ -133,9 +153,24 @@ export function coordinates(place, store) {
   }
 
   function draw() {
+    drawing += 1;
     const pen = base.getContext("2d");
     pen.clearRect(0, 0, width, HEIGHT);
-    drawLines(pen);
+    for (const batch of batches(Infinity)) drawBatch(pen, batch);
+    drawAxes(pen);
+    drawHover();
+  }
+
+  /** Draws a batch of lines a frame, so that 10,000 of them do not hold the page up; another drawing ends it. */
+  async function drawByFrames() {
+    const mine = ++drawing;
+    const pen = base.getContext("2d");
+    pen.clearRect(0, 0, width, HEIGHT);
+    for (const batch of batches(A_FRAME)) {
+      drawBatch(pen, batch);
+      await new Promise(requestAnimationFrame);
+      if (mine !== drawing) return;
+    }
     drawAxes(pen);
     drawHover();
   }
@@ -229,13 +264,15 @@ export function coordinates(place, store) {
     scale = scoreScale(rows.map((row) => row.score), minimize);
     axes = Object.entries(study.space_model.parameters).map(([key, parameter]) => parameterAxis(key, parameter));
     axes.push(objectiveAxis(name, scale, minimize));
+    const first = !lines.length; // later ones are drawn at once: a canvas that fills up each time would flicker
     lines = rows.map((row) => ({
       id: row.id,
       score: row.score,
       at: axes.map((axis) => axis.place(axis.key ? row.values[axis.key] : row.score)),
     }));
     layout();
-    draw();
+    if (first && lines.length > A_FRAME) drawByFrames();
+    else draw();
   });
   effect(() => {
     void store.hovered.value;

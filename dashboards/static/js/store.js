@@ -11,11 +11,24 @@ export async function fetchJson(path, options) {
   return body;
 }
 
+/** Trials out of their columns, each as the API tells it alone. */
+function rowsOf({ metrics, values, active, ...columns }) {
+  const names = Object.keys(columns), measured = Object.keys(metrics), set = Object.keys(values);
+  return columns.id.map((_, i) => {
+    const row = { metrics: {}, values: {} };
+    for (const name of names) row[name] = columns[name][i];
+    for (const name of measured) if (metrics[name][i] !== null) row.metrics[name] = metrics[name][i];
+    for (const key of set) if (active[key] === undefined || active[key][i] === "1") row.values[key] = values[key][i];
+    return row;
+  });
+}
+
 export function createStore(id) {
   const base = `/api/v1/studies/${encodeURIComponent(id)}`;
   const study = signal(null); // the summary, with plan and space
   const rows = signal([]); // trials by number
-  const points = signal({ trial: [], epoch: [], metrics: {} }); // columns in the order of reporting
+  const points = signal({ trial: [], epoch: [], metrics: {} }); // columns; of the best trials and those that changed
+  const steps = signal({ spent: [], best: [] }); // the incumbent each time it improved
   const connection = signal("loading"); // loading | live | reconnecting | offline
   const problem = signal("");
   const changed = signal({ revision: 0, trials: [] }); // of the last delta
@@ -51,8 +64,19 @@ export function createStore(id) {
     if (grew) points.value = { trial, epoch, metrics };
   }
 
+  /** The incumbent's step when the summary tells a better one. */
+  function step(summary) {
+    const { metric, goal } = objective.value;
+    const now = summary.best?.metrics[metric];
+    const { spent, best } = steps.value;
+    const top = best[best.length - 1];
+    if (now == null || (top !== undefined && (goal === "minimize" ? now >= top : now <= top))) return;
+    steps.value = { spent: [...spent, summary.epochs_spent], best: [...best, now] };
+  }
+
   function apply(delta) {
     batch(() => {
+      step(delta.study);
       study.value = { ...study.value, ...delta.study };
       if (delta.trials.length) {
         const byId = new Map(rows.value.map((row) => [row.id, row]));
@@ -67,15 +91,15 @@ export function createStore(id) {
 
   async function load() {
     try {
-      const [detail, columns] = await Promise.all([fetchJson(base), fetchJson(`${base}/metrics`)]);
+      const board = await fetchJson(`${base}/board`);
       batch(() => {
-        const { trials, ...rest } = detail;
-        study.value = rest;
-        rows.value = trials;
-        setPoints(columns);
+        study.value = board.study;
+        rows.value = rowsOf(board.trials);
+        steps.value = board.best;
+        setPoints(board.curves);
         problem.value = "";
       });
-      revision = Math.min(detail.revision, columns.revision);
+      revision = board.study.revision;
       listen();
     } catch (error) {
       problem.value = error.message;
@@ -109,7 +133,7 @@ export function createStore(id) {
   addEventListener("pageshow", (event) => event.persisted && listen());
   addEventListener("offline", () => (connection.value = "offline"));
 
-  return { id, base, study, rows, points, objective, connection, problem, changed, brushed, hovered, notice, load };
+  return { id, base, study, rows, points, steps, objective, connection, problem, changed, brushed, hovered, notice, load };
 }
 
 const WORDS = { loading: "Loading", live: "Live", reconnecting: "Reconnecting …", offline: "Offline: numbers may be old" };

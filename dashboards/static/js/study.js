@@ -14,18 +14,33 @@ const root = document.getElementById("study");
 const store = createStore(root.dataset.study);
 const by = (id) => document.getElementById(id);
 
-let mounted = false;
-function mount() {
-  mounted = true;
-  for (const [id, Island] of [["facts", Facts], ["best", Best], ["ladder", Ladder], ["trials", Trials]]) {
-    by(id).replaceChildren();
-    render(html`<${Island} store=${store} />`, by(id));
-  }
+function island(id, Island) {
+  by(id).replaceChildren();
+  render(html`<${Island} store=${store} />`, by(id));
+}
+
+function curves() {
   const legend = Object.assign(document.createElement("div"), { className: "legend" });
   by("chart-curves").before(legend);
-  bestChart(by("chart-best"), store);
   curvesChart(by("chart-curves"), legend, store);
-  coordinates(by("coords"), store);
+}
+
+let mounted = false;
+/** One island a task: with 10,000 trials all of them at once would keep the page from answering. */
+async function mount() {
+  mounted = true;
+  const parts = [
+    () => [["facts", Facts], ["best", Best]].forEach(([id, Island]) => island(id, Island)),
+    () => bestChart(by("chart-best"), store),
+    () => island("ladder", Ladder),
+    curves,
+    () => island("trials", Trials),
+    () => coordinates(by("coords"), store),
+  ];
+  for (const part of parts) {
+    part();
+    await new Promise((next) => setTimeout(next));
+  }
 }
 
 effect(() => {

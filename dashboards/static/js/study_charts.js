@@ -7,33 +7,17 @@ import { token, viridis } from "./palette.js";
 
 const MOST_CURVES = 100;
 
-/** [epochs spent, best so far] after each reported epoch that improved it, and the end. */
-export function bestSoFar(points, metricName, minimize) {
-  const spent = [], best = [];
-  const values = points.metrics[metricName] ?? [];
-  let top = null;
-  for (let i = 0; i < points.trial.length; i++) {
-    const now = values[i];
-    if (now == null) continue;
-    if (top === null || (minimize ? now < top : now > top)) {
-      top = now;
-      spent.push(i + 1);
-      best.push(now);
-    }
-  }
-  if (top !== null && spent[spent.length - 1] !== points.trial.length) {
-    spent.push(points.trial.length);
-    best.push(top);
-  }
-  return [spent, best];
-}
-
 export function bestChart(place, store) {
   const handle = chart(place, () => {
     const study = store.study.value;
     if (!study) return { empty: "Loading …" };
-    const { metric: name, goal } = store.objective.value;
-    const [spent, best] = bestSoFar(store.points.value, name, goal === "minimize");
+    const { metric: name } = store.objective.value;
+    const steps = store.steps.value;
+    const spent = [...steps.spent], best = [...steps.best];
+    if (best.length && spent[spent.length - 1] < study.epochs_spent) {
+      spent.push(study.epochs_spent); // the line goes on to now
+      best.push(best[best.length - 1]);
+    }
     if (!best.length) return { empty: "The curve begins with the first finished epoch." };
     const fallback = study.default?.metrics[name] ?? null;
     const xs = [0, ...spent];

@@ -5,7 +5,7 @@ import { computed, signal } from "@preact/signals";
 import { metric, shortKey, value } from "./format.js";
 import { dark, scoreScale, viridis } from "./palette.js";
 
-const PAGE = 50;
+const PAGE = 25;
 const METRICS = [["mAP", "mAP %"], ["mINP", "mINP %"], ["rank1", "rank-1 %"]];
 
 const sort = signal({ by: "score", down: true });

@@ -26,12 +26,26 @@ class Datasets(Section):
     """DATASETS."""
 
     names: Texts = Field(
-        ("Market1501",), min_length=1, description="names of the training sets, for reports; files: ROOT"
+        ("Market1501",),
+        min_length=1,
+        description="data sets to train on: FastReID's names or folders below ROOT, or NAME=FOLDER; read where ROOT "
+        "itself is no data set or several are named",
     )
-    tests: Texts = Field(("Market1501",), min_length=1, description="names of the test sets, for reports; files: ROOT")
-    combineall: bool = Field(default=False, description="train on query and gallery identities too")
-    root: str = Field("synthetic", min_length=1, description="folder of images, or 'synthetic' for the built-in data")
-    layout: str = Field("auto", description="how ROOT is laid out; auto recognises it")
+    tests: Texts = Field(
+        ("Market1501",),
+        min_length=1,
+        description="data sets to test on, named as NAMES are; what is chosen by a test is chosen by the first",
+    )
+    combineall: bool = Field(
+        default=False,
+        description="train on query and gallery too; only under the test protocol, whose measure is then no test",
+    )
+    root: str = Field(
+        "synthetic",
+        min_length=1,
+        description="folder of images, or of several data sets (NAMES, TESTS), or 'synthetic' for the built-in data",
+    )
+    layout: str = Field("auto", description="how a data set is laid out whose name does not say; auto recognises it")
     val_fraction: float = Field(
         0.25, gt=0.0, lt=1.0, description="share of the training identities held out for validation"
     )
@@ -51,6 +65,8 @@ class DataLoader(Section):
 
     sampler_train: str = Field("TrainingSampler", description="how training batches are drawn")
     num_instance: int = Field(4, ge=1, le=512, description="images of an identity in a batch, for identity samplers")
-    num_workers: int = Field(8, ge=0, le=256, description="upper bound of loading processes; used only where they pay")
-    set_weight: Reals = Field((), description="weight of each training set, for SetReWeightSampler")
+    num_workers: int = Field(8, ge=0, le=256, description="FastReID's key, not read: the trainer prepares its batches")
+    set_weight: Reals = Field(
+        (), description="share of each of DATASETS.NAMES in a batch's identities, for SetReWeightSampler"
+    )
     cache_dir: str = Field("", description="folder of decoded images; empty takes the default under REID_TUNE_HOME")

@@ -44,7 +44,7 @@ class Crop(Section):
     """INPUT.CROP."""
 
     enabled: bool = Field(default=False, description="random crop of random shape")
-    size: Size = Field((224, 224), description="height and width after the crop")
+    size: Size = Field((224, 224), description="FastReID's key, not read: the crop is brought to SIZE_TRAIN")
     scale: Pair = Field((0.16, 1.0), description="least and largest share of the area")
     ratio: Pair = Field((0.75, 1.3333333333333333), description="least and largest width to height")
 
@@ -62,6 +62,21 @@ class Padding(Section):
     enabled: bool = Field(default=False, description="pad every side, then crop the training size at a random place")
     mode: str = Field("constant", description="what the padding shows; constant is black")
     size: int = Field(10, ge=0, le=512, description="pixels at each side")
+
+
+class Cutout(Section):
+    """INPUT.CUTOUT."""
+
+    enabled: bool = Field(default=False, description="blacken a square (DeVries & Taylor 2017)")
+    prob: Fraction = Field(0.5, description="probability for an image")
+    size: float = Field(0.5, gt=0.0, le=2.0, description="side of the square as a share of the image's shorter side")
+
+
+class GreyPatch(Section):
+    """INPUT.GREY_PATCH."""
+
+    enabled: bool = Field(default=False, description="take the colour out of a rectangle (Gong et al. 2021)")
+    prob: Fraction = Field(0.4, description="probability for an image")
 
 
 class RandomErasing(Section):
@@ -84,10 +99,13 @@ class Input(Section):
 
     size_train: Size = Field((256, 128), description="height and width of training images")
     size_test: Size = Field((256, 128), description="height and width of test images")
+    interpolation: str = Field("bilinear", description="resizing, as Pillow does it; FastReID always takes bicubic")
     affine: Affine = Affine()
     augmix: AugMix = AugMix()
     autoaug: AutoAug = AutoAug()
     cj: ColorJitter = ColorJitter()
+    cutout: Cutout = Cutout()
+    grey_patch: GreyPatch = GreyPatch()
     crop: Crop = Crop()
     flip: Flip = Flip()
     padding: Padding = Padding()

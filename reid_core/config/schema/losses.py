@@ -14,6 +14,10 @@ class CrossEntropy(Section):
 
     epsilon: float = Field(0.0, ge=-1.0, lt=1.0, description="label smoothing; 0 is off, -1 adapts it (FastReID)")
     alpha: float = Field(0.2, ge=0.0, le=1.0, description="strength of adaptive smoothing, when EPSILON is -1")
+    spread: str = Field(
+        "other_classes",
+        description="where smoothing goes: other_classes (FastReID), or all_classes, the target too (Bag of Tricks)",
+    )
     scale: float = Field(1.0, ge=0.0, description="weight in the sum of losses")
 
 

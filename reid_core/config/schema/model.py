@@ -23,23 +23,34 @@ _Deviations: TypeAlias = Annotated[
 class Backbone(Section):
     """MODEL.BACKBONE."""
 
-    name: str = Field("build_resnet_backbone", description="which network computes the feature map")
+    name: str = Field(
+        "build_resnet_backbone",
+        description="which network computes the feature map; package.module:function is one of your own",
+    )
     depth: str = Field(
         "50x",
         description="size of the network, spelled as in FastReID; for one without depths 50x is its standard size",
     )
-    last_stride: int = Field(1, ge=1, le=2, description="stride of a ResNet's last stage; 1 doubles the feature map")
+    last_stride: int = Field(
+        1, ge=1, le=2, description="stride of the last stage, in families that read it; 1 doubles the feature map"
+    )
     feat_dim: int = Field(
         2048, ge=1, description="width of the feature map; follows from NAME and DEPTH, kept for FastReID's files"
     )
     norm: str = Field("BN", description="normalisation layers")
     with_ibn: bool = Field(
-        default=False, description="IBN-a: half of the channels of a ResNet's stages 1 to 3 instance-normalised"
+        default=False, description="instance normalisation beside batch normalisation (IBN-Net); IBN_KIND says where"
     )
-    with_nl: bool = Field(default=False, description="non-local blocks")
+    ibn_kind: str = Field(
+        "a", description="a: on half of the channels inside blocks (FastReID's); b: after the stem and stages 1 and 2"
+    )
+    with_nl: bool = Field(default=False, description="non-local blocks; none at ResNet's depths 18x and 34x")
     with_se: bool = Field(default=False, description="squeeze-and-excitation blocks")
     pretrain: bool = Field(default=False, description="start from PRETRAIN_PATH; nothing is downloaded")
     pretrain_path: str = Field("", description="file of ImageNet weights; loaded when given, whatever PRETRAIN says")
+    sie_cameras: int = Field(
+        0, ge=0, le=4096, description="cameras that a vision transformer learns a vector for (TransReID's SIE); 0: none"
+    )
     sie_coe: float = Field(3.0, ge=0.0, description="weight of a vision transformer's camera embedding")
     stride_size: _Strides = Field((16, 16), description="distance of a vision transformer's patches")
     drop_path_ratio: Fraction = Field(0.1, description="stochastic depth of a vision transformer")
@@ -61,6 +72,7 @@ class Heads(Section):
         "before", description="which side of the neck the triplet and center losses see; test uses the side after it"
     )
     pool_layer: str = Field("GlobalAvgPool", description="how the feature map becomes a vector")
+    parts: int = Field(6, ge=2, le=64, description="horizontal stripes of PCB, each with a head of its own")
     cls_layer: str = Field("Linear", description="classifier")
     margin: float = Field(0.0, ge=0.0, description="margin of Arc, Cos and Circle softmax")
     scale: float = Field(1.0, gt=0.0, description="scale of the logits of Arc, Cos and Circle softmax")
@@ -74,7 +86,10 @@ class Model(Section):
     )
     meta_architecture: str = Field("Baseline", description="how backbone and heads are put together")
     freeze_layers: Texts = Field((), description="parts that rest for SOLVER.FREEZE_ITERS iterations, as 'backbone'")
-    queue_size: int = Field(8192, ge=1, description="memory of MoCo")
+    queue_size: int = Field(8192, ge=1, description="past images that MoCo compares with")
+    key_momentum: float = Field(
+        0.0, ge=0.0, lt=1.0, description="share that MoCo's second encoder keeps a step (0.999); 0: none, as FastReID"
+    )
     backbone: Backbone = Backbone()
     heads: Heads = Heads()
     losses: Losses = Losses()

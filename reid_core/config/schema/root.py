@@ -31,6 +31,6 @@ class Config(Section):
     test: Test = Test()
     kd: Kd = Kd()
     cudnn_benchmark: bool = Field(
-        default=False, description="let cuDNN time its algorithms; faster, but not reproducible"
+        default=False, description="let cuDNN time its algorithms while training on a GPU; faster, but not reproducible"
     )
-    output_dir: str = Field("logs/", description="folder for checkpoints and logs when no other is named")
+    output_dir: str = Field("logs/", description="FastReID's key, not read: --out names the folder")

@@ -12,39 +12,53 @@ __all__ = ["Test"]
 class QueryExpansion(Section):
     """TEST.AQE."""
 
-    enabled: bool = Field(default=False, description="alpha query expansion (Radenovic et al. 2018)")
+    enabled: bool = Field(
+        default=False, description="alpha query expansion (Radenovic et al. 2018); plain_mAP is without"
+    )
     alpha: float = Field(3.0, ge=0.0, description="exponent of the similarity weights")
-    qe_k: int = Field(5, ge=1, description="neighbours averaged")
+    qe_k: int = Field(5, ge=1, description="neighbours averaged, the image itself among them")
     qe_time: int = Field(1, ge=1, description="rounds")
+
+
+class Dsr(Section):
+    """TEST.DSR: for TEST.METRIC dsr."""
+
+    topk: int = Field(30, ge=1, description="with TEST.METRIC dsr: nearest gallery images compared part by part")
 
 
 class TestFlip(Section):
     """TEST.FLIP."""
 
-    enabled: bool = Field(default=False, description="add the mirrored image's feature")
+    enabled: bool = Field(default=False, description="add the mirrored image's feature, then normalise once")
 
 
 class PreciseBn(Section):
     """TEST.PRECISE_BN."""
 
-    enabled: bool = Field(default=False, description="measure batch-norm statistics anew before evaluation")
-    dataset: str = Field("Market1501", description="data set they are measured on")
-    num_iter: int = Field(300, ge=1, description="batches they are measured over")
+    enabled: bool = Field(
+        default=False, description="measure batch-norm statistics anew after the last epoch, before evaluation"
+    )
+    dataset: str = Field("Market1501", description="not read: they are measured on the images trained on")
+    num_iter: int = Field(300, ge=1, description="training batches they are measured over")
 
 
 class Rerank(Section):
     """TEST.RERANK."""
 
-    enabled: bool = Field(default=False, description="k-reciprocal re-ranking (Zhong et al. 2017)")
-    k1: int = Field(20, ge=1, description="neighbours")
-    k2: int = Field(6, ge=1, description="neighbours of the local query expansion")
+    enabled: bool = Field(
+        default=False, description="k-reciprocal re-ranking (Zhong et al. 2017); plain_mAP is without"
+    )
+    k1: int = Field(20, ge=1, description="neighbours that have to be mutual")
+    k2: int = Field(6, ge=1, description="neighbours of the local query expansion; 1: none")
     lambda_: Fraction = Field(0.3, description="share of the original distance")
 
 
 class Roc(Section):
     """TEST.ROC."""
 
-    enabled: bool = Field(default=False, description="report the true positive rate at given false positive rates")
+    enabled: bool = Field(
+        default=False, description="report true positive rates at false positive rates of 1e-4, 1e-3 and 1e-2"
+    )
 
 
 class Test(Section):
@@ -54,8 +68,11 @@ class Test(Section):
         20, ge=0, description="evaluate every so many epochs and after the last; 0: only after the last"
     )
     ims_per_batch: int = Field(64, ge=1, le=65536, description="images in a batch")
-    metric: str = Field("cosine", description="distance between embeddings")
+    metric: str = Field(
+        "cosine", description="distance between images; dsr: deep spatial reconstruction (He et al. 2018)"
+    )
     aqe: QueryExpansion = QueryExpansion()
+    dsr: Dsr = Dsr()
     flip: TestFlip = TestFlip()
     precise_bn: PreciseBn = PreciseBn()
     rerank: Rerank = Rerank()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from reid_core.modeling.backbones.channels import round_channels
 from reid_core.modeling.backbones.initialization import initialize_convolutions
 from reid_core.modeling.layers import Norm, make_norm
 
@@ -23,12 +24,6 @@ _STAGES = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
-
-
-def _round_channels(value: float, divisor: int) -> int:
-    """The multiple of `divisor` nearest to `value`, never below 90 % of it nor below `divisor`."""
-    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * value else rounded
 
 
 def _convolution(
@@ -67,16 +62,16 @@ class MobileNetV2(nn.Module):
     def __init__(self, width: float = 1.0, norm: Norm = Norm.BATCH) -> None:
         super().__init__()
         divisor = 4 if width == 0.1 else 8
-        channels = _round_channels(32 * width, divisor)
+        channels = round_channels(32 * width, divisor)
         stem = nn.Sequential(*_convolution(3, channels, 3, norm, stride=2), nn.ReLU6(inplace=True))
         layers: list[nn.Module] = [stem]
         for expansion, base, count, stride in _STAGES:
-            out_channels = _round_channels(base * width, divisor)
+            out_channels = round_channels(base * width, divisor)
             for index in range(count):
                 layers.append(_InvertedResidual(channels, out_channels, stride if index == 0 else 1, expansion, norm))
                 channels = out_channels
         self.features = nn.Sequential(*layers)
-        self.feature_dim = _round_channels(1280 * max(width, 1.0), divisor)
+        self.feature_dim = round_channels(1280 * max(width, 1.0), divisor)
         self.conv = nn.Sequential(*_convolution(channels, self.feature_dim, 1, norm), nn.ReLU6(inplace=True))
         initialize_convolutions(self)
 

@@ -3,8 +3,16 @@
 What may come in: pooling + neck + classifier combinations, and the values they return.
 """
 
+from reid_core.losses.outputs import BranchOutputs, HeadOutputs, Outputs
 from reid_core.modeling.heads.classifier import Classifier, ClassifierKind
 from reid_core.modeling.heads.embedding_head import EmbeddingHead, NeckFeature
-from reid_core.modeling.heads.outputs import HeadOutputs
 
-__all__ = ["Classifier", "ClassifierKind", "EmbeddingHead", "HeadOutputs", "NeckFeature"]
+__all__ = [
+    "BranchOutputs",
+    "Classifier",
+    "ClassifierKind",
+    "EmbeddingHead",
+    "HeadOutputs",
+    "NeckFeature",
+    "Outputs",
+]

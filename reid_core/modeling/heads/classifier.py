@@ -8,6 +8,8 @@ from enum import StrEnum
 import torch
 from torch.nn import functional
 
+from reid_core.losses.precision import at_least_float32
+
 __all__ = ["LINEAR", "Classifier", "ClassifierKind"]
 
 
@@ -43,7 +45,9 @@ class Classifier:
         if self.kind is ClassifierKind.LINEAR:
             logits = functional.linear(features, weight)
             return logits, logits * self.scale
-        cosines = functional.linear(functional.normalize(features), functional.normalize(weight))
+        # in float32: short types have no number between 1 - 1e-6 and 1, where the arc cosine has a slope
+        unit, classes = (functional.normalize(at_least_float32(x)) for x in (features, weight))
+        cosines = at_least_float32(functional.linear(unit, classes))
         plain = cosines * self.scale
         if targets is None:
             return plain, plain

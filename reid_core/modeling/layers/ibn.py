@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import torch
 from torch import nn
 
 from reid_core.modeling.layers.norm import Norm, make_norm
 
-__all__ = ["InstanceBatchNorm"]
+__all__ = ["IbnKind", "InstanceBatchNorm"]
+
+
+class IbnKind(StrEnum):
+    """The spelling of `MODEL.BACKBONE.IBN_KIND`: a inside the blocks (FastReID's only one), b after their sum."""
+
+    A = "a"
+    B = "b"
 
 
 class InstanceBatchNorm(nn.Module):

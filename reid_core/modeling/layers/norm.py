@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 
 from torch import nn
+
+from reid_core.modeling.layers.sync_norm import SyncBatchNorm
 
 __all__ = ["Norm", "make_norm"]
 
@@ -24,8 +27,8 @@ def make_norm(norm: Norm, channels: int, *, bias_frozen: bool = False) -> nn.Mod
         case Norm.BATCH:
             layer = nn.BatchNorm2d(channels)
         case Norm.SYNC_BATCH:
-            layer = nn.SyncBatchNorm(channels)
+            layer = SyncBatchNorm(channels)
         case Norm.GROUP:
-            layer = nn.GroupNorm(32, channels)
+            layer = nn.GroupNorm(math.gcd(32, channels), channels)  # FastReID's 32, or what divides the channels
     layer.bias.requires_grad_(not bias_frozen)
     return layer

@@ -1,4 +1,4 @@
-"""Global pooling of feature maps by FastReID's names: (B, C, H, W) -> (B, C, 1, 1)."""
+"""Global pooling of feature maps by FastReID's names, and by attention: (B, C, H, W) -> (B, C, 1, 1)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from enum import StrEnum
 import torch
 from torch import nn
 
-__all__ = ["GeneralizedMean", "GeneralizedMeanLearned", "Pool", "make_pool"]
+__all__ = ["GeneralizedMean", "GeneralizedMeanLearned", "Pool", "SoftmaxAttention", "make_pool"]
 
 
 class Pool(StrEnum):
-    """FastReID's spelling of `MODEL.HEADS.POOL_LAYER`."""
+    """FastReID's spelling of `MODEL.HEADS.POOL_LAYER`; it has no SoftmaxAttention."""
 
     AVERAGE = "GlobalAvgPool"
     FAST_AVERAGE = "FastGlobalAvgPool"
@@ -23,6 +23,7 @@ class Pool(StrEnum):
     GENERALIZED_MEAN_LEARNED = "GeneralizedMeanPoolingP"
     FLATTEN = "Flatten"
     IDENTITY = "Identity"
+    SOFTMAX_ATTENTION = "SoftmaxAttention"
 
 
 class _Average(nn.Module):
@@ -76,6 +77,26 @@ class GeneralizedMeanLearned(GeneralizedMean):
         self.p = nn.Parameter(torch.full((1,), float(p)))
 
 
+class SoftmaxAttention(nn.Module):
+    """Mean over the positions with learned weights: (B, C, H, W) -> (B, C, 1, 1).
+
+    sum_i softmax(s)_i x_i over positions i, s_i = w . x_i: one score a position from a 1 x 1 convolution, without bias
+    (softmax does not see it); w starts at 0, so that training starts from average pooling. The attention of Lin et
+    al., "A Structured Self-attentive Sentence Embedding" (ICLR 2017), with one linear map for scores.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.score = nn.Conv2d(channels, 1, kernel_size=1, bias=False)
+        nn.init.zeros_(self.score.weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, C, H, W) -> (B, C, 1, 1)."""
+        scores: torch.Tensor = self.score(x)
+        weights = scores.flatten(2).softmax(dim=2)
+        return (x.flatten(2) @ weights.transpose(1, 2))[..., None]
+
+
 _POOLS: dict[Pool, Callable[[], nn.Module]] = {
     Pool.AVERAGE: _Average,
     Pool.FAST_AVERAGE: _Average,
@@ -89,6 +110,13 @@ _POOLS: dict[Pool, Callable[[], nn.Module]] = {
 }
 
 
-def make_pool(pool: Pool) -> nn.Module:
-    """The pooling module of that name; (B, C, 1, 1) from each but Flatten, (B, C*H*W, 1, 1), and Identity."""
-    return _POOLS[pool]()
+def make_pool(pool: Pool, channels: int | None = None) -> nn.Module:
+    """The pooling module of that name; (B, C, 1, 1) from each but Flatten, (B, C*H*W, 1, 1), and Identity.
+
+    `channels` is C, which only SoftmaxAttention needs to know.
+    """
+    if pool is not Pool.SOFTMAX_ATTENTION:
+        return _POOLS[pool]()
+    if channels is None:
+        raise ValueError("SoftmaxAttention must be told the channels of its feature map")
+    return SoftmaxAttention(channels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-__all__ = ["SqueezeExcite"]
+__all__ = ["BiasedSqueezeExcite", "SqueezeExcite"]
 
 
 class SqueezeExcite(nn.Module):
@@ -27,3 +27,18 @@ class SqueezeExcite(nn.Module):
         """(B, C, H, W) -> (B, C, H, W), each channel scaled by its own factor in (0, 1)."""
         scale: torch.Tensor = self.fc(x.mean(dim=(2, 3)))
         return x * scale[:, :, None, None]
+
+
+class BiasedSqueezeExcite(nn.Module):
+    """The same of 1 x 1 convolutions with biases, under pycls' key: RegNet's (ReLU) and EfficientNet's (SiLU)."""
+
+    def __init__(self, channels: int, inner: int, activation: nn.Module) -> None:
+        super().__init__()
+        self.f_ex = nn.Sequential(
+            nn.Conv2d(channels, inner, 1), activation, nn.Conv2d(inner, channels, 1), nn.Sigmoid()
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, C, H, W) -> (B, C, H, W), each channel scaled by its own factor in (0, 1)."""
+        scale: torch.Tensor = self.f_ex(x.mean(dim=(2, 3), keepdim=True))
+        return x * scale

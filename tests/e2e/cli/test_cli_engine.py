@@ -49,7 +49,7 @@ def test_retrain_measures_winner_and_default_on_the_test_split(cli, finished):
 
 def test_evaluate_without_or_with_a_foreign_checkpoint(cli, recipe, tmp_path):
     missing = cli("evaluate", "--config", recipe, "--checkpoint", tmp_path / "no.pt")
-    assert missing.code == 1
+    assert missing.code == 5
     assert f"there is no checkpoint {tmp_path}/no.pt" in missing.err
     foreign = cli("evaluate", "--config", recipe, "--checkpoint", recipe)
     assert foreign.code == 1

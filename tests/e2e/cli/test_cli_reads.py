@@ -16,6 +16,7 @@ READS = [
     (["trial", "show", "latest", 1], "tiny, trial 1: "),
     (["trial", "logs", "tiny", 1], "segment 1: completed"),
     (["best"], "Retrain     reid-tune best tiny --retrain"),
+    (["report"], "Study tiny: 2 trials over small"),
     (["export-config"], "# Study tiny, trial "),
     (["space", "ls"], "optimizer"),
     (["space", "show", "bnneck"], "SOLVER.BASE_LR                 0.0001 to 0.01 (log)"),

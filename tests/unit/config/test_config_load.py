@@ -109,7 +109,8 @@ def test_every_fault_is_reported_at_its_place_in_order(write):
         "  AMP: on\n"
         "  STEPS: [30, 2.5]\n"
         "SOLVRE: {OPT: SGD}\n"
-        "INPUT: {CJ: {ENABLED: on}, SIZE_TEST: [64, 8]}\n"
+        "KD: {EMA: {ENABLED: on}}\n"
+        "INPUT: {SIZE_TEST: [64, 8]}\n"
         "SOLVER.STEPS: [1]\n",
     )
     assert lines_of(path) == [
@@ -118,9 +119,9 @@ def test_every_fault_is_reported_at_its_place_in_order(write):
         "c.yaml:4:8: error[wrong-type]: SOLVER.AMP is a section and takes no value itself",
         "c.yaml:5:15: error[wrong-type]: SOLVER.STEPS[1] takes a whole number, not 2.5",
         "c.yaml:6:1: error[unknown-key]: SOLVRE is not a key; did you mean SOLVER?",
-        "c.yaml:7:23: error[unsupported]: INPUT.CJ.ENABLED: this release does not have colour jitter; leave it false",
-        "c.yaml:7:44: error[out-of-range]: INPUT.SIZE_TEST[1] is 8; it must be at least 16 and at most 4096",
-        "c.yaml:8:1: error[duplicate-key]: SOLVER.STEPS is given twice, once with dots and once in sections",
+        "c.yaml:7:21: error[unsupported]: KD.EMA.ENABLED: this release does not have distillation; leave it false",
+        "c.yaml:8:25: error[out-of-range]: INPUT.SIZE_TEST[1] is 8; it must be at least 16 and at most 4096",
+        "c.yaml:9:1: error[duplicate-key]: SOLVER.STEPS is given twice, once with dots and once in sections",
     ]
 
 

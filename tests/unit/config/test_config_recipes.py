@@ -11,7 +11,9 @@ from reid_core.config import load_config, recipes
 
 
 def test_the_recipes_of_this_release_ship():
-    assert {"bag_of_tricks", "bnneck", "demo", "strong_baseline"} <= {recipe.name for recipe in recipes()}
+    assert {"agw", "bag_of_tricks", "bnneck", "demo", "mgn", "sbs", "strong_baseline"} <= {
+        recipe.name for recipe in recipes()
+    }
 
 
 @pytest.mark.parametrize("recipe", recipes(), ids=lambda recipe: recipe.name)

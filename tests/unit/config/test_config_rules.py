@@ -8,6 +8,7 @@ from reid_core.config import from_values, load_config
 from reid_core.errors import ConfigError
 
 IDENTITY = {"DATALOADER.SAMPLER_TRAIN": "BalancedIdentitySampler"}
+VIT_CAMERAS = {"MODEL.BACKBONE.NAME": "build_vit_backbone", "MODEL.BACKBONE.SIE_CAMERAS": 6}
 TRIPLET = {"MODEL.LOSSES.NAME": ["CrossEntropyLoss", "TripletLoss"], **IDENTITY}
 MOBILE = {"MODEL.BACKBONE.NAME": "build_mobilenetv2_backbone"}
 
@@ -43,14 +44,24 @@ def findings_of(values):
         ({"MODEL.DEVICE": "gpu"}, "unknown-value", "cuda:N"),
         ({"DATASETS.ROOT": ""}, "unknown-value", "folder"),
         ({"SOLVER.OPT": "adam"}, "unknown-value", "did you mean Adam?"),
+        ({"SOLVER.LR_SCALE_RULE": "cube", "SOLVER.SCHED": "CosineAnnealingLR"}, "unknown-value", "none, linear, sqrt"),
         ({"MODEL.LOSSES.NAME": ["TripletLos"]}, "unknown-value", "did you mean TripletLoss?"),
         ({"MODEL.BACKBONE.DEPTH": "51x"}, "unknown-value", "build_resnet_backbone"),
         ({"MODEL.BACKBONE.NORM": "GhostBN"}, "unsupported", "available: BN, syncBN, GN"),
-        ({"MODEL.LOSSES.NAME": ["CircleLoss"]}, "unsupported", "CircleLoss"),
-        ({"INPUT.CJ.ENABLED": True}, "unsupported", "colour jitter; leave it false"),
+        ({"MODEL.META_ARCHITECTURE": "Distiller"}, "unsupported", "Distiller"),
+        ({"MODEL.LOSSES.CE.EPSILON": -1, "MODEL.LOSSES.CE.SPREAD": "all_classes"}, "impossible", "other classes"),
+        ({**IDENTITY, "MODEL.LOSSES.NAME": ["CircleLoss"], "DATALOADER.NUM_INSTANCE": 1}, "impossible", "CircleLoss"),
+        ({"MODEL.META_ARCHITECTURE": "MoCo", "MODEL.QUEUE_SIZE": 32}, "impossible", "does not hold one batch"),
+        ({**MOBILE, "MODEL.META_ARCHITECTURE": "MGN"}, "impossible", "PCB takes other backbones"),
+        ({"MODEL.META_ARCHITECTURE": "MGN", "MODEL.BACKBONE.WITH_NL": True}, "impossible", "non-local"),
+        ({"MODEL.META_ARCHITECTURE": "MGN", "INPUT.SIZE_TEST": [32, 64]}, "impossible", "too low for 3 stripes"),
+        ({"MODEL.META_ARCHITECTURE": "PCB", "INPUT.SIZE_TRAIN": [80, 64]}, "impossible", "a height of 96 would do"),
+        ({"MODEL.META_ARCHITECTURE": "PCB", "MODEL.HEADS.POOL_LAYER": "Flatten"}, "impossible", "pools each stripe"),
+        ({"KD.EMA.ENABLED": True}, "unsupported", "distillation; leave it false"),
         ({"KD.MODEL_WEIGHTS": ["t.pth"]}, "unsupported", "distillation; leave it empty"),
-        ({"MODEL.WEIGHTS": "model.pth"}, "unsupported", "leave it empty"),
-        ({"MODEL.BACKBONE.PRETRAIN": True}, "unsupported", "PRETRAIN_PATH"),
+        ({"MODEL.BACKBONE.SIE_CAMERAS": 6}, "impossible", "build_resnet_backbone has no camera embedding"),
+        ({**VIT_CAMERAS, "DATASETS.NO_CAMERAS": True}, "impossible", "there are no camera ids"),
+        ({**VIT_CAMERAS, "MODEL.META_ARCHITECTURE": "PCB"}, "impossible", "build_vit_backbone gives one cell"),
         ({"DATASETS.ROOT": "photos", "DATASETS.LAYOUT": "synthetic"}, "impossible", "does not go with"),
         ({"DATASETS.LAYOUT": "market1501"}, "impossible", "./synthetic"),
         ({**IDENTITY, "SOLVER.IMS_PER_BATCH": 30}, "impossible", "28 would do"),
@@ -64,7 +75,11 @@ def findings_of(values):
         ({"SOLVER.OPT": "SGD", "SOLVER.NESTEROV": True, "SOLVER.MOMENTUM": 0.0}, "impossible", "MOMENTUM"),
         ({"MODEL.LOSSES.NAME": ["TripletLoss", "TripletLoss"]}, "impossible", "twice"),
         ({**MOBILE, "INPUT.SIZE_TEST": [64, 16]}, "impossible", "no side may be smaller"),
-        ({**MOBILE, "MODEL.BACKBONE.WITH_IBN": True}, "impossible", "has none; these do: build_resnet_backbone"),
+        ({"TEST.METRIC": "dsr", "TEST.RERANK.ENABLED": True}, "impossible", "TEST.RERANK.ENABLED works on whole"),
+        ({"TEST.METRIC": "dsr", "TEST.AQE.ENABLED": True}, "impossible", "TEST.AQE.ENABLED works on whole"),
+        ({"TEST.METRIC": "dsr", "MODEL.BACKBONE.NAME": "build_vit_backbone"}, "impossible", "gives one cell"),
+        ({"TEST.METRIC": "dsr", **MOBILE, "INPUT.SIZE_TEST": [32, 32]}, "impossible", "raise INPUT.SIZE_TEST"),
+        ({**MOBILE, "MODEL.BACKBONE.WITH_IBN": True}, "impossible", "build_mobilenetv2_backbone has none; these do: "),
     ],
 )
 def test_a_fault_is_refused_with_its_reason(values, code, words):
@@ -79,6 +94,9 @@ def test_a_fault_is_refused_with_its_reason(values, code, words):
     [
         {**TRIPLET, "MODEL.LOSSES.TRI.SOFT_MARGIN": True, "MODEL.LOSSES.TRI.MARGIN": 0.5},
         {"MODEL.BACKBONE.PRETRAIN": True, "MODEL.BACKBONE.PRETRAIN_PATH": "weights.pth"},
+        {"MODEL.WEIGHTS": "model.pth"},
+        {"MODEL.BACKBONE.PRETRAIN": True},  # FastReID's own files say so; building the model asks for the file
+        VIT_CAMERAS,
         {"DATALOADER.NUM_INSTANCE": 7},
         {"SOLVER.STEPS": []},
         {"MODEL.LOSSES.CE.EPSILON": -1},

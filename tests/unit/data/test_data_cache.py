@@ -50,7 +50,7 @@ def _decoded(root: Path) -> int:
 @pytest.mark.parametrize("interpolation", Interpolation)
 def test_pixels_are_pillows(root, tmp_path, interpolation):
     filters = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
-    cached = ImageCache(tmp_path).open(FileSource(root), "f", _paths(root), SIZE, interpolation)
+    cached = ImageCache(tmp_path, interpolation=interpolation).open(FileSource(root), "f", _paths(root), SIZE)
     pixels = cached.images.take(np.arange(5))
     assert pixels.shape == (5, 12, 6, 3)
     for path, image in zip(_paths(root), pixels, strict=True):
@@ -75,7 +75,7 @@ def test_size_interpolation_fingerprint_and_paths_make_another_cache(root, tmp_p
     cache, source, paths = ImageCache(tmp_path), _Counting(root), _paths(root)
     cache.open(source, "f", paths, SIZE)
     cache.open(source, "f", paths, (6, 12))
-    cache.open(source, "f", paths, SIZE, Interpolation.BICUBIC)
+    ImageCache(tmp_path, interpolation=Interpolation.BICUBIC).open(source, "f", paths, SIZE)
     cache.open(source, "g", paths, SIZE)
     cache.open(source, "f", paths[:4], SIZE)
     assert _decoded(root) == 24

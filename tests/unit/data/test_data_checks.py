@@ -6,7 +6,7 @@ import pytest
 
 from reid_core.data.checks import check, unmatched
 from reid_core.data.files import Found
-from reid_core.data.layouts import read_dataset
+from reid_core.data.layouts.recognise import read_dataset
 from reid_core.data.records import ImageRecord
 from reid_core.errors import DataError
 

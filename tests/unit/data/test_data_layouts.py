@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reid_core.data.layouts import read_dataset, recognise
+from reid_core.data.layouts.recognise import read_dataset, recognise
 from reid_core.data.records import NO_CAMERA, ImageRecord, Layout, identities_of, labels_of
 from reid_core.errors import DataError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reid_core.data.layouts import read_dataset
+from reid_core.data.layouts.recognise import read_dataset
 from reid_core.data.records import ImageRecord, Layout
 from reid_core.errors import DataError
 

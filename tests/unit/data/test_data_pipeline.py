@@ -11,16 +11,18 @@ import pytest
 
 from reid_core.api import Protocol
 from reid_core.config import Config
+from reid_core.data.augmentation import train_transform
+from reid_core.data.images import ImageArray
 from reid_core.data.pipeline import (
-    load_dataset,
-    open_evaluation,
+    load_datasets,
+    open_evaluations,
     open_split,
     summary,
-    train_sampler,
-    train_transform,
 )
 from reid_core.data.records import Layout
 from reid_core.data.samplers import BalancedIdentitySampler, NaiveIdentitySampler, TrainingSampler
+from reid_core.data.sampling import train_sampler
+from reid_core.data.sources import Interpolation
 from reid_core.errors import DataError
 
 
@@ -58,7 +60,7 @@ def test_validation_trains_without_the_held_out_identities(market, cache):
 
 def test_test_trains_on_everybody_and_measures_query_and_gallery(market, cache):
     split = open_split(_config(market, cache), Protocol.TEST)
-    dataset = load_dataset(_config(market, cache))
+    dataset = load_datasets(_config(market, cache)).train
     assert split.num_classes == 6
     assert split.evaluation.query.records == dataset.query
     assert split.evaluation.gallery.records == dataset.gallery
@@ -72,7 +74,7 @@ def test_test_trains_on_everybody_and_measures_query_and_gallery(market, cache):
 def test_records_labels_cameras_and_pixels_belong_together(market, cache, protocol, test):
     config = _config(market, cache, test=test)
     split = open_split(config, protocol)
-    source = load_dataset(config).source
+    source = load_datasets(config).train.source
     sizes = {"train": config.input.size_train, "query": config.input.size_test, "gallery": config.input.size_test}
     for name, part in (
         ("train", split.train),
@@ -93,14 +95,14 @@ def test_records_labels_cameras_and_pixels_belong_together(market, cache, protoc
 
 
 def test_validation_queries_are_found_in_the_gallery(market, cache):
-    evaluation = open_evaluation(_config(market, cache), Protocol.VALIDATION)
+    (evaluation,) = open_evaluations(_config(market, cache), Protocol.VALIDATION)
     places = evaluation.query_in_gallery
     assert places is not None
     assert [evaluation.gallery.records[place] for place in places] == list(evaluation.query.records)
 
 
 def test_without_cameras_only_the_query_itself_shares_its_camera(market, cache):
-    evaluation = open_evaluation(_config(market, cache, no_cameras=True), Protocol.VALIDATION)
+    (evaluation,) = open_evaluations(_config(market, cache, no_cameras=True), Protocol.VALIDATION)
     same = evaluation.query.camids[:, None] == evaluation.gallery.camids[None, :]
     paths = [[query.path == image.path for image in evaluation.gallery.records] for query in evaluation.query.records]
     assert np.array_equal(same, paths)
@@ -110,7 +112,7 @@ def test_without_cameras_only_the_query_itself_shares_its_camera(market, cache):
 def test_equal_sizes_share_one_cached_array_and_evaluation_alone_decodes_no_training_image(market, cache):
     open_split(_config(market, cache), Protocol.VALIDATION)
     assert len(list((cache / "images").glob("*.npy"))) == 1
-    open_evaluation(_config(market, cache, size=(32, 16)), Protocol.TEST)
+    open_evaluations(_config(market, cache, size=(32, 16)), Protocol.TEST)
     arrays = sorted(np.load(path, mmap_mode="r").shape[0] for path in (cache / "images").glob("*.npy"))
     assert arrays == [8, 24]
 
@@ -183,7 +185,7 @@ def test_augmentation_follows_the_switches(cache):
         for name, update in switches.items():
             section = getattr(inputs, name).model_copy(update=update)
             inputs = inputs.model_copy(update={name: section})
-        transform = train_transform(config.model_copy(update={"input": inputs}), 0)
+        transform = train_transform(config.model_copy(update={"input": inputs}), 0, ImageArray(images, samples))
         result = transform(images, 0, samples, np.zeros_like(samples))
         return not np.array_equal(result, images.transpose(0, 3, 1, 2))
 
@@ -191,14 +193,35 @@ def test_augmentation_follows_the_switches(cache):
     assert changed(flip={"enabled": True, "prob": 0.5})
     assert not changed(flip={"enabled": True, "prob": 0.0})
     assert changed(padding={"enabled": True, "size": 3})
-    assert changed(rea={"enabled": True, "prob": 1.0, "value": (0.0,)})
+    for part in ("rea", "rpt", "grey_patch", "cutout", "autoaug", "augmix", "cj"):
+        assert changed(**{part: {"enabled": True, "prob": 1.0}}), part
+        assert not changed(**{part: {"enabled": True, "prob": 0.0}}), part
+    assert changed(crop={"enabled": True})
+    assert changed(affine={"enabled": True})
+
+
+def test_images_are_resized_as_the_configuration_says(tmp_path, cache):
+    from PIL import Image
+
+    from reid_core.data.sources import fit
+
+    noise = np.random.default_rng(0).integers(0, 256, (40, 20, 3), dtype=np.uint8)
+    for name in ("0001_c1", "0001_c2", "0002_c1", "0002_c2", "0003_c1", "0003_c2"):
+        for folder in ("bounding_box_train", "query", "bounding_box_test"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            Image.fromarray(noise).save(tmp_path / folder / f"{name}.png")
+    for way in Interpolation:
+        config = _config(tmp_path, cache)
+        config = config.model_copy(update={"input": config.input.model_copy(update={"interpolation": way.value})})
+        gallery = open_evaluations(config, Protocol.TEST)[0].gallery
+        assert np.array_equal(gallery.images.take(np.array([0]))[0], fit(Image.fromarray(noise), (16, 8), way))
 
 
 def test_synthetic_data_need_no_folder(cache):
     config = _config("synthetic", cache)
-    assert load_dataset(config).layout is Layout.SYNTHETIC
+    assert load_datasets(config).train.layout is Layout.SYNTHETIC
     assert summary(config).layout == "synthetic"
-    assert load_dataset(_config("elsewhere", cache, layout="synthetic")).layout is Layout.SYNTHETIC
+    assert load_datasets(_config("elsewhere", cache, layout="synthetic")).train.layout is Layout.SYNTHETIC
 
 
 def test_describing_data_loads_no_torch():

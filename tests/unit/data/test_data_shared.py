@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reid_core.data.layouts import read_dataset
+from reid_core.data.layouts.recognise import read_dataset
 from reid_core.data.records import Layout, identities_of
 from reid_core.data.split import cut
 

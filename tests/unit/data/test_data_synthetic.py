@@ -11,7 +11,7 @@ import pytest
 from reid_core.data.checks import unmatched
 from reid_core.data.records import Layout, identities_of
 from reid_core.data.sources import Interpolation
-from reid_core.data.synthetic import SyntheticParameters, synthetic_dataset
+from reid_core.data.synthetic.images import SyntheticParameters, synthetic_dataset
 
 SMALL = SyntheticParameters(identities=12, test_identities=8, cameras=3, images=2, seed=5)
 
@@ -96,7 +96,7 @@ def test_drawings_stay_as_they_are_while_their_version_does():
         [[105, 82, 70], [88, 78, 67]],
         [[120, 92, 80], [106, 93, 80]],
     ]
-    # A change here needs a new _VERSION in reid_core/data/synthetic.py: caches and studies know drawings by it.
+    # A change here needs a new _VERSION in reid_core/data/synthetic/images.py: caches and studies know drawings by it.
     assert np.abs(blocks - pinned).max() < 2
 
 

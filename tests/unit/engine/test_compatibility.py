@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def test_the_same_run_may_move_and_be_measured_differently():
     ("change", "seed", "identities", "message"),
     [
         ({"SOLVER.BASE_LR": 0.2}, 7, 11, r"SOLVER.BASE_LR: 0\.1 in the checkpoint, 0\.2 asked for"),
-        ({"SOLVER.OPT": "Adam"}, 7, 11, "SOLVER.OPT: None in the checkpoint"),
+        ({"SOLVER.OPT": "SGD"}, 7, 11, "SOLVER.OPT: 'Adam' in the checkpoint"),
         ({}, 8, 11, "seed: 7 in the checkpoint, 8"),
         ({}, 7, 12, "identities: 11 in the checkpoint, 12"),
     ],
@@ -49,3 +50,14 @@ def test_measuring_needs_the_same_model_only():
     check_same_model(SAVED, PATH, VALUES | {"SOLVER.BASE_LR": 9.0, "MODEL.HEADS.NECK_FEAT": "after"})
     with pytest.raises(CheckpointError, match=r"another model:\n  MODEL.BACKBONE.DEPTH: '18x' in the checkpoint"):
         check_same_model(SAVED, PATH, VALUES | {"MODEL.BACKBONE.DEPTH": "50x"})
+
+
+def test_a_checkpoint_older_than_a_key_had_its_default():
+    from reid_core.config import Config, to_values
+
+    young = "MODEL.BACKBONE.IBN_KIND"
+    values = to_values(Config()) | VALUES
+    old = replace(SAVED, values={key: value for key, value in values.items() if key != young})
+    check_same_model(old, PATH, values)
+    with pytest.raises(CheckpointError, match=r"MODEL\.BACKBONE\.IBN_KIND: 'a' in the checkpoint, 'b' asked for"):
+        check_same_model(old, PATH, values | {young: "b"})

@@ -14,6 +14,7 @@ from reid_core.engine.compute import Compute
 from reid_core.engine.embedding import embeddings
 from reid_core.engine.inference import load_model
 from reid_core.errors import CheckpointError, DataError
+from reid_core.modeling import build_model
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,19 @@ def test_flipped_features_are_those_of_image_and_mirror_image_together(trained):
     np.testing.assert_allclose(
         embeddings(model, [EvalBatch(batch.flip(3))], compute, flip=True), both, rtol=1e-4, atol=1e-4
     )
+
+
+def test_a_repvgg_is_measured_in_its_form_for_inference(tiny, tmp_path):
+    config = tiny(MODEL__BACKBONE__NAME="build_repvgg_backbone", MODEL__BACKBONE__DEPTH="A0", SOLVER__MAX_EPOCH=1)
+    end = api.train(config, directory=tmp_path, protocol=api.Protocol.VALIDATION, threads=1)
+    model, _ = load_model(config, end.checkpoint.path, Compute(torch.device("cpu")))
+    blocks = {name.split(".")[-2] for name in model.state_dict() if ".stage" in f".{name}"}
+    assert blocks == {"rbr_reparam"}
+    trained = build_model(config, model.num_classes)
+    trained.load_state_dict(torch.load(end.checkpoint.path, weights_only=True)["model"])
+    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    with torch.inference_mode():
+        torch.testing.assert_close(model.embed(images), trained.eval().embed(images), rtol=1e-4, atol=1e-6)
 
 
 def test_embedding_leaves_every_module_in_its_mode(trained):

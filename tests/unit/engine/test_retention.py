@@ -25,6 +25,12 @@ def test_how_many_stay_is_an_argument(tmp_path, keep_last, left):
     assert list(checkpoints(tmp_path)) == left
 
 
+def test_checkpoints_that_an_earlier_training_left_push_out_none_of_the_new_ones(tmp_path):
+    write(tmp_path, 1, 2, 3, 35, 36)
+    prune(tmp_path, keep=(), now=3)
+    assert list(checkpoints(tmp_path)) == [2, 3, 35, 36]
+
+
 def test_other_files_are_nobodys_checkpoint(tmp_path):
     write(tmp_path, 1)
     for name in ("epoch-best.pt", ".epoch-0009.pt.x.tmp", "notes.txt"):

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from validation_run import train
 
 from reid_core import api
 from reid_core.engine import trainer as trainer_module
@@ -13,13 +14,6 @@ from reid_core.errors import ConfigError, TrainingDiverged
 
 MEASURED = {"mAP", "mINP", "rank1", "rank5", "rank10"}
 TRAINED = {"loss", "loss_cls", "loss_triplet", "lr", "images_per_second", "seconds"}
-
-
-def train(config, directory, **options):
-    results = []
-    options.setdefault("protocol", api.Protocol.VALIDATION)
-    end = api.train(config, directory=directory, on_epoch=results.append, threads=1, **options)
-    return results, end
 
 
 def test_every_epoch_reports_its_metrics_and_a_durable_checkpoint(tiny, tmp_path):
@@ -36,6 +30,21 @@ def test_every_epoch_reports_its_metrics_and_a_durable_checkpoint(tiny, tmp_path
     assert end == api.TrainResult(3, results[-1].metrics, results[-1].checkpoint, stopped=False)
 
 
+@pytest.mark.parametrize("on", [True, False])
+def test_cudnn_times_its_algorithms_in_training_steps_only_where_it_is_told_to(tiny, tmp_path, monkeypatch, on):
+    real, seen = trainer_module.Trainer.step, []
+
+    def step(self, batch):
+        seen.append(torch.backends.cudnn.benchmark)
+        return real(self, batch)
+
+    monkeypatch.setattr(trainer_module.Trainer, "step", step)
+    before = torch.backends.cudnn.benchmark
+    train(tiny(CUDNN_BENCHMARK=on), tmp_path, to_epoch=1)
+    assert set(seen) == {on}
+    assert torch.backends.cudnn.benchmark == before
+
+
 def test_loss_is_the_sum_of_its_terms(tiny, tmp_path):
     results, _ = train(tiny(), tmp_path, to_epoch=1)
     metrics = results[0].metrics
@@ -49,9 +58,20 @@ def test_measures_every_period_and_at_the_end(tiny, tmp_path, period, to_epoch, 
 
 
 def test_saves_every_period_and_at_the_end(tiny, tmp_path):
-    results, end = train(tiny(SOLVER__CHECKPOINT_PERIOD=2), tmp_path)
+    results, end = train(tiny(SOLVER__CHECKPOINT_PERIOD=2), tmp_path, protocol=api.Protocol.TEST)
     assert [one.epoch for one in results if one.checkpoint] == [2, 3]
     assert end.checkpoint == results[-1].checkpoint
+
+
+def test_an_epoch_better_than_all_before_is_saved_between_two_periods(tiny, tmp_path):
+    told = []
+    results, end = train(tiny(SOLVER__CHECKPOINT_PERIOD=20), tmp_path, log=told.append)
+    values = [one.metrics["mAP"] for one in results]
+    better = [epoch for epoch, value in enumerate(values, start=1) if value > max(values[: epoch - 1], default=-1)]
+    assert [one.epoch for one in results if one.checkpoint] == sorted({*better, 3})
+    assert load(end.checkpoint.path).best == (better[-1], max(values))
+    assert better[-1] in checkpoints(tmp_path)
+    assert told[-1] == f"best on the validation split: epoch {better[-1]}, mAP {max(values):.3f}"
 
 
 def test_a_run_asked_to_stop_saves_the_epoch_and_says_so(tiny, tmp_path):

@@ -23,13 +23,6 @@ def slow_cross_entropy(logits, targets, smoothing, spread):
     return total / len(targets)
 
 
-@pytest.fixture
-def batch():
-    generator = torch.Generator().manual_seed(0)
-    logits = 3 * torch.randn(6, 5, generator=generator, dtype=torch.float64)
-    return logits.requires_grad_(), torch.tensor([0, 4, 4, 2, 1, 0])
-
-
 @pytest.mark.parametrize("spread", list(Spread))
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
 def test_loss_and_gradient_follow_the_definition(batch, smoothing, spread):

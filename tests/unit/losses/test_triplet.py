@@ -41,12 +41,6 @@ def slow_triplet(features, identities, metric, mining, *, soft, margin):
     return sum(terms) / max(len(terms), 1)
 
 
-@pytest.fixture
-def features():
-    generator = torch.Generator().manual_seed(0)
-    return torch.randn(9, 4, generator=generator, dtype=torch.float64).requires_grad_()
-
-
 @pytest.mark.parametrize(("metric", "mining", "soft"), EVERY_FORM)
 @pytest.mark.parametrize("identities", [EQUAL, UNEQUAL], ids=["equal", "unequal"])
 def test_loss_follows_the_definition(features, identities, metric, mining, soft):

@@ -32,7 +32,7 @@ def images():
 
 
 def test_training_returns_head_outputs_and_evaluation_embeddings(model, images):
-    outputs = model(images, torch.tensor([0, 1]))
+    outputs = model(images, torch.tensor([0, 1]))[""]
     assert isinstance(outputs, HeadOutputs)
     assert (outputs.features.shape, outputs.logits.shape) == ((2, model.metric_dim), (2, model.num_classes))
     assert model.eval()(images).shape == (2, model.embedding_dim)

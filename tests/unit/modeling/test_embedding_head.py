@@ -3,12 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from reid_core.errors import ConfigError
 from reid_core.modeling.heads import EmbeddingHead, HeadOutputs, NeckFeature
-
-
-@pytest.fixture(autouse=True)
-def _seeded():
-    torch.manual_seed(0)
 
 
 @pytest.fixture
@@ -64,3 +60,11 @@ def test_reduction_shortens_embedding_and_classifier(feature_map, neck_feature, 
     assert (head.embedding_dim, head.num_classes) == (3, 5)
     assert head.weight.shape == (5, 3)
     assert head.eval()(feature_map).shape == (6, 3)
+
+
+def test_a_backbone_that_gives_other_channels_than_it_says_is_blamed_and_not_the_pool(feature_map):
+    with pytest.raises(ConfigError) as caught:
+        EmbeddingHead(7, 5)(feature_map)
+    (finding,) = caught.value.findings
+    assert finding.key == "MODEL.BACKBONE.NAME"
+    assert "says feature_dim 7, and gives 8 channels" in finding.hint

@@ -57,3 +57,24 @@ def test_linear_classifier_scales_only_its_plain_logits():
     logits, plain = Classifier(ClassifierKind.LINEAR, scale=3.0)(features, weight, torch.tensor([0, 1]))
     torch.testing.assert_close(logits, features @ weight.T)
     torch.testing.assert_close(plain, 3 * logits)
+
+
+@pytest.mark.parametrize("kind", [ClassifierKind.LINEAR, ClassifierKind.COSINE, ClassifierKind.ARC])
+def test_gradients_are_those_of_the_logits(kind):
+    torch.manual_seed(0)
+    features = torch.randn(4, 6, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(5, 6, dtype=torch.float64, requires_grad=True)
+    classifier, targets = Classifier(kind, scale=4.0, margin=0.3), torch.tensor([0, 3, 3, 4])
+    assert torch.autograd.gradcheck(lambda x, w: classifier(x, w, targets), (features, weight))
+
+
+@pytest.mark.parametrize("kind", list(ClassifierKind))
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_duplicates_have_finite_logits_and_gradients(kind, dtype):
+    features = torch.tensor([[-3.0] * 4, [3.0] * 4, [3.0] * 4], dtype=dtype, requires_grad=True)
+    weight = torch.ones(3, 4, dtype=dtype, requires_grad=True)
+    logits, _ = Classifier(kind, scale=64.0, margin=0.5)(features, weight, torch.arange(3))
+    logits.float().sum().backward()
+    assert logits.isfinite().all()
+    assert features.grad.isfinite().all()
+    assert weight.grad.isfinite().all()

@@ -17,11 +17,6 @@ from reid_core.modeling.layers import (
 )
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    torch.manual_seed(0)
-
-
 def test_ibn_normalises_the_first_half_by_image_and_the_second_by_batch():
     layer, x = InstanceBatchNorm(7), 3 + 2 * torch.randn(4, 7, 5, 6)
     y = layer(x)

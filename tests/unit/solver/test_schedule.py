@@ -10,8 +10,8 @@ from reid_core.solver import (
     Counting,
     Decay,
     ScheduleSettings,
+    Unit,
     Warmup,
-    WarmupUnit,
     build_schedule,
     learning_rate,
 )
@@ -45,7 +45,7 @@ def test_warm_up_in_epochs_beats_the_one_in_iterations():
 
 
 def test_warm_up_moving_once_an_epoch_stands_still_within_it():
-    settings = replace(STEPS, warmup_epochs=4, warmup_unit=WarmupUnit.EPOCH)
+    settings = replace(STEPS, warmup_epochs=4, warmup_unit=Unit.EPOCH)
     assert [rate(settings, step) for step in (0, 9, 10, 39, 40)] == pytest.approx([0.1, 0.1, 0.325, 0.775, 1.0])
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reid_core.config import from_values
+from reid_core.config import from_values, load_config
 from reid_core.errors import NotFound
 from search_spaces import catalog
 from search_spaces.encoding import Encoder, complete
 from search_spaces.load import load_space
+from search_spaces.rows import row_values
 from search_spaces.sampling import draw
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -55,6 +56,46 @@ def test_bnneck_searches_what_the_issue_promises():
         "TRI.MARGIN", "HARD_MINING", "NECK_FEAT", "REA.PROB", "POOL_LAYER",
     ):  # fmt: skip
         assert part in keys
+
+
+def test_ablation_of_bag_of_tricks_goes_from_the_plain_baseline_to_the_recipe():
+    loaded = load_space("bag_of_tricks_ablation")
+    rows = row_values(loaded.space.rows, loaded.base)
+    names = ["baseline", "+ warm-up", "+ random erasing", "+ label smoothing", "+ last stride 1", "+ BNNeck"]
+    assert list(rows) == [*names, "+ center loss", "+ re-ranking"]
+    recipe = load_config("bag_of_tricks").values
+    assert {key: value for key, value in rows["+ center loss"].items() if value != recipe[key]} == {
+        "SOLVER.WARMUP_ITERS": 0  # not read beside WARMUP_EPOCHS
+    }
+    assert rows["+ re-ranking"]["TEST.RERANK.ENABLED"]
+    plain = complete(loaded.base, rows["baseline"])
+    assert (plain["SOLVER.WARMUP_EPOCHS"], plain["SOLVER.WARMUP_ITERS"]) == (0, 0)
+    assert plain["MODEL.LOSSES.CE.SPREAD"] == "all_classes"
+
+
+def test_ablation_of_bag_of_tricks_quotes_the_papers_columns():
+    rows = load_space("bag_of_tricks_ablation").space.rows
+    market = [(row.published["Market-1501"]["rank1"], row.published["Market-1501"]["mAP"]) for row in rows]
+    assert market == [
+        (87.7, 74.0), (88.7, 75.2), (91.3, 79.3), (91.4, 80.3), (92.0, 81.7), (94.1, 85.7), (94.5, 85.9), (95.4, 94.2),
+    ]  # fmt: skip
+    duke = {row.name: row.published["DukeMTMC"] for row in rows}
+    assert duke["baseline"] == {"rank1": 79.7, "mAP": 63.8}
+    assert duke["+ center loss"] == {"rank1": 86.4, "mAP": 76.4}
+    assert duke["+ re-ranking"] == {"rank1": 90.3, "mAP": 89.1}
+
+
+def test_ablation_of_bag_of_tricks_takes_small_networks():
+    small = {
+        "MODEL.BACKBONE.NAME": "build_mobilenetv2_backbone",
+        "MODEL.BACKBONE.DEPTH": "1.0x",
+        "MODEL.BACKBONE.FEAT_DIM": 1280,
+    }
+    assert len(load_space("bag_of_tricks_ablation", overrides=small, max_epochs=9).space.rows) == 8
+    fewer = {**small, "MODEL.BACKBONE.LAST_STRIDE": 2, "TEST.RERANK.ENABLED": False}
+    kept = [row.name for row in load_space("bag_of_tricks_ablation", overrides=fewer).space.rows]
+    assert kept[-2:] == ["+ BNNeck", "+ center loss"]
+    assert "+ last stride 1" not in kept
 
 
 def test_grammar_reference_is_up_to_date():

@@ -1,0 +1,207 @@
+"""`reid-tune report`: a study as a table for a paper, a page or a program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli.command import Command
+from orchestrator.cli.markup import Sheet, latex, markdown
+from orchestrator.cli.output import console, counted, number, print_json, study_argument, table
+
+if TYPE_CHECKING:
+    from orchestrator.service.report import ReportRow, Spread, StudyReport
+    from orchestrator.service.service import Service
+
+__all__ = ["print_report", "report_command", "sheet_of"]
+
+
+@click.command("report", cls=Command)
+@study_argument
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "md", "latex", "json"]),
+    default="text",
+    show_default=True,
+    help="text for people, md for a page, latex for a paper, json for programs.",
+)
+@click.option("--metric", "metrics", default="", metavar="NAMES", help="Metrics, with commas. Default: rank1,mAP,mINP.")
+@click.option(
+    "--trials",
+    "most",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="How many trials, in a study without rows.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+def report_command(study: str, form: str, metrics: str, most: int, *, as_json: bool) -> None:
+    """A study as a table: an ablation's rows over their seeds, or the best trials.
+
+    Rows show mean and standard deviation over the seeds, the difference to the row above, and published numbers.
+
+    Examples:
+      reid-tune report
+      reid-tune report cows --format md > cows.md
+      reid-tune report cows --format latex --metric rank1,mAP
+    """
+    from orchestrator.service.service import Service
+
+    service, wanted = Service(), _wanted(metrics)
+    report = service.report(study, wanted, most=most)
+    if as_json or form == "json":
+        print_json(report)
+    elif form == "text":
+        print_sheet(sheet_of(report))
+    else:
+        click.echo({"md": markdown, "latex": latex}[form](sheet_of(report)), nl=False)
+
+
+def _wanted(text: str) -> list[str]:
+    """The metrics that are asked for. Raises UsageError for one that no trial reports."""
+    from orchestrator.service.report import METRICS_SHOWN
+    from reid_core.config import suggest
+    from reid_core.errors import UsageError
+    from search_spaces.model import METRICS
+
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names:
+        if name not in METRICS:
+            hint = suggest(name, METRICS) or f"there are {', '.join(METRICS)}"
+            raise UsageError(f"{name} is not a metric that trials report", hint=hint)
+    return names or list(METRICS_SHOWN)
+
+
+def print_report(service: Service, study: str) -> None:
+    """The table on the terminal."""
+    print_sheet(sheet_of(service.report(study)))
+
+
+def print_sheet(sheet: Sheet) -> None:
+    """A sheet as rich shows tables."""
+    out = console()
+    out.print(f"\n{sheet.title}\n", markup=False, soft_wrap=True)
+    out.print(table(sheet.columns, sheet.rows, right=sheet.right))
+    out.print()
+    for note in sheet.notes:
+        out.print(note, markup=False)
+
+
+def sheet_of(report: StudyReport) -> Sheet:
+    """The report in words: numbers in percent, with one decimal."""
+    return _rows_sheet(report) if report.rows else _trials_sheet(report)
+
+
+def _rows_sheet(report: StudyReport) -> Sheet:
+    compared = "mAP" if "mAP" in report.metrics else report.metrics[0]
+    cited = {column.name: _cited(report, column.name) for column in report.columns}
+    cited = {name: metrics for name, metrics in cited.items() if metrics}
+    right = [
+        "seeds",
+        *(_heading(name) for name in report.metrics),
+        f"Δ {_heading(compared)}",
+        *(f"{name}\n{' / '.join(map(_heading, metrics))}" for name, metrics in cited.items()),
+    ]
+    rows = [
+        (
+            row.name,
+            _count(row),
+            *(_spread(row.metrics.get(name), name) for name in report.metrics),
+            _spread(row.gains.get(compared), compared, sign="+"),
+            *(_published(row.published.get(column, {}), metrics) for column, metrics in cited.items()),
+        )
+        for row in report.rows
+    ]
+    sources = [f"{column.name}: {column.source}" for column in report.columns if column.source and column.name in cited]
+    notes = [
+        f"In percent{_over(report.seeds)}. Δ: difference to the row that it adds to, seed by seed.",
+        _measured(report),
+        *(["Published: " + "; ".join(sources)] if sources else []),
+    ]
+    title = f"{report.space}: {report.description}" if report.description else report.space
+    return Sheet(title, ("row", *right), tuple(rows), right, (*notes, *_unfinished(report)))
+
+
+def _over(seeds: Sequence[int]) -> str:
+    if len(seeds) > 1:
+        return f": mean ± standard deviation over the seeds {', '.join(map(str, seeds))}"
+    return f", with the seed {seeds[0]}" if seeds else ""
+
+
+def _cited(report: StudyReport, column: str) -> list[str]:
+    known = {name for row in report.rows for name in row.published.get(column, {})}
+    return [name for name in report.metrics if name in known]
+
+
+def _published(numbers: dict[str, float], metrics: list[str]) -> str:
+    return " / ".join(_value(numbers.get(name), name) for name in metrics) if numbers else "-"
+
+
+def _count(row: ReportRow) -> str:
+    return f"{row.trials} ({row.failed} failed)" if row.failed else str(row.trials)
+
+
+def _trials_sheet(report: StudyReport) -> Sheet:
+    short = short_names(report.varied)
+    several = len({trial.seed for trial in report.trials}) > 1
+    right = ["trial", "epoch", *(["seed"] if several else []), *(_heading(name) for name in report.metrics)]
+    columns = ("trial", "origin", "epoch", *(["seed"] if several else []), *short, *right[3 if several else 2 :])
+    rows = [
+        (
+            str(trial.id),
+            trial.origin.value,
+            str(trial.epoch),
+            *([str(trial.seed)] if several else []),
+            *(number(trial.values[key]) if key in trial.values else "-" for key in report.varied),
+            *(_value(trial.metrics.get(name), name) for name in report.metrics),
+        )
+        for trial in report.trials
+    ]
+    shown = f"the best {len(rows)} of " if len(rows) < report.trials_in_all else ""
+    title = f"Study {report.study}: {shown}{counted(report.trials_in_all, 'trial')} over {report.space}"
+    return Sheet(title, columns, tuple(rows), right, ("In percent.", _measured(report), *_unfinished(report)))
+
+
+def short_names(keys: Sequence[str]) -> list[str]:
+    """The end of each key, as long as it takes to tell it from the others: `BASE_LR`, `CE.EPSILON`."""
+    short = []
+    for key in keys:
+        parts = key.split(".")
+        ends = [".".join(parts[-length:]) for length in range(1, len(parts) + 1)]
+        others = [other for other in keys if other != key]
+        short.append(next((end for end in ends if not any(f".{other}".endswith(f".{end}") for other in others)), key))
+    return short
+
+
+def _measured(report: StudyReport) -> str:
+    if report.protocol.value == "test":
+        how = f"trained on all identities, measured once on the test split after {counted(report.epochs, 'epoch')}"
+    else:
+        how = f"measured on the validation split, cut from the training identities; {report.epochs} epochs in full"
+    return f"Data: {report.data}. Protocol: {how}."
+
+
+def _unfinished(report: StudyReport) -> list[str]:
+    return [] if report.status.value == "completed" else [f"The study {report.study} is {report.status.value}."]
+
+
+def _heading(metric: str) -> str:
+    return metric.replace("rank", "rank-")
+
+
+def _value(value: float | None, metric: str, sign: str = "") -> str:
+    if value is None:
+        return "-"
+    # z: a difference that rounds to nothing is +0.0, whatever its sign
+    return format(value, f"{sign}z.3f") if metric == "loss" else format(100 * value, f"{sign}z.1f")
+
+
+def _spread(spread: Spread | None, metric: str, sign: str = "") -> str:
+    if spread is None:
+        return "-"
+    mean = _value(spread.mean, metric, sign)
+    return mean if spread.deviation is None else f"{mean} ± {_value(spread.deviation, metric)}"

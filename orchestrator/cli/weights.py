@@ -1,0 +1,95 @@
+"""`reid-tune weights`: what a file of weights is, and whether a configuration can start from it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli.command import Group
+from orchestrator.cli.output import json_option, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reid_core.api import Fit, WeightsSummary
+
+__all__ = ["weights_group"]
+
+_SHOWN = 6
+"""Names printed of each list; --json has them all."""
+
+
+@click.group("weights", cls=Group)
+def weights_group() -> None:
+    """Look at files of weights."""
+
+
+@weights_group.command("inspect")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--config",
+    "recipe",
+    default="",
+    metavar="RECIPE|FILE",
+    help="Say what a model of this configuration would take of it; exit code 1 when it does not fit.",
+)
+@click.option(
+    "--set", "settings", nargs=2, multiple=True, metavar="KEY VALUE", help="Set a configuration key. Repeatable."
+)
+@json_option
+def weights_inspect(file: Path, recipe: str, settings: tuple[tuple[str, str], ...], *, as_json: bool) -> int:
+    """What FILE is: network, tool that wrote it, size, SHA-256. No code of it is run.
+
+    With --config: which tensors its model would take, and which are missing, unexpected or of another shape.
+
+    Examples:
+      reid-tune weights inspect resnet50.pth
+      reid-tune weights inspect market_bot_R50.pth --config bnneck --json
+      reid-tune weights inspect vit.pth --config bnneck --set MODEL.BACKBONE.NAME build_vit_backbone
+    """
+    from reid_core import api
+    from reid_core.config import load_config, parse_value
+    from reid_core.errors import UsageError
+
+    if settings and not recipe:
+        raise UsageError("--set changes a configuration, and none is given", hint="name one with --config")
+    changes = [(key, parse_value(text)) for key, text in settings]
+    config = load_config(recipe, changes).config if recipe else None
+    found = api.inspect_weights(file, config)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        click.echo("\n".join(_lines(found)))
+    return 0 if found.fit is None or found.fit.fits else 1
+
+
+def _lines(found: WeightsSummary) -> list[str]:
+    head = f" with a classifier of {found.identities} identities" if found.identities else ""
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(found.dtypes.items()))
+    below = f", below {' / '.join(found.wrappers)}" if found.wrappers else ""
+    lines = [
+        f"File        {found.path} ({found.bytes / 1e6:.1f} MB)",
+        f"SHA-256     {found.sha256}",
+        f"Seems to be {found.architecture}{head}",
+        f"Names of    {found.source}",
+        f"Tensors     {found.tensors} ({kinds}){below}; {found.parameters:,} parameters",
+    ]
+    return lines if found.fit is None else [*lines, *_fit_lines(found.fit)]
+
+
+def _fit_lines(fit: Fit) -> list[str]:
+    if not fit.fits:
+        return [f"Does not fit as {fit.key}: {fit.reason}", f"  hint: {fit.hint}"]
+    lines = [f"Fits        as {fit.key}: {fit.loaded} tensors are taken"]
+    lines += _names("Missing", fit.missing) + _names("Unexpected", fit.unexpected)
+    return [*lines, *(f"Note        {note}" for note in fit.notes)]
+
+
+def _names(title: str, names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return [f"{title:<11} {len(names)}: {', '.join(names[:_SHOWN])}{more}"]

@@ -1,0 +1,95 @@
+"""The built-in data: people drawn from a seed, seen by cameras that disagree about colour, light and angle.
+
+Made so that raw pixels say little and training says much: identities come in families that dress alike and differ in
+cut, pattern and what they carry, while each camera has its own cast, contrast, sharpness, viewpoint and background.
+Nothing is stored: an image is a function of the parameters and its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from PIL import Image
+
+from reid_core.data.randomness import Purpose, generator
+from reid_core.data.records import Dataset, ImageRecord, Layout
+from reid_core.data.sources import Interpolation, Pixels, Size, fit
+from reid_core.data.synthetic.camera import Camera
+from reid_core.data.synthetic.person import Person, Pose
+
+__all__ = ["SyntheticParameters", "SyntheticSource", "synthetic_dataset"]
+
+_VERSION = 1  # of the drawing: a new one gives new fingerprints
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticParameters:
+    """What the set is made from. `images` are those of one identity in one camera; each camera sees every identity.
+
+    `difficulty` in [0, 1]: how much a family dresses alike and cameras differ, hide and blur.
+    """
+
+    identities: int = 48
+    test_identities: int = 32
+    cameras: int = 4
+    images: int = 4
+    seed: int = 0
+    difficulty: float = 0.5
+
+
+def synthetic_dataset(parameters: SyntheticParameters) -> Dataset:
+    """The data set of `parameters`: the first shot of a test identity in each camera is a query, all are gallery."""
+    first_test = parameters.identities
+    everybody = first_test + parameters.test_identities
+    test = _records(parameters, "test", first_test, everybody)
+    content = json.dumps({"synthetic": _VERSION, **asdict(parameters)}, sort_keys=True)
+    return Dataset(
+        layout=Layout.SYNTHETIC,
+        train=_records(parameters, "train", 0, first_test),
+        query=test[:: parameters.images],
+        gallery=test,
+        fingerprint=hashlib.sha256(content.encode()).hexdigest(),
+        source=SyntheticSource(parameters),
+    )
+
+
+class SyntheticSource:
+    """Draws the images of a synthetic data set by their names."""
+
+    def __init__(self, parameters: SyntheticParameters) -> None:
+        self._parameters = parameters
+        self._cameras = [
+            Camera.drawn(generator(parameters.seed, Purpose.CAMERA, number), parameters.difficulty)
+            for number in range(parameters.cameras)
+        ]
+
+    def decode(self, path: str, size: Size, interpolation: Interpolation) -> Pixels:
+        """RGB (H, W, 3) at `size`."""
+        identity, camera, shot = (int(part) for part in path.rsplit("/", 1)[-1].replace("c", "").split("_"))
+        return fit(Image.fromarray(self.draw(identity - 1, camera - 1, shot)), size, interpolation)
+
+    def stamp(self, paths: Sequence[str]) -> str:
+        """Nothing on this machine changes these images."""
+        return f"drawn {len(paths)}"
+
+    def draw(self, identity: int, camera: int, shot: int) -> Pixels:
+        """RGB (128, 64, 3) of one image; all numbers count from 0."""
+        seed, difficulty = self._parameters.seed, self._parameters.difficulty
+        rng = generator(seed, Purpose.SHOT, identity, camera, shot)
+        view = self._cameras[camera]
+        person = Person.drawn(seed, identity, difficulty)
+        canvas = view.background(rng)
+        person.paint(canvas, Pose.drawn(rng, view.angles, view.scale, view.shift))
+        return view.expose(canvas, rng)
+
+
+def _records(parameters: SyntheticParameters, part: str, start: int, stop: int) -> tuple[ImageRecord, ...]:
+    return tuple(
+        ImageRecord(f"{part}/{identity:05d}_c{camera:02d}_{shot:04d}", str(identity), camera)
+        for identity in range(start + 1, stop + 1)
+        for camera in range(1, parameters.cameras + 1)
+        for shot in range(parameters.images)
+    )

@@ -1,0 +1,190 @@
+"""Processes that train together, on a CPU through gloo, against one process with the same batches."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+
+import psutil
+import pytest
+import torch
+import validation_run
+
+from reid_core.config import to_values
+from reid_core.engine.checkpoint import load
+from reid_core.engine.crew import ALONE, Crew
+from reid_core.engine.run import DIVERGED
+from reid_core.errors import ConfigError, ReidTuneError, TrainingDiverged
+
+SYNC = {
+    "MODEL__BACKBONE__NORM": "syncBN",
+    "MODEL__HEADS__NORM": "syncBN",
+    "MODEL__LOSSES__NAME": ["CrossEntropyLoss", "TripletLoss", "CenterLoss"],
+    "SOLVER__OPT": "SGD",
+    "SOLVER__BASE_LR": 1e-3,
+    "SOLVER__WARMUP_EPOCHS": 0.0,
+    "SOLVER__WARMUP_ITERS": 0,
+    "SOLVER__EMA__ENABLED": True,
+    "SOLVER__CLIP_GRADIENTS__ENABLED": True,
+}
+
+# Steps in float64, where rounding cannot hide a wrong gradient: rank, count, port, values, result.
+STEPS = """
+import json, sys
+from datetime import timedelta
+from pathlib import Path
+import torch
+from torch import distributed
+from reid_core import api
+from reid_core.config import from_values
+from reid_core.engine.crew import Crew
+from reid_core.engine.run import Hooks, Run
+rank, count, store, values, folder = json.loads(sys.argv[1])
+torch.set_num_threads(1)
+results = []
+if count > 1:
+    distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=count)
+for number, changed in enumerate(values):
+    silent = lambda _: None
+    run = Run(
+        from_values(changed), Path(folder) / str(number), api.Protocol.VALIDATION, seed=3, start=None, threads=1,
+        hooks=Hooks(silent, lambda: False, silent), crew=Crew(rank, count),
+    )
+    trainer = run._trainer
+    trainer.model.double().train()
+    trainer._losses.double()
+    losses = [trainer.step(batch) for batch in trainer._batches.epoch(1)]
+    results.append({"losses": losses, "model": trainer.model.state_dict(), "centers": trainer._losses.state_dict()})
+if rank == 0:
+    torch.save(results, sys.argv[2])
+if count > 1:
+    distributed.destroy_process_group()  # its threads must not outlive the interpreter
+"""
+
+
+def steps(count, configs, folder):
+    """The results of every configuration's first epoch in float64, trained by `count` processes."""
+    result = folder / f"result-{count}.pt"
+    values = [to_values(config) for config in configs]
+    store = str(folder / "store")
+    started = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                STEPS,
+                json.dumps([rank, count, store, values, str(folder)]),
+                result,
+            ],
+            env=os.environ | {"GLOO_SOCKET_IFNAME": "lo"},
+        )
+        for rank in range(count)
+    ]
+    assert [process.wait(120) for process in started] == [0] * count
+    return torch.load(result, weights_only=True)
+
+
+train = partial(validation_run.train, threads=2)
+
+
+def test_two_processes_take_the_steps_of_one_with_the_same_batch(tiny, tmp_path):
+    exact = SYNC | {"SOLVER__EMA__ENABLED": False}
+    configs = [tiny(**exact), tiny(**exact, SOLVER__ACCUMULATE=2)]
+    for alone, both in zip(steps(1, configs, tmp_path), steps(2, configs, tmp_path), strict=True):
+        assert len(both["losses"]) == 3
+        for one, other in zip(alone["losses"], both["losses"], strict=True):
+            assert other == pytest.approx(one, rel=1e-7)
+        for part in ("model", "centers"):
+            for name, value in alone[part].items():
+                torch.testing.assert_close(both[part][name], value, rtol=1e-6, atol=1e-7, msg=name)
+
+
+@pytest.mark.slow
+def test_what_two_processes_saved_resumes_bit_by_bit(tiny, tmp_path):
+    config = tiny(**SYNC)
+    straight, end = train(config, tmp_path / "straight", to_epoch=2, processes=2)
+    assert [one.epoch for one in straight] == [1, 2]
+    assert all("mAP" in one.metrics for one in straight)
+    first = straight[0].checkpoint
+    rest, again = train(config, tmp_path / "rest", to_epoch=2, processes=2, checkpoint=first)
+    assert [one.epoch for one in rest] == [2]
+    want, got = load(end.checkpoint.path), load(again.checkpoint.path)
+    for name, value in want.model.items():
+        assert torch.equal(got.model[name], value), name
+    for name, value in want.parts["average"]["values"].items():
+        assert torch.equal(got.parts["average"]["values"][name], value), name
+    assert not torch.distributed.is_initialized()
+
+
+def test_a_process_that_dies_ends_the_training_with_its_name(tiny, tmp_path):
+    def kill(_):
+        (child,) = psutil.Process().children()
+        child.send_signal(signal.SIGKILL)
+
+    with pytest.raises(ReidTuneError, match=r"training process 2 of 2 was ended by signal 9"):
+        train(tiny(), tmp_path, processes=2, on_epoch=kill)
+    assert psutil.Process().children() == []
+
+
+@pytest.mark.slow
+def test_a_leader_that_dies_takes_the_others_with_it(tiny, tmp_path):
+    script = """
+import json, os, signal, sys
+from pathlib import Path
+import psutil
+from reid_core import api
+from reid_core.config import from_values
+def die(_):
+    print([child.pid for child in psutil.Process().children()][0], flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+api.train(from_values(json.loads(sys.argv[1])), directory=Path(sys.argv[2]), threads=2, processes=2, on_epoch=die)
+"""
+    words = [sys.executable, "-c", script, json.dumps(to_values(tiny())), str(tmp_path)]
+    ended = subprocess.run(words, check=False, stdout=subprocess.PIPE)
+    assert ended.returncode == -signal.SIGKILL
+    child = int(ended.stdout)
+    deadline = time.monotonic() + 20
+    while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_names_the_images_of_all_processes(tiny, tmp_path):
+    wild = {"SOLVER__BASE_LR": 100.0, "SOLVER__OPT": "SGD", "SOLVER__WARMUP_EPOCHS": 0.0, "SOLVER__WARMUP_ITERS": 0}
+    with pytest.raises(TrainingDiverged) as caught:
+        train(tiny(**wild), tmp_path, processes=2)
+    if caught.value.files:
+        assert len(caught.value.files) == 8
+        assert json.loads((tmp_path / DIVERGED).read_text())["files"] == list(caught.value.files)
+
+
+def test_a_batch_that_does_not_split_into_whole_groups_is_refused(tiny, tmp_path):
+    with pytest.raises(ConfigError, match=r"8 images does not make 3 equal shares of whole groups of 2 \(3 processes"):
+        train(tiny(), tmp_path, processes=3)
+    with pytest.raises(ValueError, match="processes is 0"):
+        train(tiny(), tmp_path, processes=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("size", "count", "parts"), [(8, 2, 1), (8, 2, 2), (12, 3, 2), (7, 2, 2), (5, 3, 1)])
+def test_every_row_of_a_batch_belongs_to_one_process_in_the_order_of_its_micro_batches(size, count, parts):
+    shares = [Crew(rank, count).rows(size, parts).tolist() for rank in range(count)]
+    assert sorted(row for share in shares for row in share) == list(range(size))
+    if size % (count * parts) == 0:
+        each = size // parts
+        for part in range(parts):
+            rows = [row for share in shares for row in share[part * each // count : (part + 1) * each // count]]
+            assert rows == list(range(part * each, (part + 1) * each))
+
+
+def test_a_process_alone_gathers_nothing():
+    tree = {"": torch.ones(3, 2)}
+    assert ALONE.gather(tree, [3]) is tree
+    assert ALONE.sizes(3, torch.device("cpu")) == [3]
+    assert ALONE.as_led(flag=True, device=torch.device("cpu"))
