@@ -68,12 +68,17 @@ class EpochResult:
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """How training ended: last finished epoch, its checkpoint, whether it was asked to stop before `to_epoch`."""
+    """How training ended: last finished epoch, its checkpoint, whether it was asked to stop before `to_epoch`.
+
+    `best` is the checkpoint of the epoch with the highest mAP on the validation split; None on the test split, where
+    nothing may be chosen.
+    """
 
     epoch: int
     metrics: Mapping[str, float]
     checkpoint: CheckpointFile | None
     stopped: bool
+    best: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,15 +210,17 @@ def train_command(
         log=None if as_json else click.echo,
     )
     path = str(result.checkpoint.path) if result.checkpoint is not None else ""
+    best = str(result.best) if result.best is not None else ""
     if as_json:
-        print_json({"epoch": result.epoch, "metrics": dict(result.metrics), "checkpoint": path})
+        print_json({"epoch": result.epoch, "metrics": dict(result.metrics), "checkpoint": path, "best": best})
         return
     words = ["reid-tune", "evaluate", "--config", recipe, *(["--data", data] if data else []), "--checkpoint", path]
     for key, text in settings:
         words += ["--set", key, text]
     if protocol != "test":
         words += ["--protocol", protocol]
-    click.echo(f"Model     {path}\nEvaluate  {shlex.join(words)}")
+    click.echo(f"Model     {path}" + (f"\nBest      {best}" if best not in {"", path} else ""))
+    click.echo(f"Evaluate  {shlex.join(words)}")
 
 
 @click.command("evaluate", cls=Command)

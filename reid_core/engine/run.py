@@ -173,7 +173,8 @@ class Run:
         return self._saved
 
     def _result(self, *, stopped: bool) -> TrainResult:
-        return TrainResult(self._epoch, self._metrics, self._saved, stopped)
+        best = path_of(self._directory, self._best[0]) if self._best is not None else None
+        return TrainResult(self._epoch, self._metrics, self._saved, stopped, best)
 
 
 def _trainer(config: Config, data: SplitData, compute: Compute, crew: Crew, *, seed: int, pretrained: bool) -> Trainer:

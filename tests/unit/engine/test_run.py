@@ -27,7 +27,7 @@ def test_every_epoch_reports_its_metrics_and_a_durable_checkpoint(tiny, tmp_path
     assert [one.epoch for one in results] == [1, 2, 3]
     assert all(one.metrics.keys() == TRAINED | MEASURED for one in results)
     assert all(0 <= one.metrics[name] <= 1 for one in results for name in MEASURED)
-    assert end == api.TrainResult(3, results[-1].metrics, results[-1].checkpoint, stopped=False)
+    assert end == api.TrainResult(3, results[-1].metrics, results[-1].checkpoint, stopped=False, best=end.best)
 
 
 @pytest.mark.parametrize("on", [True, False])
@@ -71,6 +71,7 @@ def test_an_epoch_better_than_all_before_is_saved_between_two_periods(tiny, tmp_
     assert [one.epoch for one in results if one.checkpoint] == sorted({*better, 3})
     assert load(end.checkpoint.path).best == (better[-1], max(values))
     assert better[-1] in checkpoints(tmp_path)
+    assert load(end.best).epoch == better[-1]
     assert told[-1] == f"best on the validation split: epoch {better[-1]}, mAP {max(values):.3f}"
 
 
@@ -106,6 +107,7 @@ def test_the_newest_two_the_best_and_the_first_of_the_segment_stay(tiny, tmp_pat
 def test_no_epoch_is_chosen_on_the_test_split(tiny, tmp_path):
     _, end = train(tiny(), tmp_path, protocol=api.Protocol.TEST)
     assert load(end.checkpoint.path).best is None
+    assert end.best is None
     assert list(checkpoints(tmp_path)) == [2, 3]
 
 
