@@ -101,7 +101,7 @@ def summary(config: Config) -> DataSummary:
         query_images=sum(len(test.query) for test in tests),
         gallery_images=sum(len(test.gallery) for test in tests),
         ignored=dict(sets.ignored),
-        warnings=(*sets.warnings, *_scarcity(config, identities - held)),
+        warnings=(*sets.warnings, *_sampling_warnings(config, identities - held)),
         sets=tuple(
             SetSummary(
                 name=part.name,
@@ -152,7 +152,7 @@ def open_split(
         evaluations=evaluations,
         dataset_fingerprint=sets.fingerprint,
         split_fingerprint=split,
-        warnings=(*sets.warnings, *opened.warnings, *measured, *_scarcity(config, len(identities))),
+        warnings=(*sets.warnings, *opened.warnings, *measured, *_sampling_warnings(config, len(identities))),
     )
 
 
@@ -186,13 +186,16 @@ def _evaluations(
     return (opener.held_out(validation_cut(config, sets.train), size, whole=same),)
 
 
-def _scarcity(config: Config, identities: int) -> list[str]:
-    """Whether a batch must repeat identities: it works, and people should know."""
-    wanted = config.solver.ims_per_batch // config.dataloader.num_instance
-    if config.dataloader.sampler_train not in GROUPING_SAMPLERS or wanted <= identities:
-        return []
-    asked = f"a batch asks for {wanted} identities (SOLVER.IMS_PER_BATCH / DATALOADER.NUM_INSTANCE)"
-    return [f"{asked} and {identities} are trained on: identities repeat within a batch"]
+def _sampling_warnings(config: Config, identities: int) -> list[str]:
+    """What works, and people should know: a batch must repeat identities, weights have no effect."""
+    loader, warnings = config.dataloader, []
+    wanted = config.solver.ims_per_batch // loader.num_instance
+    if loader.sampler_train in GROUPING_SAMPLERS and wanted > identities:
+        asked = f"a batch asks for {wanted} identities (SOLVER.IMS_PER_BATCH / DATALOADER.NUM_INSTANCE)"
+        warnings.append(f"{asked} and {identities} are trained on: identities repeat within a batch")
+    if loader.set_weight and loader.sampler_train != "SetReWeightSampler":
+        warnings.append(f"DATALOADER.SET_WEIGHT changes nothing: {loader.sampler_train} does not read it")
+    return warnings
 
 
 _TOO_FEW_DECODE = Finding(

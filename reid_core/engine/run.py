@@ -76,6 +76,8 @@ class Run:
         for warning in self._data.warnings:
             hooks.log(warning)
         self._trainer = _trainer(config, self._data, self._compute, crew, seed=seed, pretrained=start is None)
+        if config.solver.compile_:
+            hooks.log("the first batch compiles the model, which takes a minute or more")
         self._saved = start
         self._epoch = self._started_at = 0
         self._metrics: dict[str, float] = {}

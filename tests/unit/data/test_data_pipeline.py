@@ -175,6 +175,13 @@ def test_a_batch_that_must_repeat_identities_is_a_warning(market, cache):
     assert summary(config).warnings == ()
 
 
+def test_weights_of_sets_that_the_sampler_does_not_read_are_named(cache):
+    config = _config("synthetic", cache, sampler="TrainingSampler")
+    loader = config.dataloader.model_copy(update={"set_weight": (1.0, 2.0)})
+    weighted = config.model_copy(update={"dataloader": loader})
+    assert summary(weighted).warnings == ("DATALOADER.SET_WEIGHT changes nothing: TrainingSampler does not read it",)
+
+
 def test_augmentation_follows_the_switches(cache):
     config = _config("synthetic", cache)
     images = np.random.default_rng(0).integers(0, 256, (32, 16, 8, 3), dtype=np.uint8)
