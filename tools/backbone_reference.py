@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
+from reid_core.config import load_config
 from reid_core.config.backbones import FAMILIES, Family, Switch
 from reid_core.config.schema.model import Backbone
-from reid_core.modeling.registry import build_backbone
+from reid_core.modeling import build_model
+from reid_core.modeling.registry import ARCHITECTURES, build_backbone
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference" / "backbones.md"
 INTRODUCTION = """\
@@ -29,6 +32,14 @@ each of them and compares: a checkpoint that loads today loads tomorrow. `make g
 own code recorded, key by key.
 """
 HEADING = "| depth | switches | width | stride | parameters | keys | fingerprint |\n|---|---|---|---|---|---|---|"
+
+ARCHITECTURE_HEADING = """\
+## Whole models
+
+`MODEL.META_ARCHITECTURE` over ResNet-50 in the recipe bnneck with EMBEDDING_DIM 256, for 751 identities.
+
+| architecture | embedding | parameters | keys | fingerprint |
+|---|---|---|---|---|"""
 
 
 @dataclass(frozen=True)
@@ -54,21 +65,38 @@ def lines(name: str, family: Family) -> Iterator[Listed]:
                 continue
             for kind in family.ibn_kinds:
                 yield Listed(depth, f"{switch}, IBN_KIND {kind}", on.model_copy(update={"ibn_kind": kind}))
-        if family.cameras:
+        if family.token:
             yield Listed(depth, "SIE_CAMERAS 6", plain.model_copy(update={"sie_cameras": 6}))
+
+
+def state_cells(module: nn.Module) -> tuple[str, int, str]:
+    """Parameters, keys of the state dict, and their fingerprint."""
+    state = {key: tuple(value.shape) for key, value in module.state_dict().items()}
+    text = "\n".join(f"{key} {shape}" for key, shape in sorted(state.items()))
+    fingerprint = hashlib.sha256(text.encode()).hexdigest()[:12]
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    return f"{parameters:,}", len(state), f"`{fingerprint}`"
+
+
+def table_row(*cells: object) -> str:
+    """One row of a Markdown table."""
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def row(listed: Listed, family: Family) -> str:
     """The table's row; the backbone is built without memory for its weights."""
     with torch.device("meta"):
         backbone, width = build_backbone(listed.settings, (256, 128))
-    state = {key: tuple(value.shape) for key, value in backbone.state_dict().items()}
-    text = "\n".join(f"{key} {shape}" for key, shape in sorted(state.items()))
-    fingerprint = hashlib.sha256(text.encode()).hexdigest()[:12]
-    parameters = sum(parameter.numel() for parameter in backbone.parameters())
     stride = family.stride // 2 if family.last_stride else family.stride
-    cells = (listed.depth, listed.switches, width, stride, f"{parameters:,}", len(state), f"`{fingerprint}`")
-    return f"| {' | '.join(map(str, cells))} |"
+    return table_row(listed.depth, listed.switches, width, stride, *state_cells(backbone))
+
+
+def architecture_row(name: str) -> str:
+    """A whole model of the recipe bnneck on ResNet-50, with 751 identities."""
+    config = load_config("bnneck", [("MODEL.META_ARCHITECTURE", name), ("MODEL.HEADS.EMBEDDING_DIM", 256)]).config
+    with torch.device("meta"):
+        model = build_model(config, 751)
+    return table_row(name, model.embedding_dim, *state_cells(model))
 
 
 def page() -> str:
@@ -77,6 +105,8 @@ def page() -> str:
     for name, family in sorted(FAMILIES.items()):
         table = [row(listed, family) for listed in lines(name, family)]
         parts.append("\n".join([f"## {name}\n", HEADING, *table]) + "\n")
+    models = [architecture_row(name) for name in sorted(ARCHITECTURES)]
+    parts.append("\n".join([ARCHITECTURE_HEADING, *models]) + "\n")
     return "\n".join(parts)
 
 
