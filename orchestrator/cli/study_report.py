@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["print_report", "report_command", "sheet_of"]
 
+_PARAMETERS = "parameters"
+
 
 @click.command("report", cls=Command)
 @study_argument
@@ -56,7 +58,7 @@ def report_command(study: str, form: str, metrics: str, most: int, *, as_json: b
     if as_json or form == "json":
         print_json(report)
     elif form == "text":
-        print_sheet(sheet_of(report))
+        print_sheet(sheet_of(report, folded=True))
     else:
         click.echo({"md": markdown, "latex": latex}[form](sheet_of(report)), nl=False)
 
@@ -78,22 +80,22 @@ def _wanted(text: str) -> list[str]:
 
 def print_report(service: Service, study: str) -> None:
     """The table on the terminal."""
-    print_sheet(sheet_of(service.report(study)))
+    print_sheet(sheet_of(service.report(study), folded=True))
 
 
 def print_sheet(sheet: Sheet) -> None:
     """A sheet as rich shows tables."""
     out = console()
     out.print(f"\n{sheet.title}\n", markup=False, soft_wrap=True)
-    out.print(table(sheet.columns, sheet.rows, right=sheet.right))
+    out.print(table(sheet.columns, sheet.rows, right=sheet.right, fold=[_PARAMETERS]))
     out.print()
     for note in sheet.notes:
         out.print(note, markup=False)
 
 
-def sheet_of(report: StudyReport) -> Sheet:
-    """The report in words: numbers in percent, with one decimal."""
-    return _rows_sheet(report) if report.rows else _trials_sheet(report)
+def sheet_of(report: StudyReport, *, folded: bool = False) -> Sheet:
+    """The report in words: numbers in percent, with one decimal. `folded`: parameters in one column, to be wrapped."""
+    return _rows_sheet(report) if report.rows else _trials_sheet(report, folded=folded)
 
 
 def _rows_sheet(report: StudyReport) -> Sheet:
@@ -145,22 +147,20 @@ def _count(row: ReportRow) -> str:
     return f"{row.trials} ({row.failed} failed)" if row.failed else str(row.trials)
 
 
-def _trials_sheet(report: StudyReport) -> Sheet:
+def _trials_sheet(report: StudyReport, *, folded: bool) -> Sheet:
     short = short_names(report.varied)
     several = len({trial.seed for trial in report.trials}) > 1
-    right = ["trial", "epoch", *(["seed"] if several else []), *(_heading(name) for name in report.metrics)]
-    columns = ("trial", "origin", "epoch", *(["seed"] if several else []), *short, *right[3 if several else 2 :])
-    rows = [
-        (
-            str(trial.id),
-            trial.origin.value,
-            str(trial.epoch),
-            *([str(trial.seed)] if several else []),
-            *(number(trial.values[key]) if key in trial.values else "-" for key in report.varied),
-            *(_value(trial.metrics.get(name), name) for name in report.metrics),
-        )
-        for trial in report.trials
-    ]
+    numbers = ["trial", "epoch", *(["seed"] if several else [])]
+    metrics = [_heading(name) for name in report.metrics]
+    rows = []
+    for trial in report.trials:
+        known = (trial.id, trial.origin.value, trial.epoch, *([trial.seed] if several else []))
+        values = [number(trial.values[key]) if key in trial.values else "-" for key in report.varied]
+        reached = [_value(trial.metrics.get(name), name) for name in report.metrics]
+        told = ", ".join(f"{name} {value}" for name, value in zip(short, values, strict=True) if value != "-")
+        rows.append((*map(str, known), *((*reached, told) if folded else (*values, *reached))))
+    columns = ("trial", "origin", *numbers[1:], *((*metrics, _PARAMETERS) if folded else (*short, *metrics)))
+    right = [*numbers, *metrics]
     shown = f"the best {len(rows)} of " if len(rows) < report.trials_in_all else ""
     title = f"Study {report.study}: {shown}{counted(report.trials_in_all, 'trial')} over {report.space}"
     return Sheet(title, columns, tuple(rows), right, ("In percent.", _measured(report), *_unfinished(report)))

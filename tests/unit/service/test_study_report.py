@@ -171,3 +171,12 @@ def test_a_search_lists_no_more_trials_than_asked_for():
 def test_names_of_keys_are_as_short_as_they_can_be():
     keys = ["SOLVER.BASE_LR", "INPUT.REA.ENABLED", "INPUT.PADDING.ENABLED", "A.X", "X"]
     assert short_names(keys) == ["BASE_LR", "REA.ENABLED", "PADDING.ENABLED", "A.X", "X"]
+
+
+def test_on_a_terminal_the_parameters_share_a_column_that_wraps():
+    report = report_of(searched(), StudyStatus.COMPLETED, most=3)
+    wide, folded = sheet_of(report), sheet_of(report, folded=True)
+    assert folded.columns == ("trial", "origin", "epoch", "rank-1", "mAP", "mINP", "parameters")
+    for apart, together in zip(wide.rows, folded.rows, strict=True):
+        assert together[-1] == f"lr {apart[3]}"
+        assert (*together[:3], *together[3:-1]) == (*apart[:3], *apart[4:])
