@@ -127,10 +127,9 @@ class StudyState:
         self._apply(logged.event, logged.at)
 
     def _apply(self, event: Event, at: float) -> None:
-        if type(event) is EpochReported:  # four of five events
-            self._report(event)
-            return
         match event:
+            case EpochReported():  # first: four of five events
+                self._report(event)
             case StudyCreated():
                 self.created, self.created_at, self.workers = event, at, event.workers
             case ControllerStarted():
@@ -148,8 +147,6 @@ class StudyState:
                 )
             case SegmentStarted():
                 self._start(event, at)
-            case EpochReported():
-                self._report(event)
             case CheckpointSaved():
                 self.trials[event.trial].checkpoint = Checkpoint(event.path, event.epoch, event.sha256)
             case SegmentEnded():

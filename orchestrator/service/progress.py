@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from itertools import accumulate
 
 from orchestrator.events import (
@@ -26,7 +25,6 @@ __all__ = [
     "best",
     "best_so_far",
     "default_at",
-    "idle_share",
     "score_at",
     "seconds_left",
     "seconds_per_epoch",
@@ -128,7 +126,11 @@ LEAST_SLOT_SECONDS = 5.0
 
 
 class SlotTime:
-    """How long how many segments ran at once, event by event, between the first start and the last one."""
+    """How long how many segments ran at once, event by event, between the first start and the last one.
+
+    After the last start no work exists that an idle slot could take. Time between one controller's end and the next
+    one's first start is not counted.
+    """
 
     def __init__(self) -> None:
         self._at: float | None = None
@@ -154,7 +156,7 @@ class SlotTime:
                 pass
 
     def idle_share(self, workers: int) -> float | None:
-        """Share of the time of `workers` slots that stood idle; None when too short to say."""
+        """Share of the time of `workers` slots that stood idle though work existed; None when too short to say."""
         slots = max(1, workers)
         total = slots * sum(self._spans.values())
         idle = sum(span * max(0, slots - running) for running, span in self._spans.items())
@@ -164,15 +166,3 @@ class SlotTime:
         if self._at is not None:
             self._open[self._running] = self._open.get(self._running, 0.0) + max(0.0, now - self._at)
         self._at = now
-
-
-def idle_share(log: Iterable[Logged], workers: int) -> float | None:
-    """Share of slot time that stood idle while the search still had segments to start.
-
-    Counted from the first start to the last one: afterwards no work exists that an idle slot could take.
-    Time between one controller's end and the next one's first start is not counted. None when too short to say.
-    """
-    time = SlotTime()
-    for logged in log:
-        time.take(logged)
-    return time.idle_share(workers)

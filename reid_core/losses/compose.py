@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import nn
 
 from reid_core.config import Config, suggest
-from reid_core.config.schema.losses import CrossEntropy, Triplet
+from reid_core.config.schema.losses import Circle, Cosface, CrossEntropy, Triplet
 from reid_core.config.schema.losses import Losses as LossSettings
 from reid_core.errors import ConfigError, Finding
 from reid_core.losses.center import CenterLoss
@@ -127,24 +128,17 @@ def _center_term(settings: LossSettings, num_classes: int, width: int) -> Term:
     return Term("loss_center", Sees.FEATURES, settings.center.scale, CenterLoss(num_classes, width))
 
 
+def _pairwise(name: str, settings: Circle | Cosface, loss: Callable[..., torch.Tensor]) -> Term:
+    function = partial(loss, margin=settings.margin, gamma=settings.gamma)
+    return Term(name, Sees.FEATURES, settings.scale, function)
+
+
 def _circle_term(settings: LossSettings, *_: int) -> Term:
-    circle = settings.circle
-    return Term(
-        "loss_circle",
-        Sees.FEATURES,
-        circle.scale,
-        lambda features, targets: circle_loss(features, targets, margin=circle.margin, gamma=circle.gamma),
-    )
+    return _pairwise("loss_circle", settings.circle, circle_loss)
 
 
 def _cosface_term(settings: LossSettings, *_: int) -> Term:
-    cosface = settings.cosface
-    return Term(
-        "loss_cosface",
-        Sees.FEATURES,
-        cosface.scale,
-        lambda features, targets: cosface_loss(features, targets, margin=cosface.margin, gamma=cosface.gamma),
-    )
+    return _pairwise("loss_cosface", settings.cosface, cosface_loss)
 
 
 def _cross_entropy_term(settings: LossSettings, *_: int) -> Term:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from trials.spaces import TINY
 from trials.studies import controller
 
 from orchestrator.backends.inline import InlineBackend
@@ -84,29 +85,22 @@ def test_the_protocol_of_the_study_reaches_its_trials(tmp_path):
         assert {trial.metrics["test"] for trial in state.trials.values()} == {float(protocol is Protocol.TEST)}
 
 
-ABLATION = """\
+ABLATION = (
+    """\
 name: small
 recipe: demo
 resources: {cpus: 1, gpus: 0}
 budget: {max_epochs: 2}
 search: {seeds: 2}
-fixed:
-  DATASETS.SYNTHETIC.IDENTITIES: 8
-  DATASETS.SYNTHETIC.TEST_IDENTITIES: 4
-  DATASETS.SYNTHETIC.IMAGES: 2
-  DATASETS.SYNTHETIC.CAMERAS: 2
-  SOLVER.IMS_PER_BATCH: 8
-  DATALOADER.NUM_INSTANCE: 2
-  MODEL.BACKBONE.NAME: build_mobilenetv2_backbone
-  MODEL.BACKBONE.DEPTH: 0.1x
-  MODEL.BACKBONE.FEAT_DIM: 1280
-  INPUT.SIZE_TRAIN: [32, 32]
-  INPUT.SIZE_TEST: [32, 32]
+"""
+    + TINY
+    + """\
 rows:
   - {name: baseline, set: {MODEL.HEADS.WITH_BNNECK: no}, published: {Market-1501: {mAP: 74.0}}}
   - {name: + BNNeck, set: {MODEL.HEADS.WITH_BNNECK: yes}}
 published: [{name: Market-1501, source: Luo et al. 2019}]
 """
+)
 
 
 @pytest.fixture

@@ -6,30 +6,24 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from trials.spaces import TINY
 
 __all__ = ["RUN", "SPACE", "write_image"]
 
-SPACE = """\
+SPACE = (
+    """\
 name: small
 recipe: demo
 resources: {cpus: 1, gpus: 0}
 budget: {max_epochs: 2, min_epochs: 1, eta: 2, trials: 2}
-fixed:
-  DATASETS.SYNTHETIC.IDENTITIES: 8
-  DATASETS.SYNTHETIC.TEST_IDENTITIES: 4
-  DATASETS.SYNTHETIC.IMAGES: 2
-  DATASETS.SYNTHETIC.CAMERAS: 2
-  SOLVER.IMS_PER_BATCH: 8
-  DATALOADER.NUM_INSTANCE: 2
-  MODEL.BACKBONE.NAME: build_mobilenetv2_backbone
-  MODEL.BACKBONE.DEPTH: 0.1x
-  MODEL.BACKBONE.FEAT_DIM: 1280
-  INPUT.SIZE_TRAIN: [32, 32]
-  INPUT.SIZE_TEST: [32, 32]
+"""
+    + TINY
+    + """\
 parameters:
   SOLVER.BASE_LR: {type: float, low: 1.0e-4, high: 1.0e-2, log: true}
   INPUT.REA.PROB: {type: float, low: 0.0, high: 0.8}
 """
+)
 
 RUN = ("run", "--backend", "inline", "--no-mlflow", "--events")
 

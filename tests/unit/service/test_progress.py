@@ -16,7 +16,7 @@ from orchestrator.events import (
     TrialSuggested,
     fold,
 )
-from orchestrator.service.progress import best, best_so_far, default_at, idle_share, seconds_left, winner
+from orchestrator.service.progress import SlotTime, best, best_so_far, default_at, seconds_left, winner
 
 
 def log_of(*events_at) -> list[Logged]:
@@ -78,6 +78,13 @@ def test_best_so_far_never_falls():
 def test_time_left_is_the_epochs_left_at_the_pace_so_far_over_the_workers():
     state = fold(STUDY)
     assert seconds_left(state) == pytest.approx((state.created.plan.epochs - 3) * 2.0 / 2)
+
+
+def idle_share(log, workers):
+    time = SlotTime()
+    for logged in log:
+        time.take(logged)
+    return time.idle_share(workers)
 
 
 def test_idle_share_counts_free_slots_until_the_last_start():
