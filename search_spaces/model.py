@@ -18,7 +18,9 @@ from search_spaces.rows import Published, Row
 
 __all__ = [
     "ALGORITHMS",
+    "COSTS",
     "METRICS",
+    "SCHEDULES",
     "Budget",
     "Choice",
     "Float",
@@ -33,10 +35,14 @@ __all__ = [
 ]
 
 
-METRICS = ("mAP", "mINP", "rank1", "rank5", "rank10", "loss")
-"""What a trial reports after each epoch; all but loss are fractions in [0, 1]."""
+COSTS = ("latency_ms", "parameters", "flops")
+"""What a model costs: milliseconds an image on the trial's device, weights, multiply-adds an image. Less is better."""
+METRICS = ("mAP", "mINP", "rank1", "rank5", "rank10", "loss", *COSTS)
+"""What a trial reports after each epoch; all but loss and the costs are fractions in [0, 1]."""
 ALGORITHMS = ("bohb", "freeze-thaw", "grid", "random")
 """What `search.algorithm` may name."""
+SCHEDULES = ("full", "hyperband", "successive-halving", "asha", "median")
+"""What `search.schedule` may name."""
 
 Number: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Whole: TypeAlias = Annotated[int, Field(strict=True)]
@@ -58,15 +64,17 @@ class Objective(_Frozen):
     """What the search optimises, measured on the validation split."""
 
     metric: str = Field("mAP", description=f"a metric that the trial reports: {', '.join(METRICS)}")
-    goal: Goal = Field(Goal.MAXIMIZE, description="maximize or minimize; default: minimize for loss, else maximize")
+    goal: Goal = Field(
+        Goal.MAXIMIZE, description="maximize or minimize; default: minimize for loss and costs, else maximize"
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _shorthand(cls, raw: object) -> object:
-        """Let `mAP` stand for `{metric: mAP}`; loss is minimised when nothing else is said."""
+        """Let `mAP` stand for `{metric: mAP}`; loss and costs are minimised when nothing else is said."""
         if isinstance(raw, str):
             raw = {"metric": raw}
-        if isinstance(raw, dict) and raw.get("metric") == "loss":
+        if isinstance(raw, dict) and raw.get("metric") in {"loss", *COSTS}:
             return {"goal": Goal.MINIMIZE, **raw}
         return raw
 
@@ -78,6 +86,12 @@ class Budget(_Frozen):
     min_epochs: Whole = Field(7, ge=1, description="the lowest rung is never below it")
     eta: Whole = Field(3, ge=2, description="one of eta trials is promoted; rungs are max_epochs / eta^k")
     trials: Whole = Field(12, ge=1, description="number of configurations when --trials is not given")
+    epochs: Annotated[Whole, Field(ge=1)] | None = Field(None, description="ends the search: epochs of all trials")
+    gpu_hours: Annotated[Number, Field(gt=0)] | None = Field(
+        None, description="ends the search: GPU-hours of all trials"
+    )
+    wall_time: str = Field("", description="ends the search: time since its start, as 90s, 45m, 8h or 2d")
+    target: str = Field("", description="ends the search: METRIC >= VALUE or METRIC <= VALUE")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -95,7 +109,9 @@ class Search(_Frozen):
     """How configurations are chosen."""
 
     algorithm: str = Field("bohb", description=" or ".join(ALGORITHMS) + "; with rows, grid")
+    schedule: str = Field("", description=" or ".join(SCHEDULES) + "; default: the algorithm's own")
     seeds: Whole = Field(1, ge=1, description="how often grid trains each configuration, each time with another seed")
+    confirm: Whole = Field(0, ge=0, description="new seeds that each of the best three is trained with before one wins")
 
 
 class Resources(_Frozen):

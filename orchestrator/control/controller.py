@@ -152,6 +152,9 @@ class Controller:
             to_epoch=move.to_epoch,
             row=move.row,
             seed=move.seed,
+            parent=move.parent,
+            from_epoch=move.from_epoch,
+            confirms=move.confirms,
         )
         self._start(Start(decision.trial, 0, move.to_epoch, 1, move.reason), [suggested])
 

@@ -3,6 +3,7 @@
 What may come in: frozen values and pure functions over them. No clock, file, database or process.
 """
 
+from orchestrator.events.given import EarlierResult, Limits
 from orchestrator.events.log import (
     CheckpointSaved,
     CommandGiven,
@@ -32,8 +33,10 @@ __all__ = [
     "CommandGiven",
     "CommandKind",
     "ControllerStarted",
+    "EarlierResult",
     "EpochReported",
     "Event",
+    "Limits",
     "Logged",
     "Origin",
     "OutcomeKind",

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from orchestrator.events.given import EarlierResult, Limits
 from orchestrator.events.plan import Plan
 from orchestrator.trial.kinds import FailureKind
 from reid_core.api import Protocol
@@ -44,6 +45,8 @@ class Origin(StrEnum):
     RANDOM = "random"
     GRID = "grid"
     USER = "user"
+    FORK = "fork"
+    CONFIRM = "confirm"
 
 
 class OutcomeKind(StrEnum):
@@ -103,6 +106,11 @@ class StudyCreated(_Event):
     protocol: Protocol = Field(Protocol.VALIDATION, description="what trials train on and are measured on")
     versions: dict[str, str] = Field(default_factory=dict)
     command: str = ""
+    schedule: str = Field("", description="how long trials train, where it is not the algorithm's own")
+    enqueued: tuple[Values, ...] = Field((), description="configurations that a person wants tried first")
+    earlier: tuple[EarlierResult, ...] = Field((), description="results of other studies that the model may use")
+    confirm: int = Field(0, ge=0, description="new seeds that each finalist is trained with before one wins")
+    limits: Limits = Limits()
 
 
 class ControllerStarted(_Event):
@@ -118,6 +126,7 @@ class TrialSuggested(_Event):
     """A new trial. `values` are its values of the space's active parameters only, or of the keys that rows set.
 
     `row` is its name in a space with rows. `seed` is its own seed where trials differ in it, else it is the study's.
+    With a `parent` it begins with that trial's checkpoint of `from_epoch`. `confirms` names the trial it repeats.
     """
 
     kind: Literal["trial_suggested"] = "trial_suggested"
@@ -129,6 +138,9 @@ class TrialSuggested(_Event):
     to_epoch: int
     row: str = ""
     seed: int | None = None
+    parent: int | None = None
+    from_epoch: int = 0
+    confirms: int | None = None
 
 
 class SegmentStarted(_Event):

@@ -87,6 +87,9 @@ class TrialState:
     message: str = ""
     row: str = ""
     seed: int | None = None
+    parent: int | None = None
+    from_epoch: int = 0
+    confirms: int | None = None
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -144,6 +147,9 @@ class StudyState:
                     to_epoch=event.to_epoch,
                     row=event.row,
                     seed=event.seed,
+                    parent=event.parent,
+                    from_epoch=event.from_epoch,
+                    confirms=event.confirms,
                 )
             case SegmentStarted():
                 self._start(event, at)

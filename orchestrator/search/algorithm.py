@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.events import StudyCreated
-from orchestrator.search.bohb import make_bohb
 from orchestrator.search.freeze_thaw import FreezeThaw
 from orchestrator.search.grid_search import GRID, GridSearch
 from orchestrator.search.moves import Advance, Algorithm, Move, NewTrial
-from orchestrator.search.random_search import make_random
+from orchestrator.search.samplers.bohb import make_bohb
+from orchestrator.search.samplers.random_sampler import make_random
 from reid_core.errors import Finding, SpaceError
 
 __all__ = ["ALGORITHMS", "Advance", "Algorithm", "Listed", "Move", "NewTrial", "make_algorithm"]

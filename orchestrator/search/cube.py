@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestrator.events import Origin, TrialState
-from orchestrator.search.kde import Axes, Floats
+from orchestrator.search.models.kde import Axes, Floats
 from reid_core.config import Value, Values
 from reid_core.errors import SpaceError
 from search_spaces.encoding import Encoder

@@ -16,10 +16,10 @@ import numpy as np
 
 from orchestrator.events import Origin, StudyCreated, StudyState, TrialState
 from orchestrator.search.cube import Cube, Proposal
-from orchestrator.search.gp import Floats
+from orchestrator.search.models.gp import Floats
+from orchestrator.search.models.surrogate import Belief, Surrogate
 from orchestrator.search.moves import Advance, Move, NewTrial
 from orchestrator.search.score import WORST, show, value_at
-from orchestrator.search.surrogate import Belief, Surrogate
 from orchestrator.search.table import TrialTable
 from reid_core.config import Values
 

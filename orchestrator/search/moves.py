@@ -15,7 +15,9 @@ __all__ = ["Advance", "Algorithm", "Move", "NewTrial"]
 class NewTrial:
     """Start a new trial and train it up to `to_epoch`. `bracket` is its index in the plan.
 
-    `row` names the configuration in a space with rows; without a `seed` of its own it has the study's.
+    `row` names the configuration in a space with rows; without a `seed` of its own it has the study's. With a `parent`
+    it goes on from that trial's checkpoint at `from_epoch`, with values of its own. `confirms` names the trial whose
+    values it repeats with another seed.
     """
 
     values: Values
@@ -25,6 +27,9 @@ class NewTrial:
     to_epoch: int
     row: str = ""
     seed: int | None = None
+    parent: int | None = None
+    from_epoch: int = 0
+    confirms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,14 @@ class StudyRequest(_View):
     seeds: int | None = Field(
         None, ge=1, description="how often a grid trains each configuration; default: the space's"
     )
+    schedule: str | None = Field(None, description="how long trials train; default: the algorithm's own")
+    confirm: int | None = Field(None, ge=0, description="new seeds that each finalist is trained with before one wins")
+    epochs: int | None = Field(None, ge=1, description="ends the search: epochs of all trials")
+    gpu_hours: float | None = Field(None, gt=0, description="ends the search: GPU-hours of all trials")
+    wall_time: str = Field("", description="ends the search: time since its start, as 90s, 45m, 8h or 2d")
+    target: str = Field("", description="ends the search: METRIC >= VALUE or METRIC <= VALUE")
+    warm_start: str = Field("", description="a study whose results the model may use: name, id or latest")
+    enqueue: tuple[Values, ...] = Field((), description="configurations to try first")
     protocol: Protocol = Field(
         Protocol.VALIDATION, description="what is measured: validation, or for a space with rows test"
     )

@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.events import TrialStatus
 from orchestrator.search import Advance, make_plan
-from orchestrator.search.brackets import Opening, next_in_brackets
+from orchestrator.search.schedules.brackets import Opening, next_in_brackets
 from search_spaces.model import Goal, Objective
 
 PLAN = make_plan(60, 7, 3, 12)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from orchestrator.search.gp import GaussianProcess, Hyper, Priors, _evidence, _squares, fit_hyper
+from orchestrator.search.models.gp import GaussianProcess, Hyper, Priors, _evidence, _squares, fit_hyper
 
 RNG = np.random.default_rng(5)
 X = RNG.random((24, 3))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from orchestrator.search.kde import Axes, Density
+from orchestrator.search.models.kde import Axes, Density
 
 MIXED = Axes(np.array([0, 3]), np.array([0.0, 0.0]))
 

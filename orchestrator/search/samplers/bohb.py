@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from orchestrator.events import Origin, StudyCreated, StudyState
-from orchestrator.search.bracket_search import BracketSearch
 from orchestrator.search.cube import Cube, Proposal
-from orchestrator.search.kde import Density, Floats
+from orchestrator.search.models.kde import Density, Floats
+from orchestrator.search.schedules.scheduled import BracketSearch
 from orchestrator.search.table import Ints, TrialTable
 from reid_core.config import Values
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from orchestrator.events import StudyCreated, StudyState
-from orchestrator.search.brackets import Opening, next_in_brackets
 from orchestrator.search.cube import Proposal
 from orchestrator.search.moves import Move, NewTrial
+from orchestrator.search.schedules.brackets import Opening, next_in_brackets
 
 __all__ = ["BracketSearch", "Sampler"]
 

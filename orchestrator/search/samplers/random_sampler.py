@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from orchestrator.events import Origin, StudyCreated, StudyState
-from orchestrator.search.bracket_search import BracketSearch
 from orchestrator.search.cube import Cube, Proposal
+from orchestrator.search.schedules.scheduled import BracketSearch
 
 __all__ = ["RandomSampler", "make_random"]
 

@@ -18,7 +18,7 @@ from scipy.stats import rankdata
 
 from orchestrator.events import Plan, TrialState
 from orchestrator.search.cube import Cube
-from orchestrator.search.gp import Floats, GaussianProcess, Hyper, Priors, fit_hyper
+from orchestrator.search.models.gp import Floats, GaussianProcess, Hyper, Priors, fit_hyper
 from orchestrator.search.score import WORST
 from orchestrator.search.table import Ints, TrialTable
 

@@ -1,0 +1,40 @@
+"""What a study is given besides its space: earlier results, and limits that end it."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from reid_core.config import Values
+
+__all__ = ["EarlierResult", "Limits"]
+
+
+class _Given(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+class EarlierResult(_Given):
+    """What a trial of another study reported at one of this study's rungs.
+
+    `values` are those of this study's active parameters. `share` is the epoch as a share of that study's full run, and
+    `epoch` the rung of this study that it stands for. `same_data`: both studies saw the same images and split.
+    """
+
+    study: str
+    values: Values
+    epoch: int = Field(ge=1)
+    metrics: dict[str, float]
+    same_data: bool = False
+
+
+class Limits(_Given):
+    """What ends a search before its plan is done; None or empty: no limit of that kind. The first one met counts.
+
+    Nothing new starts when a limit is met; what runs goes on to its rung, except that `wall_seconds` (counted while the
+    study runs) and `gpu_hours` (GPUs of a trial times the seconds of its segments) pause nothing either.
+    """
+
+    epochs: int | None = Field(None, ge=1)
+    gpu_hours: float | None = Field(None, gt=0)
+    wall_seconds: float | None = Field(None, gt=0)
+    target: str = Field("", description="METRIC >= VALUE or METRIC <= VALUE, at any rung of any trial")
