@@ -25,6 +25,7 @@ from orchestrator.service.views import (
     TrialDetail,
     TrialRow,
 )
+from orchestrator.service.views_analysis import AnalysisView
 
 __all__ = ["LogView", "api_router", "catalog_space", "checked"]
 
@@ -125,6 +126,21 @@ def _add_reads(router: APIRouter, service: Service) -> None:
         """Every reported epoch of a study, in columns."""
         return bodies.answer(
             request, if_none_match, etag(study, "metrics"), lambda: service.metrics(study).model_dump_json().encode()
+        )
+
+    @router.get("/studies/{study}/analysis", response_model=AnalysisView, tags=["studies"])
+    def analysis(
+        study: StudyRef,
+        request: Request,
+        objective: Annotated[int, Query(ge=0, description="which objective, in the order of the space")] = 0,
+        if_none_match: IfNoneMatch = "",
+    ) -> Response:
+        """What the results say: importance, partial dependence, what the model believes, expected gain."""
+        return bodies.answer(
+            request,
+            if_none_match,
+            etag(study, f"analysis{objective}"),
+            lambda: service.analysis(study, objective).model_dump_json().encode(),
         )
 
 

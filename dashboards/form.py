@@ -16,8 +16,8 @@ from search_spaces.model import Choice, Float, Int
 __all__ = ["Filled", "ParameterField", "errors_by_field", "fill", "parameter_fields"]
 
 _PREFIX = "param:"
-_INTEGERS = ("trials", "max_epochs", "min_epochs", "workers")
-_TEXTS = ("name", "data", "algorithm", "backend")
+_NUMBERS = ("trials", "max_epochs", "min_epochs", "workers", "epochs", "gpu_hours", "confirm")
+_TEXTS = ("name", "data", "algorithm", "schedule", "backend", "wall_time", "target")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def fill(space: SpaceView, values: Mapping[str, str]) -> Filled:
     """The request that the form's values make. An untouched space keeps its name, an edited one becomes YAML text."""
     findings: list[FindingView] = []
     given: dict[str, object] = {name: values[name].strip() for name in _TEXTS if values.get(name, "").strip()}
-    for name in (*_INTEGERS, "seed"):
+    for name in (*_NUMBERS, "seed"):
         text = values.get(name, "").strip()
         if text:
             given[name] = text
@@ -128,7 +128,7 @@ def errors_by_field(findings: tuple[FindingView, ...], space: SpaceView) -> dict
 def _field_of(finding: FindingView, space: SpaceView) -> str:
     option, _, _ = finding.file.partition(" ")  # `--set SOLVER.BASE_LR` belongs to the settings, not to the parameter
     for name in (option.removeprefix("--").replace("-", "_"), finding.key.partition(".")[0]):
-        if name in {*_INTEGERS, *_TEXTS, "seed", "set"}:
+        if name in {*_NUMBERS, *_TEXTS, "seed", "set"}:
             return name
     for key in space.space.parameters:
         if finding.key in {key, f"parameters.{key}"} or finding.key.startswith(f"parameters.{key}."):

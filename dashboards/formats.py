@@ -29,6 +29,7 @@ METRIC_LABELS = {
     "rank10": "rank-10 %",
     "images_per_second": "images/s",
     "latency_ms": "latency ms",
+    "flops": "multiply-adds",
     "lr": "learning rate",
     "seconds": "seconds",
 }

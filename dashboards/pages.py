@@ -21,6 +21,7 @@ from dashboards.study_page import bracket_groups, study_context, trial_context
 from orchestrator.service.errors import ReidTuneError
 from orchestrator.service.service import Service
 from orchestrator.service.views import PlanView, SpaceView, StudySummary
+from search_spaces.model import ALGORITHMS, SCHEDULES
 
 __all__ = ["pages_router"]
 
@@ -83,6 +84,8 @@ def _add_launch(router: APIRouter, service: Service, render: Renderer) -> None:
             "spaces": service.spaces(),
             "space": space,
             "fields": parameter_fields(space),
+            "algorithms": ALGORITHMS,
+            "schedules": SCHEDULES,
             "values": filled.values,
             "edited": filled.edited,
             "plan": preview.plan,

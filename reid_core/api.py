@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +21,8 @@ __all__ = [
     "DataSummary",
     "EpochResult",
     "Fit",
+    "Fork",
+    "ModelCost",
     "Protocol",
     "QueryGroup",
     "Report",
@@ -31,6 +33,7 @@ __all__ = [
     "embed",
     "evaluate",
     "inspect_weights",
+    "measure_cost",
     "newest_checkpoint",
     "prepare",
     "train",
@@ -55,6 +58,15 @@ class CheckpointFile:
     path: Path
     epoch: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fork(CheckpointFile):
+    """A checkpoint of another run, to go on from with a configuration that differs in what may change in training.
+
+    Weights and the optimiser's memory come from it; learning rates, losses and augmentation from the configuration
+    (see reid_core.config.may_change_in_training).
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +180,17 @@ class DataSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelCost:
+    """What embedding an image costs: weights, multiply-adds, and milliseconds an image in batches of `batch`."""
+
+    parameters: int
+    flops: int
+    latency_ms: float
+    device: str
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
 class Fit:
     """What a configuration's model takes of a file given as `key`, or the `reason` and `hint` why it takes nothing.
 
@@ -243,6 +266,7 @@ def train(  # noqa: PLR0913 - each option stands for itself, and all but two hav
     protocol: Protocol = Protocol.TEST,
     to_epoch: int | None = None,
     checkpoint: CheckpointFile | None = None,
+    keep: Collection[int] = (),
     seed: int = 0,
     threads: int | None = None,
     processes: int = 1,
@@ -252,14 +276,17 @@ def train(  # noqa: PLR0913 - each option stands for itself, and all but two hav
 ) -> TrainResult:
     """Train up to and including `to_epoch` (default: SOLVER.MAX_EPOCH, whose schedule always applies) in `directory`.
 
-    With `checkpoint`, continue from it: on CPU bit-identical to a run that was never interrupted. `on_epoch` is called
-    after each epoch once its checkpoint is durable; `should_stop` is asked there, and at least twice a second inside
-    an epoch is not needed. With `processes` above 1 each computes its share of every batch, on a GPU of its own or with
-    its share of the `threads`, and the losses see the whole batch: the result is that of one process but for rounding,
-    where batch norm sees the whole batch too (MODEL.BACKBONE.NORM and MODEL.HEADS.NORM syncBN). This process is one of
-    them; callbacks are called here. When the loss is no longer finite, the files of its batch are listed in
-    diverged-batch.json in `directory`. Raises ConfigError, DataError, CheckpointError, TrainingDiverged; ReidTuneError
-    when another process fails; torch.OutOfMemoryError (GPU) and MemoryError (CPU) pass through.
+    With `checkpoint`, continue from it: on CPU bit-identical to a run that was never interrupted. A `Fork` may be of
+    another configuration. Of older checkpoints in `directory`, the best and those of the epochs in `keep` stay.
+
+    `on_epoch` is called after each epoch once its checkpoint is durable; `should_stop` is asked there, and at least
+    twice a second inside an epoch is not needed. With `processes` above 1 each computes its share of every batch, on a
+    GPU of its own or with its share of the `threads`, and the losses see the whole batch: the result is that of one
+    process but for rounding, where batch norm sees the whole batch too (MODEL.BACKBONE.NORM and MODEL.HEADS.NORM
+    syncBN). This process is one of them; callbacks are called here. When the loss is no longer finite, the files of its
+    batch are listed in diverged-batch.json in `directory`. Raises ConfigError, DataError, CheckpointError,
+    TrainingDiverged; ReidTuneError when another process fails; torch.OutOfMemoryError (GPU) and MemoryError (CPU) pass
+    through.
     """
     from reid_core.config.weights import starting_weights
     from reid_core.engine.compute import cpu_threads, memory_errors, share_of_threads
@@ -272,7 +299,7 @@ def train(  # noqa: PLR0913 - each option stands for itself, and all but two hav
         starting_weights(config)  # a file of weights that is missing is said before images are decoded
     if processes < 1:
         raise ValueError(f"processes is {processes}; it must be 1 or more")
-    hooks = Hooks(on_epoch or _ignore, should_stop or _never, log or _ignore)
+    hooks = Hooks(on_epoch or _ignore, should_stop or _never, log or _ignore, keep)
     if processes > 1:
         from reid_core.engine.together import Plan, train_together
 
@@ -308,6 +335,28 @@ def embed(
 
     with cpu_threads(threads), memory_errors():
         return embed_files(config, checkpoint, images)
+
+
+def measure_cost(config: Config, *, threads: int | None = None, batch: int = 1) -> ModelCost:
+    """What the model of a configuration costs once it is trained: a few seconds, with weights drawn at random.
+
+    `parameters`: learned numbers that the embedding depends on, in the form for inference (RepVGG's blocks are single
+    convolutions); classifiers, statistics of batch norms and what only training needs do not count.
+    `flops`: multiply-adds of one forward pass of one image of INPUT.SIZE_TEST, as papers count them: those of
+    convolutions, linear layers and matrix products (attention), half of what torch.utils.flop_counter counts; not
+    those of norms, activations, pooling and sums.
+    `latency_ms`: median milliseconds an image on MODEL.DEVICE, with `threads` on a CPU and batches of `batch`, after
+    warming up: from decoded pixels in memory to the embedding in memory, with TEST.FLIP where it is on, in short float
+    types where SOLVER.AMP has them on. What else runs on the machine makes it longer.
+    Raises ConfigError; torch.OutOfMemoryError and MemoryError pass through.
+    """
+    from reid_core.engine.compute import cpu_threads, memory_errors
+    from reid_core.engine.cost import model_cost
+
+    if batch < 1:
+        raise ValueError(f"batch is {batch}; it must be 1 or more")
+    with cpu_threads(threads), memory_errors():
+        return model_cost(config, batch=batch)
 
 
 def inspect_weights(path: Path, config: Config | None = None) -> WeightsSummary:

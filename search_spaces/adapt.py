@@ -26,7 +26,8 @@ def scale_budget(budget: Budget, max_epochs: int | None, min_epochs: int | None)
         lowest = min_epochs
     elif longest < budget.max_epochs:
         lowest = max(1, budget.min_epochs * longest // budget.max_epochs)
-    return Budget.model_validate({**budget.model_dump(), "max_epochs": longest, "min_epochs": lowest})
+    given = budget.model_dump(exclude_unset=True)  # whether a space names its trials decides who plans them
+    return Budget.model_validate({**given, "max_epochs": longest, "min_epochs": lowest})
 
 
 def scale_parameters(
@@ -106,7 +107,7 @@ def _scaled(key: str, parameter: Parameter, old: int, new: int) -> Parameter | V
 
 
 def _single_steps(parameter: Float | Int) -> dict[str, Value]:
-    return {"step": 1} if isinstance(parameter, Int) else {}
+    return {"step": 1 if isinstance(parameter, Int) else None}
 
 
 def _span(parameter: Parameter) -> str:

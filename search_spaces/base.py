@@ -82,4 +82,5 @@ def _finding(draft: Draft, fault: Fault, options: set[str]) -> Finding:
     if key in options:
         return Finding(fault.code, fault.message, f"--set {key}", hint=fault.hint, key=key)
     section = "parameters" if key in draft.parameters else "fixed" if key in draft.fixed else "recipe"
-    return draft.source.finding(fault.code, fault.message, (section, key), hint=fault.hint, key=key)
+    path = draft.tied_path(key) if key in draft.tied else (section, key)
+    return draft.source.finding(fault.code, fault.message, path, hint=fault.hint, key=key)

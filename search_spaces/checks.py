@@ -9,9 +9,12 @@ from reid_core.config import KeyInfo, Scalar, Value, Values, describe, keys, sug
 from reid_core.errors import SpaceError
 from search_spaces.codec import codec_of
 from search_spaces.conditions import allowed
+from search_spaces.constraints import Constraint
 from search_spaces.draft import Draft
+from search_spaces.encoding import complete
 from search_spaces.equality import index_of
-from search_spaces.model import Choice, Float, Int, Parameter
+from search_spaces.model import METRICS, Choice, Float, Int, Parameter
+from search_spaces.outcomes import names_outcome, probe
 
 __all__ = ["check_defaults", "check_keys", "check_references"]
 
@@ -37,7 +40,7 @@ def check_keys(draft: Draft) -> None:
 
 def check_references(draft: Draft, outside: Iterable[str]) -> None:
     """Find keys in `when` and in constraints that are neither parameters nor keys of the configuration."""
-    known = {*outside, *draft.parameters}
+    known = {*outside, *draft.parameters, *draft.tied}
     for key, parameter in draft.parameters.items():
         for other, wanted in parameter.when.items():
             path = ("parameters", key, "when", other)
@@ -47,11 +50,29 @@ def check_references(draft: Draft, outside: Iterable[str]) -> None:
             elif other in draft.parameters:
                 _check_reachable(draft, draft.parameters[other], other, allowed(wanted), path)
     for index, constraint in draft.constraints:
+        if names_outcome(constraint, METRICS, known):
+            _check_outcome(draft, index, constraint)
+            continue
         for other, offset in constraint.keys:
             if other not in known:
                 message = f"`{constraint.text}`: {other} is not a configuration key"
-                hint = suggest(other, known)
+                hint = suggest(other, {*known, *METRICS})
                 draft.report_inside("unknown-key", message, ("constraints", index), offset, hint=hint)
+
+
+def _check_outcome(draft: Draft, index: int, constraint: Constraint) -> None:
+    """Find what is no metric in a constraint on outcomes, and one that no outcome could satisfy or break."""
+    path = ("constraints", index)
+    for other, offset in constraint.keys:
+        if other not in METRICS:
+            message = f"`{constraint.text}` names metrics, and {other} is none"
+            hint = suggest(other, METRICS) or "a constraint is over metrics or over configuration keys, not over both"
+            draft.report_inside("mixed-constraint", message, path, offset, hint=hint)
+            return
+    wrong = probe(constraint)
+    if wrong is not None:
+        message = f"`{constraint.text}` has no value: {wrong.message}"
+        draft.report_inside("wrong-type", message, path, wrong.offset, hint="metrics are numbers")
 
 
 def check_defaults(draft: Draft, parameters: Mapping[str, Parameter], base: Values, defaults: Values) -> None:
@@ -71,7 +92,10 @@ def check_defaults(draft: Draft, parameters: Mapping[str, Parameter], base: Valu
             )
     if len(draft.findings) > before:
         return
-    whole = {**base, **defaults}
+    try:
+        whole = complete(base, defaults, draft.tied)
+    except SpaceError:
+        return  # check_derived says which key has no value, and where
     for index, constraint in draft.constraints:
         refusal = constraint.refusal(whole) if all(key in whole for key, _ in constraint.keys) else ""
         if refusal:

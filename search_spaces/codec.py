@@ -39,8 +39,10 @@ class Codec(Protocol):
 def codec_of(name: str, parameter: Parameter) -> Codec:
     """Build the codec of a parameter; `name` is for messages."""
     match parameter:
-        case Float():
+        case Float(step=None):
             return _FloatCodec(name, parameter)
+        case Float():
+            return _SteppedCodec(name, parameter)
         case Int():
             return _IntCodec(name, parameter)
         case Choice(ordered=True):
@@ -69,6 +71,29 @@ class _FloatCodec:
 
     def levels(self, most: int) -> list[Value]:
         return [self.decode(index / (most - 1)) for index in range(most)] if most > 1 else [self.decode(0.5)]
+
+
+class _SteppedCodec:
+    categories = 0
+
+    def __init__(self, name: str, parameter: Float) -> None:
+        self._name, self._p = name, parameter
+        self._levels = parameter.levels or 1
+
+    def encode(self, value: Value) -> float:
+        level = self._p.level_of(_number(self._name, value, self._p.low, self._p.high))
+        if level is None:
+            message = f"{value!r} is not {self._p.low!r} plus steps of {self._p.step!r}"
+            raise _refused(self._name, "out-of-range", message)
+        return (level + 0.5) / self._levels
+
+    def decode(self, x: float) -> Value:
+        return self._p.at_level(min(int(_clip(x) * self._levels), self._levels - 1))
+
+    def levels(self, most: int) -> list[Value]:
+        if self._levels <= most:
+            return [self._p.at_level(level) for level in range(self._levels)]
+        return [self.decode((index + 0.5) / most) for index in range(most)]
 
 
 class _IntCodec:

@@ -4,7 +4,7 @@
     SOLVER.BASE_LR <= 1e-3 or MODEL.BACKBONE.DEPTH in ["18x", "34x"]
 
 Keys, numbers, quoted texts, true / false / null, lists and their items; + - * / // % ** on numbers;
-comparisons, `in`; and, or, not; min, max, abs, len. The whole is true or false.
+comparisons, `in`; and, or, not; `A if B else C`; min, max, abs, len. The whole is true or false.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from search_spaces.model import Choice, Float, Int, Parameter, Space
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-__all__ = ["from_configspace", "from_optuna", "to_configspace", "to_optuna"]
+__all__ = ["from_configspace", "from_optuna", "in_optuna", "to_configspace", "to_optuna"]
 
 
 def to_optuna(space: Space) -> dict[str, BaseDistribution]:
@@ -40,6 +40,9 @@ def to_optuna(space: Space) -> dict[str, BaseDistribution]:
     distributions: dict[str, BaseDistribution] = {}
     for name, parameter in space.parameters.items():
         match parameter:
+            case Float(low=low, step=float(step)):
+                top = parameter.at_level((parameter.levels or 1) - 1)
+                distributions[name] = FloatDistribution(low, top, step=step)
             case Float(low=low, high=high, log=log):
                 distributions[name] = FloatDistribution(low, high, log=log)
             case Int(low=low, step=step, log=log) if not (log and step > 1):
@@ -54,6 +57,11 @@ def from_optuna(space: Space, base: Mapping[str, Value], params: Mapping[str, Sc
     """Convert what Optuna suggested to the values of the active parameters."""
     whole = {name: _unflat(space.parameters[name], params[name]) for name in space.parameters if name in params}
     return Encoder(space, base).only_active(whole)
+
+
+def in_optuna(space: Space, values: Mapping[str, Value]) -> dict[str, Scalar]:
+    """Convert values of parameters to what Optuna calls them; the inverse of `from_optuna`."""
+    return {name: _flat(values[name]) for name in space.parameters if name in values}
 
 
 def to_configspace(space: Space, base: Mapping[str, Value], seed: int | None = None) -> Any:  # pragma: no cover - extra
@@ -92,11 +100,11 @@ def from_configspace(space: Space, configuration: Mapping[str, Scalar | np.gener
 def _hyperparameter(library: Any, name: str, parameter: Parameter, default: Value) -> Any:  # pragma: no cover - extra
     given = {} if default is None else {"default_value": _flat(default)}
     match parameter:
-        case Float(low=low, high=high, log=log):
+        case Float(step=None, low=low, high=high, log=log):
             return library.UniformFloatHyperparameter(name, lower=low, upper=high, log=log, **given)
         case Int(low=low, high=high, step=1, log=log):
             return library.UniformIntegerHyperparameter(name, lower=low, upper=high, log=log, **given)
-        case Int() | Choice(ordered=True):
+        case Float() | Int() | Choice(ordered=True):
             values = [_flat(value) for value in _listed(parameter)]
             return library.OrdinalHyperparameter(name, sequence=values, **given)
         case _:
@@ -118,6 +126,8 @@ def _listed(parameter: Parameter) -> list[Value]:
             return list(values)
         case Int(low=low, step=step):
             return [low + level * step for level in range(parameter.levels)]
+        case Float(levels=int(levels)):
+            return [parameter.at_level(level) for level in range(levels)]
         case _:
             raise TypeError(f"{type(parameter).__name__} has no list of values")
 
@@ -132,4 +142,7 @@ def _unflat(parameter: Parameter, given: Scalar) -> Value:
             flat = _flat(value)
             if type(flat) is type(given) and flat == given:
                 return list(value) if isinstance(value, list) else value
+    if isinstance(parameter, Float) and isinstance(given, int | float):
+        level = None if parameter.step is None else parameter.level_of(given)
+        return given if level is None else parameter.at_level(level)  # theirs is 0.1 + 2 x 0.1, not 0.3
     return given

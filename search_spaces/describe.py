@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import yaml
 
 from reid_core.config import describe, keys, read_yaml
-from reid_core.errors import ConfigError
+from reid_core.errors import ConfigError, SpaceError
 from search_spaces.conditions import allowed
+from search_spaces.encoding import complete
 from search_spaces.load import LoadedSpace
 from search_spaces.model import Choice, Float, Int, Parameter, Space
+from search_spaces.tied import words
 
-__all__ = ["ParameterRow", "diff", "rows", "settings", "to_yaml"]
+__all__ = ["ParameterRow", "diff", "rows", "settings", "tied_rows", "to_yaml"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,27 @@ def rows(loaded: LoadedSpace) -> list[ParameterRow]:
     ]
 
 
+def tied_rows(loaded: LoadedSpace) -> list[ParameterRow]:
+    """Describe each tied key: what it follows, and its value in the default configuration."""
+    known = set(keys())
+    try:
+        found = complete(loaded.base, loaded.defaults, loaded.space.tied)
+    except SpaceError:  # without a recipe, what they follow may have no default
+        found = {}
+    return [
+        ParameterRow(
+            name=name,
+            type=rule.type,
+            range=words(rule),
+            scale="tied",
+            default=_text(found[name]) if name in found else "",
+            condition="",
+            help=rule.help or (describe(name).help if name in known else ""),
+        )
+        for name, rule in loaded.space.tied.items()
+    ]
+
+
 def settings(loaded: LoadedSpace) -> list[tuple[str, str]]:
     """Name each row of a space with rows, and list what it sets."""
     return [
@@ -63,6 +86,8 @@ def to_yaml(space: Space) -> str:
     }
     if not space.parameters:
         del plain["parameters"]
+    if space.tied:
+        plain["tied"] = {name: rule.model_dump(mode="json", exclude_defaults=True) for name, rule in space.tied.items()}
     if len(space.objective) == 1:
         plain["objective"] = space.objective[0].model_dump(mode="json")
     ordered = {name: plain[name] for name in Space.model_fields if name in plain}
@@ -123,7 +148,8 @@ _Dumper.add_representer(float, _represent_float)
 
 
 def _leaves(space: Space) -> Iterator[tuple[str, str]]:
-    plain = space.model_dump(mode="json", exclude={"name", "description", "parameters", "fixed", "rows", "published"})
+    told_below = {"name", "description", "parameters", "tied", "fixed", "rows", "published"}
+    plain = space.model_dump(mode="json", exclude=told_below)
     for section, value in plain.items():
         if isinstance(value, dict):
             yield from ((f"{section}.{field}", str(item)) for field, item in value.items())
@@ -136,6 +162,7 @@ def _leaves(space: Space) -> Iterator[tuple[str, str]]:
     for name, parameter in space.parameters.items():
         for field, item in parameter.model_dump(mode="json", exclude={"help"}).items():
             yield f"parameters.{name}.{field}", str(item)
+    yield from ((f"tied.{name}", words(rule)) for name, rule in space.tied.items())
 
 
 def _range(parameter: Parameter) -> str:
@@ -147,6 +174,8 @@ def _range(parameter: Parameter) -> str:
             return f"{_text(parameter.low)} to {_text(parameter.high)}, grid {tried}"
         case Int(low=low, high=high, step=step) if step > 1:
             return f"{low} to {high} by {step}"
+        case Float(low=low, high=high, step=float(step)):
+            return f"{_text(low)} to {_text(high)} by {_text(step)}"
         case Int(low=low, high=high) | Float(low=low, high=high):
             return f"{_text(low)} to {_text(high)}"
 

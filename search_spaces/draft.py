@@ -15,6 +15,7 @@ from reid_core.errors import Finding, SpaceError
 from search_spaces.constraints import Constraint
 from search_spaces.model import Budget, Objective, Parameter, Resources, Search, Space
 from search_spaces.rows import Published, Row
+from search_spaces.tied import Tied
 
 __all__ = ["Draft", "shown"]
 
@@ -49,6 +50,7 @@ class Draft:
     resources: Resources = field(default_factory=Resources)
     fixed: Values = field(default_factory=dict)
     parameters: dict[str, Parameter] = field(default_factory=dict)
+    tied: dict[str, Tied] = field(default_factory=dict)
     rows: tuple[Row, ...] = ()
     published: tuple[Published, ...] = ()
     constraints: list[tuple[int, Constraint]] = field(default_factory=list)
@@ -71,8 +73,16 @@ class Draft:
         """Add a fault that the model found among several parts."""
         told = found.context or {}
         path: Path = told["field"]
+        if path[0] == "tied":
+            path = (*self.tied_path(str(path[1])), *path[2:])
         key = str(path[1] if len(path) > 1 else path[0])
         self.report(found.type, str(told["message"]), path, hint=str(told["hint"]), key=key)
+
+    def tied_path(self, key: str) -> Path:
+        """Where a tied key stands: among the parameters, or in a section of its own."""
+        raw = self.source.value
+        parameters = raw.get("parameters") if isinstance(raw, dict) else None
+        return ("parameters" if isinstance(parameters, dict) and key in parameters else "tied", key)
 
     def model(self, raw: Plain, path: Path, kind: type[M], key: str = "") -> M | None:
         """Validate one part; its faults are added, one a place, and it is None."""
@@ -106,6 +116,7 @@ class Draft:
             resources=self.resources,
             fixed=self.fixed,
             parameters=self.parameters,
+            tied=self.tied,
             rows=self.rows,
             published=self.published,
             constraints=tuple(constraint.text for _, constraint in self.constraints),

@@ -15,15 +15,20 @@ from search_spaces.constraints import Constraint, parse_constraint
 from search_spaces.equality import index_of
 from search_spaces.expression import ExpressionError
 from search_spaces.model import Parameter, Space
+from search_spaces.tied import Tied, derive
 
 __all__ = ["Encoder", "Vector", "complete", "default_values"]
 
 Vector = NDArray[np.float64]
 
 
-def complete(base: Mapping[str, Value], values: Mapping[str, Value]) -> Values:
-    """Build the whole configuration of a trial: the base with the values of its active parameters."""
-    return {**base, **values}
+def complete(base: Mapping[str, Value], values: Mapping[str, Value], tied: Mapping[str, Tied]) -> Values:
+    """Build the whole configuration of a trial: the base, the values of its active parameters, and what is tied.
+
+    Raises SpaceError[tied-no-value] where a tied key has no value.
+    """
+    whole = {**base, **values}
+    return {**whole, **derive(whole, tied)} if tied else whole
 
 
 def default_values(parameters: Mapping[str, Parameter], base: Mapping[str, Value]) -> Values:
@@ -54,7 +59,7 @@ class Encoder:
         self.codecs = tuple(codec_of(name, space.parameters[name]) for name in self.names)
         self.kind = np.array(["u" if codec.categories else "c" for codec in self.codecs], dtype="<U1")
         self.categories = np.array([codec.categories for codec in self.codecs], dtype=np.int64)
-        self.constraints: tuple[Constraint, ...] = tuple(_parsed(text) for text in space.constraints)
+        self.constraints: tuple[Constraint, ...] = tuple(_parsed(text) for text in space.configuration_constraints)
         self._whens = {name: space.parameters[name].when for name in self.names}
         self._order = parents_first(self._whens)
         self._place = {name: index for index, name in enumerate(self.names)}
@@ -125,13 +130,21 @@ class Encoder:
 
     def broken(self, values: Mapping[str, Value]) -> Constraint | None:
         """Find the first constraint that a configuration breaks; None when it satisfies all."""
-        whole = complete(self.base, values) if self.constraints else {}
+        whole = self.complete(values) if self.constraints else {}
         return next((constraint for constraint in self.constraints if constraint.refusal(whole)), None)
 
     def refusal(self, values: Mapping[str, Value]) -> str:
         """Say which constraint a configuration breaks; empty when it satisfies all."""
         constraint = self.broken(values)
-        return "" if constraint is None else constraint.refusal(complete(self.base, values))
+        return "" if constraint is None else constraint.refusal(self.complete(values))
+
+    def complete(self, values: Mapping[str, Value]) -> Values:
+        """Build the whole configuration of a trial's values; see `complete`."""
+        return complete(self.base, values, self.space.tied)
+
+    def derived(self, values: Mapping[str, Value]) -> Values:
+        """What the tied keys are in a configuration, in their order."""
+        return derive({**self.base, **values}, self.space.tied)
 
     def first(self) -> Values:
         """Give the first configuration: the default of every active parameter that has one."""

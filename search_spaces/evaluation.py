@@ -36,6 +36,8 @@ _ORDER: dict[type[ast.cmpop], Callable[[Number, Number], bool]] = {
 
 def evaluate(node: ast.expr, values: Mapping[str, Value]) -> Value:
     """Work out an expression. Raises ExpressionError where it has no value (1 / 0, 1 < "a", no such key)."""
+    while isinstance(node, ast.IfExp):
+        node = node.body if _truth(node.test, values) else node.orelse
     name = dotted(node)
     if name is not None:
         return _lookup(name, values, node.col_offset)

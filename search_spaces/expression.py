@@ -31,8 +31,8 @@ class ExpressionError(Exception):
         super().__init__(message)
 
 
-def parse(text: str) -> ast.expr:
-    """Parse one expression that is true or false. Raises ExpressionError at the first fault."""
+def parse(text: str, *, truth: bool = True) -> ast.expr:
+    """Parse one expression, by default one that is true or false. Raises ExpressionError at the first fault."""
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"longer than {MAX_LENGTH} characters", MAX_LENGTH)
     odd = next((i for i, letter in enumerate(text) if not (letter.isascii() and letter.isprintable())), None)
@@ -46,10 +46,10 @@ def parse(text: str) -> ast.expr:
     except (RecursionError, MemoryError) as error:
         raise ExpressionError("nested too deeply") from error
     if sum(1 for _ in ast.walk(tree)) > MAX_NODES:
-        raise ExpressionError("too long: split it into several constraints")
+        raise ExpressionError("too long" + (": split it into several constraints" if truth else ""))
     _check(tree, MAX_DEPTH)
     negation = isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not)
-    if not negation and not isinstance(tree, _TRUTHS):
+    if truth and not negation and not isinstance(tree, _TRUTHS):
         raise ExpressionError("neither true nor false: compare it with something")
     return tree
 
@@ -83,6 +83,8 @@ def _operands(node: ast.expr) -> list[ast.expr]:
             return [operand]
         case ast.BinOp(left=left, op=op, right=right) if isinstance(op, _OPERATORS):
             return [left, right]
+        case ast.IfExp(test=test, body=body, orelse=other):
+            return [body, test, other]
         case ast.Compare(left=left, ops=ops, comparators=others) if all(isinstance(o, _COMPARISONS) for o in ops):
             return [left, *others]
         case ast.List(elts=items) | ast.Tuple(elts=items):

@@ -16,11 +16,12 @@ from search_spaces.adapt import drop_dead, scale_budget, scale_parameters
 from search_spaces.base import check_base, checked, recipe_values, scaled_base
 from search_spaces.checks import check_defaults, check_keys, check_references
 from search_spaces.draft import Draft
-from search_spaces.encoding import default_values
+from search_spaces.encoding import complete, default_values
 from search_spaces.model import Budget, Parameter, Space
 from search_spaces.parse import parse_space
 from search_spaces.row_checks import check_row_configurations, check_row_keys, fit_rows
 from search_spaces.rows import Row
+from search_spaces.tied_checks import check_derived, check_tied
 
 __all__ = ["LoadedSpace", "load_space"]
 
@@ -108,6 +109,8 @@ class _Loading:
             draft.refuse()
         base, fixed = scaled_base(recipe, fixed, declared, draft.budget.max_epochs)
         base, fixed = {**base, **options}, {**fixed, **options}
+        self._untie()
+        check_tied(draft, {*known, *base})
         parameters, settled = self._varying(declared, base)
         self._rows, notes = fit_rows(
             draft.rows, self.options, declared, draft.budget.max_epochs, checked=draft.recipe is not None
@@ -160,6 +163,12 @@ class _Loading:
             self.draft.findings.append(Finding("empty-space", message, "--set", hint=hint, key="parameters"))
         return free, settled
 
+    def _untie(self) -> None:
+        """A key that an option sets follows nothing any more."""
+        for key in [key for key in self.draft.tied if key in self.options]:
+            self.notes.append(f"{key} is set to {self.options[key]!r} and follows nothing")
+            del self.draft.tied[key]
+
     def _finish(self, parameters: dict[str, Parameter], fixed: Values, base: Values) -> LoadedSpace:
         draft = self.draft
         faulty = {found.key for found in draft.findings}
@@ -168,7 +177,11 @@ class _Loading:
             check_defaults(draft, sound, base, default_values(sound, base))
         base = check_base(draft, base, self.options)
         defaults = default_values(sound, base)
-        first = check_base(draft, {**base, **defaults}, self.options)
+        check_derived(draft, sound, base, defaults)
+        tied = {key: rule for key, rule in draft.tied.items() if key not in {found.key for found in draft.findings}}
+        if draft.recipe is None:
+            tied = {}  # what a tied key follows need not have a default; nothing is checked against a schema
+        first = check_base(draft, complete(base, defaults, tied), self.options)
         check_row_configurations(draft, self._rows, base)
         draft.refuse()
         draft.parameters, draft.fixed, draft.rows = parameters, fixed, self._rows

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Literal, Self, TypeAlias
+from types import MappingProxyType
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from reid_core.config import Scalar, Value, Values
+from reid_core.config import Values
 from search_spaces.conditions import cycle
-from search_spaces.equality import index_of, repeated
+from search_spaces.constraints import parse_constraint
+from search_spaces.equality import repeated
 from search_spaces.faults import fault
+from search_spaces.limits import parse_target, parse_wall_time
+from search_spaces.outcomes import split
+from search_spaces.parameters import Choice, Float, Frozen, Int, Number, Parameter, Whole
 from search_spaces.rows import Published, Row
+from search_spaces.tied import Tied, is_tied, tied_faults
 
 __all__ = [
     "ALGORITHMS",
@@ -31,6 +36,7 @@ __all__ = [
     "Resources",
     "Search",
     "Space",
+    "Tied",
     "joint_faults",
 ]
 
@@ -39,18 +45,30 @@ COSTS = ("latency_ms", "parameters", "flops")
 """What a model costs: milliseconds an image on the trial's device, weights, multiply-adds an image. Less is better."""
 METRICS = ("mAP", "mINP", "rank1", "rank5", "rank10", "loss", *COSTS)
 """What a trial reports after each epoch; all but loss and the costs are fractions in [0, 1]."""
-ALGORITHMS = ("bohb", "freeze-thaw", "grid", "random")
+ALGORITHMS = (
+    "asha",
+    "bohb",
+    "cma-es",
+    "freeze-thaw",
+    "gp",
+    "grid",
+    "hpbandster",
+    "hyperband",
+    "median",
+    "nsga2",
+    "nsga3",
+    "pbt",
+    "random",
+    "sobol",
+    "successive-halving",
+    "tpe",
+)
 """What `search.algorithm` may name."""
 SCHEDULES = ("full", "hyperband", "successive-halving", "asha", "median")
 """What `search.schedule` may name."""
 
-Number: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Whole: TypeAlias = Annotated[int, Field(strict=True)]
-Flag: TypeAlias = Annotated[bool, Field(strict=True)]
 
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+_NO_TIES: Mapping[str, Tied] = MappingProxyType({})
 
 
 class Goal(StrEnum):
@@ -60,7 +78,7 @@ class Goal(StrEnum):
     MINIMIZE = "minimize"
 
 
-class Objective(_Frozen):
+class Objective(Frozen):
     """What the search optimises, measured on the validation split."""
 
     metric: str = Field("mAP", description=f"a metric that the trial reports: {', '.join(METRICS)}")
@@ -79,7 +97,7 @@ class Objective(_Frozen):
         return raw
 
 
-class Budget(_Frozen):
+class Budget(Frozen):
     """Epochs of a full run, the shortest useful run, and how strictly a rung selects."""
 
     max_epochs: Whole = Field(60, ge=1, description="epochs of a full run")
@@ -102,19 +120,23 @@ class Budget(_Frozen):
                 "min_epochs",
                 hint=f"lower it to at most {self.max_epochs}",
             )
+        if self.wall_time:
+            parse_wall_time(self.wall_time)
+        if self.target:
+            parse_target(self.target)
         return self
 
 
-class Search(_Frozen):
+class Search(Frozen):
     """How configurations are chosen."""
 
-    algorithm: str = Field("bohb", description=" or ".join(ALGORITHMS) + "; with rows, grid")
+    algorithm: str = Field("freeze-thaw", description=" or ".join(ALGORITHMS) + "; with rows, grid")
     schedule: str = Field("", description=" or ".join(SCHEDULES) + "; default: the algorithm's own")
     seeds: Whole = Field(1, ge=1, description="how often grid trains each configuration, each time with another seed")
     confirm: Whole = Field(0, ge=0, description="new seeds that each of the best three is trained with before one wins")
 
 
-class Resources(_Frozen):
+class Resources(Frozen):
     """What one trial takes on a node."""
 
     cpus: Annotated[Whole, Field(ge=1)] | Literal["auto"] = Field(
@@ -125,126 +147,7 @@ class Resources(_Frozen):
     )
 
 
-class _Parameter(_Frozen):
-    when: dict[str, Scalar | list[Scalar]] = Field(
-        default_factory=dict,
-        description="active only when these other parameters or keys have this value (or one of these)",
-    )
-    help: str = Field("", description="one line for tables and forms")
-
-
-class Float(_Parameter):
-    """A real number in [low, high]."""
-
-    type: Literal["float"] = Field("float", description="a real number")
-    low: Number = Field(description="the smallest value")
-    high: Number = Field(description="the largest value")
-    log: Flag = Field(default=False, description="search on a logarithmic scale; low is above 0")
-    prior: Number | None = Field(None, description="the value expected to be good; default: the recipe's")
-    grid: tuple[Number, ...] = Field((), description="the values that the algorithm grid tries")
-
-    @model_validator(mode="after")
-    def _sound(self) -> Self:
-        _check_bounds(self.low, self.high, log=self.log)
-        _check_prior(self.prior, self.low, self.high)
-        _check_grid(self.grid, self.low, self.high)
-        return self
-
-
-class Int(_Parameter):
-    """A whole number in [low, high]."""
-
-    type: Literal["int"] = Field("int", description="a whole number")
-    low: Whole = Field(description="the smallest value")
-    high: Whole = Field(description="the largest value")
-    log: Flag = Field(default=False, description="search on a logarithmic scale; low is above 0")
-    step: Whole = Field(1, ge=1, description="distance between two values, counted from low")
-    prior: Whole | None = Field(None, description="the value expected to be good; default: the recipe's")
-    grid: tuple[Whole, ...] = Field((), description="the values that the algorithm grid tries")
-
-    @model_validator(mode="after")
-    def _sound(self) -> Self:
-        _check_bounds(self.low, self.high, log=self.log)
-        if self.low + self.step > self.high:
-            raise fault("choice-too-short", f"step {self.step} leaves no value but low, {self.low}", "step")
-        _check_prior(self.prior, self.low, self.high)
-        if self.prior is not None and (self.prior - self.low) % self.step:
-            raise fault(
-                "prior-outside-bounds",
-                f"prior {self.prior} is not {self.low} plus steps of {self.step}",
-                "prior",
-            )
-        _check_grid(self.grid, self.low, self.high, self.step)
-        return self
-
-    @property
-    def levels(self) -> int:
-        """The number of values."""
-        return (self.high - self.low) // self.step + 1
-
-
-class Choice(_Parameter):
-    """One of the listed values."""
-
-    type: Literal["choice"] = Field("choice", description="one of a list of values")
-    values: tuple[Value, ...] = Field(description="the values, two or more, all different")
-    ordered: Flag = Field(default=False, description="neighbours in the list resemble each other")
-    prior: Value = Field(None, description="the value expected to be good; default: the recipe's")
-
-    @model_validator(mode="after")
-    def _sound(self) -> Self:
-        if len(self.values) < 2:
-            raise fault(
-                "choice-too-short",
-                f"a choice needs two values or more, not {len(self.values)}",
-                "values",
-                hint="a single value belongs under `fixed:`",
-            )
-        twice = repeated(self.values)
-        if twice is not None:
-            raise fault("choice-duplicate", f"{self.values[twice]!r} is listed twice", "values", twice)
-        for index, value in enumerate(self.values):
-            if isinstance(value, float) and not math.isfinite(value):
-                raise fault("wrong-type", f"{value!r} is not a finite number", "values", index)
-        if self.prior is not None and index_of(self.prior, self.values) is None:
-            raise fault("prior-outside-bounds", f"prior {self.prior!r} is not one of the values", "prior")
-        return self
-
-
-def _check_bounds(low: float, high: float, *, log: bool) -> None:
-    if not low < high:
-        raise fault("low-not-below-high", f"low {low!r} is not below high {high!r}", "low")
-    if not math.isfinite(high - low):
-        raise fault("out-of-range", f"the distance from {low!r} to {high!r} is not a finite number", "high")
-    if log and low <= 0:
-        raise fault(
-            "log-needs-positive",
-            f"a logarithmic scale needs low above 0, not {low!r}",
-            "low",
-            hint="raise low, or leave out `log`",
-        )
-
-
-def _check_prior(prior: float | None, low: float, high: float) -> None:
-    if prior is not None and not low <= prior <= high:
-        raise fault("prior-outside-bounds", f"prior {prior!r} is outside [{low!r}, {high!r}]", "prior")
-
-
-def _check_grid(grid: tuple[float, ...], low: float, high: float, step: int | None = None) -> None:
-    for index, value in enumerate(grid):
-        if not low <= value <= high:
-            raise fault("out-of-range", f"{value!r} of the grid is outside [{low!r}, {high!r}]", "grid", index)
-        if step is not None and (value - low) % step:
-            raise fault("out-of-range", f"{value!r} of the grid is not {low} plus steps of {step}", "grid", index)
-    twice = repeated(grid)
-    if twice is not None:
-        raise fault("choice-duplicate", f"{grid[twice]!r} is in the grid twice", "grid", twice)
-
-
-Parameter: TypeAlias = Annotated[Float | Int | Choice, Field(discriminator="type")]
-
-
-class Space(_Frozen):
+class Space(Frozen):
     """A search space: what varies (`parameters`), or configurations by name (`rows`). Both keep their order."""
 
     name: str = Field(description="for lists; in a file, its default is the name of the file")
@@ -262,27 +165,63 @@ class Space(_Frozen):
     parameters: dict[str, Parameter] = Field(
         default_factory=dict, description="what varies, by configuration key; needed unless there are rows"
     )
+    tied: dict[str, Tied] = Field(
+        default_factory=dict,
+        description="keys that follow others, by configuration key; `parameters` may hold them as `type: tied`",
+    )
     rows: tuple[Row, ...] = Field((), description="named configurations instead of parameters: an ablation")
     published: tuple[Published, ...] = Field((), description="columns that a report shows beside the rows")
-    constraints: tuple[str, ...] = Field((), description="expressions over keys that every configuration satisfies")
+    constraints: tuple[str, ...] = Field(
+        (), description="expressions over keys that every configuration satisfies, or over metrics: `latency_ms <= 5`"
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _one_objective(cls, raw: object) -> object:
-        """Let a single objective stand for a list of one."""
-        if isinstance(raw, dict) and isinstance(raw.get("objective"), str | dict | Objective):
-            return {**raw, "objective": [raw["objective"]]}
-        return raw
+        """Let a single objective stand for a list of one, and `type: tied` among the parameters for `tied`."""
+        if not isinstance(raw, dict):
+            return raw
+        if isinstance(raw.get("objective"), str | dict | Objective):
+            raw = {**raw, "objective": [raw["objective"]]}
+        parameters = raw.get("parameters")
+        if not isinstance(parameters, dict):
+            return raw
+        tied = {key: entry for key, entry in parameters.items() if is_tied(entry)}
+        if not tied:
+            return raw
+        searched = {key: entry for key, entry in parameters.items() if key not in tied}
+        return {**raw, "parameters": searched, "tied": {**(raw.get("tied") or {}), **tied}}
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        for found in joint_faults(self.fixed, self.parameters, self.rows):
+        for found in joint_faults(self.fixed, self.parameters, self.rows, self.tied):
             raise found
+        metrics = [objective.metric for objective in self.objective]
+        twice = repeated(metrics)
+        if twice is not None:
+            raise fault("duplicate-metric", f"{metrics[twice]} is an objective twice", "objective", twice)
         return self
+
+    @property
+    def configuration_constraints(self) -> tuple[str, ...]:
+        """Those of `constraints` that a configuration satisfies or not before it is trained."""
+        return tuple(split(self.constraints, METRICS, {*self.parameters, *self.fixed})[0])
+
+    @property
+    def outcome_constraints(self) -> tuple[str, ...]:
+        """Those of `constraints` that name a metric: a trial that breaks one is worth less than any that does not."""
+        return tuple(split(self.constraints, METRICS, {*self.parameters, *self.fixed})[1])
+
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """What a trial has to measure of its model: costs that an objective or a constraint on outcomes names."""
+        named = {objective.metric for objective in self.objective}
+        named |= {key for text in self.outcome_constraints for key, _ in parse_constraint(text).keys}
+        return tuple(cost for cost in COSTS if cost in named)
 
 
 def joint_faults(
-    fixed: Values, parameters: Mapping[str, Parameter], rows: Sequence[Row] = ()
+    fixed: Values, parameters: Mapping[str, Parameter], rows: Sequence[Row] = (), tied: Mapping[str, Tied] = _NO_TIES
 ) -> list[PydanticCustomError]:
     """Find what is wrong with parameters and fixed values that are sound one by one."""
     found = [
@@ -290,6 +229,12 @@ def joint_faults(
         for key in fixed
         if key in parameters
     ]
+    elsewhere = {
+        **dict.fromkeys((key for row in rows for key in row.set), "set by a row"),
+        **dict.fromkeys(fixed, "fixed"),
+        **dict.fromkeys(parameters, "a parameter"),
+    }
+    found += tied_faults(tied, elsewhere, {name: parameter.when for name, parameter in parameters.items()})
     circle = cycle({name: parameter.when for name, parameter in parameters.items()})
     if circle:
         found.append(fault("when-cycle", f"`when` goes round: {' -> '.join(circle)}", "parameters", circle[0], "when"))

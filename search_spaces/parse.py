@@ -10,9 +10,12 @@ from reid_core.config import Source, Value, Values, suggest
 from reid_core.config.source import Path, Plain
 from search_spaces.constraints import Constraint, ExpressionError, parse_constraint
 from search_spaces.draft import Draft, shown
+from search_spaces.limits import parse_target, target_fault
 from search_spaces.model import (
     ALGORITHMS,
+    COSTS,
     METRICS,
+    SCHEDULES,
     Budget,
     Choice,
     Float,
@@ -26,12 +29,13 @@ from search_spaces.model import (
 )
 from search_spaces.row_checks import judge_rows
 from search_spaces.rows import Published, Row
+from search_spaces.tied import Tied
 
 __all__ = ["parse_space"]
 
 M = TypeVar("M", bound=BaseModel)
 
-_TYPES: dict[str, type[Float | Int | Choice]] = {"float": Float, "int": Int, "choice": Choice}
+_TYPES: dict[str, type[Float | Int | Choice | Tied]] = {"float": Float, "int": Int, "choice": Choice, "tied": Tied}
 _VALUE: TypeAdapter[Value] = TypeAdapter(Value)
 
 
@@ -57,6 +61,7 @@ def parse_space(source: Source, text: str, name: str) -> Draft:
     draft.search = _search(draft, raw)
     draft.resources = _section(draft, raw, "resources", Resources) or Resources()
     draft.fixed = _fixed(draft, raw.get("fixed"))
+    draft.tied = _tied(draft, raw.get("tied"))
     draft.parameters = _parameters(draft, raw.get("parameters"))
     draft.constraints = _constraints(draft, raw.get("constraints"))
     _judge_names(draft)
@@ -147,12 +152,24 @@ def _parameters(draft: Draft, raw: Plain) -> dict[str, Parameter]:
     parameters: dict[str, Parameter] = {}
     for key, value in raw.items():
         parameter = _parameter(draft, key, value)
-        if parameter is not None:
+        if isinstance(parameter, Tied):
+            draft.tied[key] = parameter
+        elif parameter is not None:
             parameters[key] = parameter
     return parameters
 
 
-def _parameter(draft: Draft, key: str, raw: Plain) -> Parameter | None:
+def _tied(draft: Draft, raw: Plain) -> dict[str, Tied]:
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        draft.report("wrong-type", f"tied maps keys to what they follow; it is {shown(raw)}", ("tied",), key="tied")
+        return {}
+    found = {key: draft.model(value, ("tied", key), Tied, key) for key, value in raw.items()}
+    return {key: tied for key, tied in found.items() if tied is not None}
+
+
+def _parameter(draft: Draft, key: str, raw: Plain) -> Parameter | Tied | None:
     path: Path = ("parameters", key)
     if not isinstance(raw, dict):
         message = f"{key} is {shown(raw)}, not a parameter"
@@ -160,10 +177,10 @@ def _parameter(draft: Draft, key: str, raw: Plain) -> Parameter | None:
         return None
     kind = raw.get("type")
     if kind is None:
-        draft.report("missing-key", f"{key} has no type", path, hint="float, int or choice", key=key)
+        draft.report("missing-key", f"{key} has no type", path, hint="float, int, choice or tied", key=key)
         return None
     if not isinstance(kind, str) or kind not in _TYPES:
-        hint = suggest(str(kind), _TYPES) or "there are float, int and choice"
+        hint = suggest(str(kind), _TYPES) or "there are float, int, choice and tied"
         draft.report("unknown-type", f"{shown(kind)} is not a type of parameter", (*path, "type"), hint=hint, key=key)
         return None
     return draft.model(raw, path, _TYPES[kind], key)
@@ -201,10 +218,21 @@ def _judge_names(draft: Draft) -> None:
         hint = suggest(draft.search.algorithm, ALGORITHMS) or f"there are {', '.join(ALGORITHMS)}"
         message = f"{draft.search.algorithm} is not a search algorithm"
         draft.report("unknown-algorithm", message, ("search", "algorithm"), hint=hint, key="search")
+    schedule = draft.search.schedule
+    if schedule and schedule not in SCHEDULES:
+        hint = suggest(schedule, SCHEDULES) or f"there are {', '.join(SCHEDULES)}"
+        draft.report(
+            "unknown-schedule", f"{schedule} is not a schedule", ("search", "schedule"), hint=hint, key="search"
+        )
+    if draft.budget.target:
+        found = target_fault(parse_target(draft.budget.target), METRICS, ("loss", *COSTS))
+        if found is not None:
+            code, message, hint = found
+            draft.report(code, message, ("budget", "target"), hint=hint, key="budget")
 
 
 def _judge_parts(draft: Draft, raw: Plain) -> None:
     faulty = isinstance(draft.source.value, dict) and bool(draft.source.value.get("rows"))
-    for found in joint_faults(draft.fixed, draft.parameters, draft.rows):
-        if found.type != "empty-space" or not (raw or faulty):
+    for found in joint_faults(draft.fixed, draft.parameters, draft.rows, draft.tied):
+        if found.type != "empty-space" or not (raw or faulty) or (draft.tied and not draft.findings):
             draft.report_fault(found)

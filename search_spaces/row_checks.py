@@ -124,7 +124,7 @@ def check_row_configurations(draft: Draft, rows: Sequence[Row], base: Values) ->
     place = {row.name: index for index, row in enumerate(draft.rows)}
     values = row_values(rows, base)
     for row in rows:
-        whole = complete(base, values[row.name])
+        whole = complete(base, values[row.name], draft.tied)
         for code, message, hint, key in [*_impossible(draft, whole), *_refused(draft, whole)]:
             if (code, message) in told:
                 continue

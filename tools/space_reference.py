@@ -15,6 +15,7 @@ from search_spaces import catalog
 from search_spaces.load import load_space
 from search_spaces.model import Budget, Choice, Float, Int, Objective, Resources, Search, Space
 from search_spaces.rows import Published, Row
+from search_spaces.tied import Tied
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference" / "space-grammar.md"
 
@@ -48,8 +49,44 @@ RULES = """\
 
 Each is an expression that every configuration satisfies. It may hold keys, numbers, quoted texts, `true`, `false`,
 `null`, lists and their items (`INPUT.SIZE_TRAIN[0]`); `+ - * / // % **` on numbers; `== != < <= > >=`, `in`, `not in`;
-`and`, `or`, `not`; `min`, `max`, `abs`, `len`. An expression without a value, such as a division by zero, is not
-satisfied.
+`and`, `or`, `not`; `A if B else C`; `min`, `max`, `abs`, `len`. An expression without a value, such as a division by
+zero, is not satisfied.
+
+A constraint that names metrics instead of keys, as `latency_ms <= 5` or `mAP >= 0.3`, is one on outcomes: it is judged
+on what a trial reports, and a trial that breaks it is worth less than any that does not (docs/search.md).
+
+## Tied keys
+
+A tied key is not searched: every configuration works it out from others. It stands among the parameters with
+`type: tied`, or in a section `tied:` of its own.
+
+```yaml
+recipe: bnneck
+parameters:
+  SOLVER.BASE_LR: {type: float, low: 1.0e-4, high: 1.0e-2, log: true}
+  INPUT.SIZE_TRAIN: {type: choice, values: [[256, 128], [384, 128]]}
+  INPUT.SIZE_TEST: {type: tied, to: INPUT.SIZE_TRAIN}
+  SOLVER.ETA_MIN_LR: {type: tied, to: SOLVER.BASE_LR, factor: 0.002}
+  SOLVER.WARMUP_EPOCHS: {type: tied, expression: "10 if SOLVER.OPT == 'SGD' else 5"}
+```
+
+It may follow parameters, other tied keys and any key of the configuration, but not in a circle; of an inactive
+parameter it gets the recipe's value. It is checked against the schema at the corners of the space, and part of every
+trial's configuration, of `space sample` and of exported files. `--set` on it ends the tie. A `when` cannot name it.
+
+## Learning rate and batch size
+
+`SOLVER.LR_SCALE_RULE: linear` under `fixed:` makes `SOLVER.BASE_LR` the learning rate of `SOLVER.LR_SCALE_BATCH`
+images: what is trained with is `BASE_LR x IMS_PER_BATCH / LR_SCALE_BATCH` (Goyal et al. 2017; `sqrt` takes the root).
+A space that varies both then searches a learning rate that keeps its meaning whatever the batch is.
+
+```yaml
+recipe: bnneck
+fixed: {SOLVER.LR_SCALE_RULE: linear, SOLVER.LR_SCALE_BATCH: 64}
+parameters:
+  SOLVER.BASE_LR: {type: float, low: 1.0e-4, high: 1.0e-2, log: true}
+  SOLVER.IMS_PER_BATCH: {type: choice, values: [32, 64, 128], ordered: true}
+```
 
 ## Errors
 
@@ -66,6 +103,7 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("A parameter of type float", "", Float),
     ("A parameter of type int", "", Int),
     ("A parameter of type choice", "", Choice),
+    ("A tied key", "", Tied),
     ("A row", "Rows stand in a list: each is what the row above it is, and what it sets.", Row),
     ("A column of published", "", Published),
 )

@@ -7,7 +7,15 @@ from click.shell_completion import CompletionItem, get_completion_class
 
 from orchestrator.cli.command import Command
 
-__all__ = ["COMPLETE_VARIABLE", "PROGRAM", "complete_space", "complete_study", "completion_command"]
+__all__ = [
+    "COMPLETE_VARIABLE",
+    "PROGRAM",
+    "complete_algorithm",
+    "complete_schedule",
+    "complete_space",
+    "complete_study",
+    "completion_command",
+]
 
 PROGRAM = "reid-tune"
 COMPLETE_VARIABLE = "_REID_TUNE_COMPLETE"
@@ -42,6 +50,20 @@ def complete_study(_ctx: click.Context, _parameter: click.Parameter, start: str)
     names = ["latest", *(row.name for row in store.studies())]
     store.close()
     return [CompletionItem(name) for name in names if name.startswith(start)]
+
+
+def complete_algorithm(_ctx: click.Context, _parameter: click.Parameter, start: str) -> list[CompletionItem]:
+    """The algorithms, each with its line of help."""
+    from orchestrator.search import ALGORITHMS
+
+    return [CompletionItem(name, help=one.description) for name, one in ALGORITHMS.items() if name.startswith(start)]
+
+
+def complete_schedule(_ctx: click.Context, _parameter: click.Parameter, start: str) -> list[CompletionItem]:
+    """The schedules, each with its line of help."""
+    from orchestrator.search import SCHEDULES
+
+    return [CompletionItem(name, help=one.description) for name, one in SCHEDULES.items() if name.startswith(start)]
 
 
 def complete_space(_ctx: click.Context, _parameter: click.Parameter, start: str) -> list[CompletionItem]:

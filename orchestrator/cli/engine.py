@@ -12,7 +12,7 @@ import click
 from orchestrator.cli.command import Command, Group
 from orchestrator.cli.data_options import data_settings, no_cameras_option, skip_bad_images_option
 from orchestrator.cli.measures import epoch_line, print_groups, print_metrics
-from orchestrator.cli.output import console, json_option, number, print_json, table
+from orchestrator.cli.output import console, json_option, measured, measured_label, number, print_json, table
 
 if TYPE_CHECKING:
     from reid_core.api import EpochResult
@@ -94,6 +94,37 @@ def _allowed(info: KeyInfo) -> str:
     if info.high is not None:
         bounds.append(f"{'below' if info.open_high else 'to'} {number(info.high)}")
     return " ".join([info.type, *bounds])
+
+
+@config_group.command("cost")
+@click.argument("recipe", default="bnneck")
+@set_option
+@threads_option
+@click.option("--batch", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Images at once.")
+@json_option
+def config_cost(
+    recipe: str, settings: tuple[tuple[str, str], ...], threads: int | None, batch: int, *, as_json: bool
+) -> None:
+    """What a recipe's model costs: weights, multiply-adds, and milliseconds an image on this machine.
+
+    RECIPE is a shipped recipe or a file. Without the classifier; MODEL.DEVICE says where it runs.
+
+    Examples:
+      reid-tune config cost bnneck --threads 1
+      reid-tune config cost demo --set MODEL.BACKBONE.DEPTH 0.5x --json
+    """
+    from orchestrator.service.machine import cores
+    from reid_core import api
+
+    cost = api.measure_cost(_config(recipe, "", settings), threads=threads or cores(), batch=batch)
+    if as_json:
+        print_json(asdict(cost))
+        return
+    known = {"parameters": cost.parameters, "flops": cost.flops, "latency_ms": cost.latency_ms}
+    columns = [measured_label(name) for name in known]
+    console().print(table(columns, [[measured(value, name) for name, value in known.items()]], right=columns))
+    together = "one image at a time" if batch == 1 else f"{batch} images at once"
+    click.echo(f"latency: median of an image, {together}, on {cost.device}")
 
 
 @config_group.command("ls")

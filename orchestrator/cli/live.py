@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from orchestrator.cli.output import duration, origin_of, percent, plain_json
+from orchestrator.cli.output import duration, measured, origin_of, percent, plain_json, plus_minus
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -53,11 +53,12 @@ class PlainLines(Screen):
     def see(self, logged: Logged, state: StudyState) -> None:
         """Print the event's sentence."""
         from orchestrator.service.narrate import narrate
+        from orchestrator.service.progress import planned_epochs
 
         told = narrate(logged)
         if told.kind in {"study_created", "checkpoint_saved"}:
             return
-        planned = str(state.created.plan.epochs) if state.created is not None else "?"
+        planned = str(planned_epochs(state)) if state.created is not None else "?"
         done = f"{state.epochs_spent:>{len(planned)}}/{planned} epochs"
         who = "study    " if told.trial is None else f"trial {told.trial:<3}"
         click.echo(f"{time.strftime('%H:%M:%S', time.localtime(told.at))}  {done}  {who}  {told.text}")
@@ -96,13 +97,18 @@ class LiveTable(Screen):
         if state is None or state.created is None:
             return Text("starting workers ...")
         from orchestrator.service import progress
+        from orchestrator.service.limits import limit_views
 
         left = progress.seconds_left(state)
-        done, planned = state.epochs_spent, state.created.plan.epochs
+        done, planned = state.epochs_spent, progress.planned_epochs(state)
         best = progress.best(state)
-        lead = "" if best is None else f"   best {_named(best.metrics, state)} (trial {best.trial}, epoch {best.epoch})"
+        lead = ""
+        if best is not None:
+            spread = plus_minus(best, progress.objective_of(state).metric)
+            lead = f"   best {_named(best.metrics, state)}{spread} (trial {best.trial}, epoch {best.epoch})"
+        limits = "".join(f"   {limit.text}" for limit in limit_views(state.created.limits, state))
         rest = "" if left is None else f", {duration(left)} left"
-        foot = f"{state.created.name}: {done} of {planned} epochs{rest}{lead}"
+        foot = f"{state.created.name}: {done} of {planned} epochs{rest}{lead}{limits}"
         return Group(trials_table(state), Text(foot, style="bold"))
 
 
@@ -110,7 +116,7 @@ def _named(metrics: dict[str, float], state: StudyState) -> str:
     from orchestrator.service import progress
 
     metric = progress.objective_of(state).metric
-    return f"{metric} {percent(metrics.get(metric))}"
+    return f"{metric} {measured(metrics.get(metric), metric)}"
 
 
 def trials_table(state: StudyState) -> RenderableType:

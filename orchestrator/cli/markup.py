@@ -35,7 +35,7 @@ _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~#$])")
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A table in plain words: a title, columns, cells, those aligned right, and lines below it."""
+    """A table in plain words: a title, columns, cells, those aligned right, and lines below it; or only lines."""
 
     title: str
     columns: tuple[str, ...]
@@ -49,6 +49,8 @@ def markdown(sheet: Sheet) -> str:
     marks = ["---:" if column in sheet.right else "---" for column in sheet.columns]
     lines = [_piped(map(_md, sheet.columns)), _piped(marks), *(_piped(map(_md, row)) for row in sheet.rows)]
     notes = "".join(f"\n{_md(note)}\n" for note in sheet.notes)
+    if not sheet.columns:
+        return f"**{_md(sheet.title)}**\n{notes}"
     return f"**{_md(sheet.title)}**\n\n" + "\n".join(lines) + f"\n{notes}"
 
 

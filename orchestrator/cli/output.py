@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from orchestrator.events import TrialState
-    from orchestrator.service.views import TrialRow
+    from orchestrator.service.views import BestView, TrialRow
 
 __all__ = [
     "INTERRUPTED",
@@ -28,10 +28,13 @@ __all__ = [
     "discard_output",
     "duration",
     "json_option",
+    "measured",
+    "measured_label",
     "number",
     "origin_of",
     "percent",
     "plain_json",
+    "plus_minus",
     "print_json",
     "study_argument",
     "table",
@@ -109,6 +112,33 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
 
 
+def measured(value: float | None, metric: str) -> str:
+    """A metric in its unit: fractions in percent, milliseconds with two decimals, `2.23 M` weights, loss as it is."""
+    if value is None:
+        return "-"
+    match metric:
+        case "parameters" | "flops":
+            return f"{value / 1e6:.2f} M"
+        case "latency_ms":
+            return f"{value:.2f}"
+        case "loss":
+            return f"{value:.3f}"
+    return percent(value)
+
+
+def measured_label(metric: str) -> str:
+    """A metric's name with the unit that `measured` shows it in."""
+    units = {"latency_ms": "latency, ms", "parameters": "parameters", "flops": "multiply-adds", "loss": "loss"}
+    return units.get(metric) or f"{metric.replace('rank', 'rank-')}, %"
+
+
+def plus_minus(best: BestView, metric: str) -> str:
+    """` ± 0.8 over 4 seeds` after a metric in percent; empty for a single run."""
+    if best.runs == 1 or metric not in best.deviations:
+        return ""
+    return f" ± {percent(best.deviations[metric])} over {best.runs} seeds"
+
+
 def number(value: object) -> str:
     """A configuration value, short, as YAML writes it: floats with three significant digits."""
     if isinstance(value, bool):
@@ -125,6 +155,10 @@ def counted(count: int, noun: str) -> str:
 
 def origin_of(trial: TrialState | TrialRow) -> str:
     """Where a trial comes from; in a grid which configuration it is, and with which seed."""
+    if trial.confirms is not None:
+        return f"confirms {trial.confirms}, seed {trial.seed}"
+    if trial.parent is not None:
+        return f"fork of {trial.parent}"
     return trial.origin.value if trial.seed is None else f"{trial.row or trial.origin.value}, seed {trial.seed}"
 
 

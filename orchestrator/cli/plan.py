@@ -27,12 +27,39 @@ def print_plan(view: PlanView) -> None:
         _print_rows(view)
     else:
         _print_brackets(plan)
-    about = "time unknown until the first epochs" if view.seconds is None else f"about {duration(view.seconds)}"
     out.print(
         f"\n[bold]Plan[/]    {counted(plan.trials, 'trial')}, {_epochs(plan)}; "
-        f"{view.workers} at a time on {view.device}: {about}\n",
+        f"{view.workers} at a time on {view.device}: {_cost(view)}",
         soft_wrap=True,
     )
+    for label, text in _besides(view):
+        out.print(f"[bold]{label:<7}[/] {escape(text)}", soft_wrap=True)
+    out.print()
+
+
+def _cost(view: PlanView) -> str:
+    if view.seconds is None:
+        return "time unknown until the first epochs"
+    hours = "" if view.gpu_hours is None else f", {view.gpu_hours:.2g} GPU-hours"
+    return f"about {duration(view.seconds)}{hours}"
+
+
+def _besides(view: PlanView) -> list[tuple[str, str]]:
+    """What the study is given besides its plan, by label."""
+    told: list[tuple[str, str]] = []
+    if view.tied:
+        told.append(("Tied", "; ".join(f"{key} is {how}" for key, how in view.tied.items())))
+    if view.confirm:
+        most = f"the best three get {counted(view.confirm, 'new seed')} each"
+        told.append(("Confirm", f"{most}: at most {view.confirm_epochs} epochs more, counted in the time above"))
+    if view.enqueued:
+        told.append(("First", f"{counted(view.enqueued, 'enqueued configuration')}, right after the default"))
+    for one in view.warm_start:
+        data = "the same data" if one.same_data else "other data"
+        told.append(("Warm", f"{counted(one.results, 'result')} of study {one.study}, on {data}"))
+    if view.limits:
+        told.append(("Limits", "; ".join(limit.text for limit in view.limits) + ": whatever comes first ends it"))
+    return told
 
 
 def _search(view: PlanView) -> str:
@@ -44,7 +71,8 @@ def _search(view: PlanView) -> str:
     if view.algorithm == "grid":
         combinations = counted(view.plan.trials // view.seeds, "combination")
         return f"grid over {view.parameters} parameters to {goals}: {combinations}{seeds}, each in full"
-    return f"{view.algorithm} over {view.parameters} parameters to {goals}"
+    schedule = f" on the schedule {view.schedule}" if view.schedule else ""
+    return f"{view.algorithm}{schedule} over {view.parameters} parameters to {goals}"
 
 
 def _print_rows(view: PlanView) -> None:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.output import INTERRUPTED, console, counted, duration, number, percent, table
+from orchestrator.cli.output import INTERRUPTED, console, counted, duration, measured, measured_label, number, table
 from orchestrator.events import StudyState, StudyStatus
+from search_spaces.model import COSTS
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
     from orchestrator.service.service import Service
+    from orchestrator.service.views import BestView
 
 __all__ = ["print_outcome", "print_winner"]
 
@@ -55,13 +57,15 @@ def _print_rows(service: Service, study: str, name: str) -> None:
     out.print(f"Dashboard   reid-tune serve --open {name}", soft_wrap=True)
 
 
-def print_winner(service: Service, study: str) -> None:
-    """The winner's table and the commands that follow."""
+def print_winner(service: Service, study: str, *, pick: str = "", trial: int | None = None) -> None:
+    """The winner's table and the commands that follow; `pick` and `trial` choose another, as Service.winner does."""
     from rich.markup import escape
 
+    from orchestrator.cli.front import front_lines, print_front
+
     out, detail = console(), service.study(study)
-    best = service.winner(study)
-    trial = service.trial(study, best.trial)
+    best = service.winner(study, pick=pick, trial=trial)
+    chosen = service.trial(study, best.trial)
     spent = (detail.ended_at or detail.updated_at) - detail.created_at
     idle = "" if detail.idle_share is None else f", slots idle {100 * detail.idle_share:.1f} % of the time"
     out.print(
@@ -69,51 +73,68 @@ def print_winner(service: Service, study: str) -> None:
         f"{counted(detail.trials_started, 'trial')}, {counted(detail.epochs_spent, 'epoch')}{idle}"
         f"{escape('; ' + detail.reason) if detail.reason else ''}\n"
     )
-    _print_comparison(out, service, study)
-    changes = [change for change in trial.diff if change.key in detail.space_model.parameters]
+    _print_comparison(out, service, study, best)
+    print_front(detail)
+    for line in front_lines(detail)[-1:] if detail.constraints else []:
+        out.print(f"\n{line}", markup=False, soft_wrap=True)
+    changes = [
+        change for change in chosen.diff if change.key in {**detail.space_model.parameters, **detail.space_model.tied}
+    ]
     if changes:
         out.print()
         rows = [[change.key, number(change.default), number(change.value)] for change in changes]
         out.print(table(["what the winner changes", "default", "winner"], rows))
-    out.print(f"\nModel       {trial.checkpoint}", soft_wrap=True)
+    other = f" --pick {pick}" if pick else "" if trial is None else f" --trial {trial}"
+    out.print(f"\nModel       {chosen.checkpoint}", soft_wrap=True)
     for label, command in (
         ("Dashboard", f"reid-tune serve --open {detail.name}"),
         ("MLflow", "reid-tune mlflow ui"),
-        ("Retrain", f"reid-tune best {detail.name} --retrain"),
+        ("Retrain", f"reid-tune best {detail.name}{other} --retrain"),
         ("Config", f"reid-tune export-config {detail.name} --out {detail.name}.yaml"),
     ):
         out.print(f"{label:<11} {command}", soft_wrap=True)
 
 
-def _print_comparison(out: Console, service: Service, study: str) -> None:
+def _print_comparison(out: Console, service: Service, study: str, best: BestView) -> None:
     """Winner and default at the same epochs; the winner's last epoch too when the default rested earlier."""
     from rich.text import Text
 
-    state, best = service.state(study), service.winner(study)
+    state = service.state(study)
     default = next(
         (trial for trial in state.trials.values() if trial.origin.value == "default" and trial.history), None
     )
     champion = state.trials[best.trial]
-    names: list[str] = [name for name in ("mAP", "mINP", "rank1", "rank5") if name in best.metrics]
+    objectives = [each.metric for each in state.created.space.objective] if state.created is not None else []
+    costs = [name for name in objectives if name in COSTS]
+    names: list[str] = [name for name in ("mAP", "mINP", "rank1", "rank5", *costs) if name in best.metrics]
     rows: list[list[str | Text]] = []
     if default is not None:
         common = min(default.epoch, champion.epoch)
         won = ", the winner" if default.id == champion.id else ""
         name = f"default configuration (trial {default.id}{won})"
-        rows.append([name, str(common), *_cells(default.history.get(common, {}), names)])
+        wins = won and best.runs > 1
+        metrics = best.metrics if wins else default.history.get(common, {})
+        rows.append([name, str(common), *_cells(metrics, names, best if wins else None)])
         if default.id != champion.id and common != best.epoch:
             rows.append(
                 [f"winner (trial {champion.id})", str(common), *_cells(champion.history.get(common, {}), names)]
             )
     if default is None or default.id != champion.id:
-        last = [f"winner (trial {champion.id})", str(best.epoch), *_cells(best.metrics, names)]
+        last = [f"winner (trial {champion.id})", str(best.epoch), *_cells(best.metrics, names, best)]
         rows.append([Text(cell, "bold") for cell in last])
-    shown = [name.replace("rank", "rank-") for name in names]
+    shown = [measured_label(name) if name in costs else name.replace("rank", "rank-") for name in names]
     out.print(table(["validation, %", "epochs", *shown], rows, right=["epochs", *shown]))
+    if best.runs > 1:
+        out.print(f"\nwinner: mean ± standard deviation over {best.runs} seeds", markup=False)
 
 
-def _cells(metrics: dict[str, float], names: list[str]) -> list[str]:
-    return [percent(metrics.get(name)) for name in names]
+def _cells(metrics: dict[str, float], names: list[str], best: BestView | None = None) -> list[str]:
+    """Metrics in percent; those of a winner that was confirmed with their deviations."""
+    deviations = {} if best is None else best.deviations
+    return [
+        measured(metrics.get(name), name) + (f" ± {measured(deviations[name], name)}" if name in deviations else "")
+        for name in names
+    ]
 
 
 def _print_tracking(service: Service, study: str, tracked: Callable[[], bool]) -> None:

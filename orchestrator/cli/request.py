@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from orchestrator.cli.completion import complete_algorithm, complete_schedule, complete_study
 from orchestrator.cli.data_options import no_cameras_option, skip_bad_images_option
 
 if TYPE_CHECKING:
@@ -29,7 +30,46 @@ _OPTIONS = (
         "--max-epochs", type=int, metavar="N", help="Epochs of a full run; the recipe's schedule is scaled to it."
     ),
     click.option("--min-epochs", type=int, metavar="N", help="Epochs of the lowest rung."),
-    click.option("--algorithm", metavar="NAME", help="How configurations are chosen. Default: the space's."),
+    click.option(
+        "--epochs",
+        type=int,
+        metavar="N",
+        help="End after N epochs of all trials. Without --trials: as many trials as they pay for.",
+    ),
+    click.option("--gpu-hours", type=float, metavar="X", help="End after X GPU-hours of all trials."),
+    click.option("--wall-time", default="", metavar="TIME", help="End after this time of running: 90s, 45m, 8h, 2d."),
+    click.option("--target", default="", metavar="TEXT", help="End when a trial gets there: 'mAP >= 0.6'."),
+    click.option(
+        "--enqueue",
+        default="",
+        metavar="FILE",
+        help="JSON list of configurations to try right after the default, in whole or in part. Or the JSON itself.",
+    ),
+    click.option(
+        "--warm-start",
+        multiple=True,
+        metavar="STUDY",
+        shell_complete=complete_study,
+        help="Use the results of an earlier study that fit this space, and try its best first. Repeatable.",
+    ),
+    click.option(
+        "--confirm",
+        type=int,
+        metavar="N",
+        help="Train the best three with N new seeds each; the best mean wins. Default: the space's, else 0.",
+    ),
+    click.option(
+        "--algorithm",
+        metavar="NAME",
+        shell_complete=complete_algorithm,
+        help="How configurations are chosen: asha, bohb, freeze-thaw, grid, tpe... Default: the space's.",
+    ),
+    click.option(
+        "--schedule",
+        metavar="NAME",
+        shell_complete=complete_schedule,
+        help="How long trials train: full, hyperband, successive-halving, asha, median. Default: the algorithm's own.",
+    ),
     click.option(
         "--workers", type=int, metavar="N", help="Trials side by side. Default: one per GPU, or by the cores."
     ),
@@ -73,6 +113,7 @@ def request_options(function: F) -> F:
 
 def build_request(space: str, options: dict[str, Any]) -> StudyRequest:
     """The options as a request. Raises UsageError, ConfigError."""
+    from orchestrator.cli.configurations import read_configurations
     from orchestrator.service.views import StudyRequest
     from reid_core.config import parse_value
     from reid_core.errors import UsageError
@@ -82,7 +123,12 @@ def build_request(space: str, options: dict[str, Any]) -> StudyRequest:
         settings["DATASETS.NO_CAMERAS"] = True
     if options.pop("skip_bad_images"):
         settings["DATASETS.CORRUPT"] = "skip"
-    for name in ("trials", "max_epochs", "min_epochs", "workers", "seeds"):
+    for name in ("trials", "max_epochs", "min_epochs", "workers", "seeds", "epochs"):
         if options[name] is not None and options[name] < 1:
             raise UsageError(f"--{name.replace('_', '-')} is {options[name]}", hint="give 1 or more")
-    return StudyRequest(space=space, set=settings, **options)
+    if options["gpu_hours"] is not None and not 0 < options["gpu_hours"] < float("inf"):
+        raise UsageError(f"--gpu-hours is {options['gpu_hours']:g}", hint="give more than 0")
+    if options["confirm"] is not None and options["confirm"] < 0:
+        raise UsageError(f"--confirm is {options['confirm']}", hint="give 0 or more")
+    enqueued = read_configurations(options.pop("enqueue"))
+    return StudyRequest(space=space, set=settings, **options, **enqueued)

@@ -46,6 +46,8 @@ def run_command(space: str | None, *, resume: str | None, events: bool, no_mlflo
     Examples:
       reid-tune run --space bnneck.yaml --trials 12
       reid-tune run --space bnneck.yaml --data cows/ --max-epochs 30 --set SOLVER.IMS_PER_BATCH 32
+      reid-tune run --space bnneck.yaml --epochs 500 --wall-time 8h --target 'mAP >= 0.6'
+      reid-tune run --space mine.yaml --warm-start latest --enqueue favourites.json --confirm 3
       reid-tune run --resume latest
     """
     from orchestrator.service.service import Service
@@ -109,8 +111,21 @@ def _resumed(service: Service, resume: str, space: str | None, options: dict[str
     row = service.store.find(resume)
     if space is not None:
         check_same(service, row.id, build_request(space, options))
+    else:
+        _refuse_changes(options, row.name)
     service.check_free(row)
     return row.id
+
+
+def _refuse_changes(options: dict[str, Any], name: str) -> None:
+    """A study is continued as it was made: options that would change what ends it are not passed over."""
+    from reid_core.errors import UsageError
+
+    for option in ("epochs", "gpu_hours", "wall_time", "target", "confirm", "enqueue", "warm_start"):
+        if options[option]:
+            spelled = option.replace("_", "-")
+            message = f"--{spelled} cannot change a study that is continued"
+            raise UsageError(message, hint=f"leave it out, or start a new study with --warm-start {name}")
 
 
 def _run(service: Service, study: str, *, events: bool, track: bool) -> int:
@@ -122,7 +137,7 @@ def _run(service: Service, study: str, *, events: bool, track: bool) -> int:
 
     state = service.state(study)
     if state.ended_at is not None:
-        click.echo("the study has ended already", err=True)
+        click.echo(f"the study has ended already{_extending(state)}", err=True)
         return print_outcome(service, study, state, quiet=events, tracked=None)
     screen = EventLines() if events else LiveTable() if console().is_terminal else PlainLines()
     reader = _Reader(screen)
@@ -131,6 +146,15 @@ def _run(service: Service, study: str, *, events: bool, track: bool) -> int:
         state = handle.run()
     tracked = handle.tracked if track else None
     return print_outcome(service, study, state, quiet=events, tracked=tracked)
+
+
+def _extending(state: StudyState) -> str:
+    """What to do about a study that a limit ended: its plan and its limits are fixed."""
+    created = state.created
+    if created is None or not state.reason or created.limits == type(created.limits)():
+        return ""
+    again = f"reid-tune run --space ... --warm-start {created.name}"
+    return f": {state.reason}. Its limits cannot be raised; a new study can use its results:\n  {again}"
 
 
 class _Reader:

@@ -61,7 +61,7 @@ def space_show(space: str, *, as_json: bool, as_yaml: bool) -> None:
       reid-tune space show bnneck --yaml > mine.yaml
     """
     from orchestrator.service.service import Service
-    from search_spaces.describe import rows, settings
+    from search_spaces.describe import rows, settings, tied_rows
     from search_spaces.load import load_space
 
     view = Service().space(space)
@@ -88,7 +88,7 @@ def space_show(space: str, *, as_json: bool, as_yaml: bool) -> None:
             row.default,
             _what(row),
         ]
-        for row in rows(loaded)
+        for row in [*rows(loaded), *tied_rows(loaded)]
     ]
     out.print(table(["parameter", "values", "default", "what"], cells, fold=["values", "default", "what"]))
     for constraint in view.space.constraints:
@@ -121,7 +121,8 @@ def space_validate(spaces: tuple[str, ...]) -> int:
         else:
             found = loaded.space
             size = counted(len(found.rows), "row") if found.rows else counted(len(found.parameters), "parameter")
-            click.echo(f"{loaded.file}: valid, {size}")
+            tied = f", {counted(len(found.tied), 'tied key')}" if found.tied else ""
+            click.echo(f"{loaded.file}: valid, {size}{tied}")
     return code
 
 
@@ -142,20 +143,24 @@ def space_sample(space: str, count: int, seed: int, *, as_json: bool) -> None:
     import numpy as np
 
     from reid_core.errors import UsageError
+    from search_spaces.encoding import Encoder
     from search_spaces.load import load_space
-    from search_spaces.sampling import sample
+    from search_spaces.sampling import draw
 
     loaded = load_space(space)
     if loaded.space.rows:
         raise UsageError(
             f"{loaded.space.name} has rows, which are not drawn", hint=f"see `reid-tune space show {space}`"
         )
-    rng = np.random.default_rng(seed)
-    drawn = [sample(loaded.space, loaded.base, rng) for _ in range(count)]
+    rng, encoder = np.random.default_rng(seed), Encoder(loaded.space, loaded.base)
+    drawn = [draw(encoder, rng) for _ in range(count)]
+    derived = [encoder.derived(values) for values in drawn]
     if as_json:
-        print_json({"space": loaded.space.name, "samples": list(drawn)})
+        tied = {"tied": derived} if loaded.space.tied else {}
+        print_json({"space": loaded.space.name, "samples": drawn, **tied})
         return
-    _print_samples(console(), list(loaded.space.parameters), drawn)
+    whole = [{**values, **following} for values, following in zip(drawn, derived, strict=True)]
+    _print_samples(console(), [*loaded.space.parameters, *loaded.space.tied], whole)
 
 
 def _print_samples(out: Console, keys: list[str], drawn: list[Values]) -> None:
@@ -192,6 +197,7 @@ def space_plan(space: str | None, option: str | None, *, as_json: bool, **option
     Examples:
       reid-tune space plan bnneck --trials 12
       reid-tune space plan --space mine.yaml --trials 40 --max-epochs 30 --data photos/
+      reid-tune space plan bnneck --epochs 500 --confirm 3
     """
     from orchestrator.cli.plan import print_plan
     from orchestrator.service.service import Service

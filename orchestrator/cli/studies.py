@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.command import Command, Group
-from orchestrator.cli.output import console, counted, duration, json_option, percent, print_json, study_argument, table
+from orchestrator.cli.front import front_lines
+from orchestrator.cli.output import (
+    console,
+    counted,
+    duration,
+    json_option,
+    measured,
+    percent,
+    plus_minus,
+    print_json,
+    study_argument,
+    table,
+)
 
 if TYPE_CHECKING:
     from orchestrator.service.views import StudySummary
@@ -59,17 +71,26 @@ def _print_summary(summary: StudySummary) -> None:
     )
     if summary.reason:
         out.print(f"  {summary.reason}", markup=False, soft_wrap=True)
+    if summary.limits:
+        out.print(f"  limits: {'; '.join(limit.text for limit in summary.limits)}", markup=False, soft_wrap=True)
     if summary.status.value in {"interrupted", "paused"}:
         out.print(f"  continue with: reid-tune run --resume {summary.name}")
     if summary.best is not None:
         metric = summary.objective[0].metric
         default = summary.default is not None and summary.default.trial == summary.best.trial
-        gain = "" if summary.best.gain is None else f", {100 * summary.best.gain:+.1f} against the default"
+        gain = "" if summary.best.gain is None else f", {_difference(summary.best.gain, metric)} against the default"
         gain = ", the default configuration" if default else gain
+        spread = plus_minus(summary.best, metric)
         out.print(
-            f"  best {metric} {percent(summary.best.metrics.get(metric))} "
+            f"  best {metric} {measured(summary.best.metrics.get(metric), metric)}{spread} "
             f"(trial {summary.best.trial}, epoch {summary.best.epoch}{gain})"
         )
+    for line in front_lines(summary):
+        out.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+def _difference(gain: float, metric: str) -> str:
+    return f"{'+' if gain >= 0 else '-'}{measured(abs(gain), metric)}"
 
 
 @click.group("studies", cls=Group)
@@ -103,7 +124,7 @@ def studies_ls(*, as_json: bool) -> None:
             one.space,
             f"{one.trials_started}/{one.trials_planned}",
             f"{one.epochs_spent}/{one.epochs_planned}",
-            percent(one.best.metrics.get(one.objective[0].metric)) if one.best else "-",
+            measured(one.best.metrics.get(one.objective[0].metric), one.objective[0].metric) if one.best else "-",
             one.objective[0].metric,
             time.strftime("%Y-%m-%d %H:%M", time.localtime(one.created_at)),
         ]
@@ -143,6 +164,9 @@ def studies_show(study: str, *, as_json: bool) -> None:
         ("workers", f"{detail.workers} ({detail.backend}), idle {idle}"),
         ("folder", detail.directory),
         ("command", detail.command),
+        *(("earlier", f"{counted(one.results, 'result')} of study {one.study}") for one in detail.warm_start),
+        *((("enqueued", counted(detail.enqueued, "configuration")),) if detail.enqueued else ()),
+        *((("confirm", f"{counted(detail.confirm, 'new seed')} for each finalist"),) if detail.confirm else ()),
     ):
         out.print(f"  {label:<8} {value}", soft_wrap=True, markup=False)
     out.print(trials_table(service.state(study)))
@@ -188,6 +212,13 @@ _verb(
     is_flag=True,
     help="Train the winner's configuration on all training data, then measure the test split once.",
 )
+@click.option(
+    "--pick",
+    default="",
+    metavar="METRIC",
+    help="Of several objectives: the one of the Pareto front that is best in this. Default: the first objective.",
+)
+@click.option("--trial", type=int, metavar="N", help="This trial instead of the winner.")
 @click.option("--baseline", is_flag=True, help="With --retrain: do the same for the recipe's default configuration.")
 @click.option(
     "--epochs",
@@ -198,24 +229,35 @@ _verb(
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="CPU threads. Default: all cores.")
 @json_option
 def best_command(
-    study: str, *, retrain: bool, baseline: bool, epochs: int | None, threads: int | None, as_json: bool
+    study: str,
+    *,
+    retrain: bool,
+    pick: str,
+    trial: int | None,
+    baseline: bool,
+    epochs: int | None,
+    threads: int | None,
+    as_json: bool,
 ) -> None:
     """The winner of a study; with --retrain, the model to use.
 
     Examples:
       reid-tune best latest
       reid-tune best cows --retrain --baseline
+      reid-tune best cows --pick latency_ms --retrain
     """
     from orchestrator.cli.report import print_winner
     from orchestrator.service.retrain import retrain as retrain_winner
     from orchestrator.service.service import Service
 
     service = Service()
+    if pick and trial is not None:
+        raise click.UsageError("--pick and --trial both choose: give one of them")
     if not retrain:
         if as_json:
-            print_json(service.trial(study, service.winner(study).trial))
+            print_json(service.trial(study, service.winner(study, pick=pick, trial=trial).trial))
         else:
-            print_winner(service, study)
+            print_winner(service, study, pick=pick, trial=trial)
         return
     out = console()
     results = []
@@ -223,7 +265,9 @@ def best_command(
         if not as_json:
             out.print(f"training the {which} on all training data ...")
         say = None if as_json else lambda line: out.print(f"  {line}", markup=False)
-        results.append(retrain_winner(service, study, which=which, epochs=epochs, threads=threads, say=say))
+        results.append(
+            retrain_winner(service, study, which=which, pick=pick, trial=trial, epochs=epochs, threads=threads, say=say)
+        )
     if as_json:
         print_json(results)
         return

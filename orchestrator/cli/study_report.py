@@ -7,12 +7,24 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli.analysis import WHY, analysis_sheets
 from orchestrator.cli.command import Command
 from orchestrator.cli.markup import Sheet, latex, markdown
-from orchestrator.cli.output import console, counted, number, print_json, study_argument, table
+from orchestrator.cli.output import (
+    console,
+    counted,
+    measured,
+    measured_label,
+    number,
+    plain_json,
+    print_json,
+    study_argument,
+    table,
+)
+from search_spaces.model import COSTS
 
 if TYPE_CHECKING:
-    from orchestrator.service.report import ReportRow, Spread, StudyReport
+    from orchestrator.service.report import ReportRow, ReportTrial, Spread, StudyReport
     from orchestrator.service.service import Service
 
 __all__ = ["print_report", "report_command", "sheet_of"]
@@ -40,11 +52,17 @@ _PARAMETERS = "parameters"
     metavar="N",
     help="How many trials, in a study without rows.",
 )
+@click.option(
+    "--analysis/--no-analysis",
+    default=True,
+    help="Also what matters, what the model believes and what going on would gain. Not in latex.  [default: analysis]",
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-def report_command(study: str, form: str, metrics: str, most: int, *, as_json: bool) -> None:
+def report_command(study: str, form: str, metrics: str, most: int, *, analysis: bool, as_json: bool) -> None:
     """A study as a table: an ablation's rows over their seeds, or the best trials.
 
     Rows show mean and standard deviation over the seeds, the difference to the row above, and published numbers.
+    Trials are followed by importance, partial dependence, what the model believes and the expected gain.
 
     Examples:
       reid-tune report
@@ -55,12 +73,17 @@ def report_command(study: str, form: str, metrics: str, most: int, *, as_json: b
 
     service, wanted = Service(), _wanted(metrics)
     report = service.report(study, wanted, most=most)
+    known = service.analysis(study) if analysis and not report.rows and form != "latex" else None
     if as_json or form == "json":
-        print_json(report)
-    elif form == "text":
-        print_sheet(sheet_of(report, folded=True))
+        print_json({**plain_json(report), "analysis": None if known is None else plain_json(known)})
+        return
+    sheets = [] if known is None else analysis_sheets(known)
+    if form == "text":
+        for sheet in (sheet_of(report, folded=True), *sheets):
+            print_sheet(sheet)
     else:
-        click.echo({"md": markdown, "latex": latex}[form](sheet_of(report)), nl=False)
+        made = {"md": markdown, "latex": latex}[form]
+        click.echo("\n".join(made(sheet) for sheet in (sheet_of(report), *sheets)), nl=False)
 
 
 def _wanted(text: str) -> list[str]:
@@ -87,8 +110,9 @@ def print_sheet(sheet: Sheet) -> None:
     """A sheet as rich shows tables."""
     out = console()
     out.print(f"\n{sheet.title}\n", markup=False, soft_wrap=True)
-    out.print(table(sheet.columns, sheet.rows, right=sheet.right, fold=[_PARAMETERS]))
-    out.print()
+    if sheet.columns:
+        out.print(table(sheet.columns, sheet.rows, right=sheet.right, fold=[_PARAMETERS, WHY]))
+        out.print()
     for note in sheet.notes:
         out.print(note, markup=False)
 
@@ -156,14 +180,45 @@ def _trials_sheet(report: StudyReport, *, folded: bool) -> Sheet:
     for trial in report.trials:
         known = (trial.id, trial.origin.value, trial.epoch, *([trial.seed] if several else []))
         values = [number(trial.values[key]) if key in trial.values else "-" for key in report.varied]
-        reached = [_value(trial.metrics.get(name), name) for name in report.metrics]
+        reached = [_reached(trial, name) for name in report.metrics]
         told = ", ".join(f"{name} {value}" for name, value in zip(short, values, strict=True) if value != "-")
         rows.append((*map(str, known), *((*reached, told) if folded else (*values, *reached))))
     columns = ("trial", "origin", *numbers[1:], *((*metrics, _PARAMETERS) if folded else (*short, *metrics)))
     right = [*numbers, *metrics]
     shown = f"the best {len(rows)} of " if len(rows) < report.trials_in_all else ""
     title = f"Study {report.study}: {shown}{counted(report.trials_in_all, 'trial')} over {report.space}"
-    return Sheet(title, columns, tuple(rows), right, ("In percent.", _measured(report), *_unfinished(report)))
+    notes = [_percent(report), *_front(report), _measured(report), *_told(report), *_unfinished(report)]
+    return Sheet(title, columns, tuple(rows), right, tuple(notes))
+
+
+def _reached(trial: ReportTrial, metric: str) -> str:
+    value = _value(trial.metrics.get(metric), metric)
+    return f"{value} ± {_value(trial.deviations[metric], metric)}" if metric in trial.deviations else value
+
+
+def _front(report: StudyReport) -> list[str]:
+    """The Pareto front and the constraints in words, where the study has them."""
+    wanted = " and ".join(report.constraints)
+    numbers = ", ".join(map(str, report.front))
+    share = "" if report.hypervolume is None else f"; hypervolume {report.hypervolume:.3f}"
+    named = f"Pareto front of {' and '.join(report.objective)}: trials {numbers or 'none yet'}{share}."
+    return [*([named] if len(report.objective) > 1 else []), *([f"Wanted: {wanted}."] if wanted else [])]
+
+
+def _percent(report: StudyReport) -> str:
+    runs = max((trial.runs for trial in report.trials), default=1)
+    return f"In percent; ±: mean and standard deviation over {runs} seeds." if runs > 1 else "In percent."
+
+
+def _told(report: StudyReport) -> list[str]:
+    """Limits and earlier studies, where there are any."""
+    earlier = ", ".join(f"{one.study} ({counted(one.results, 'result')})" for one in report.warm_start)
+    limits = "; ".join(limit.text for limit in report.limits)
+    ended = f" It ended because {report.reason}." if limits and report.reason else ""
+    return [
+        *([f"Warm start from {earlier}."] if earlier else []),
+        *([f"Limits: {limits}.{ended}"] if limits else []),
+    ]
 
 
 def short_names(keys: Sequence[str]) -> list[str]:
@@ -190,12 +245,16 @@ def _unfinished(report: StudyReport) -> list[str]:
 
 
 def _heading(metric: str) -> str:
+    if metric in COSTS:
+        return measured_label(metric)
     return metric.replace("rank", "rank-")
 
 
 def _value(value: float | None, metric: str, sign: str = "") -> str:
     if value is None:
         return "-"
+    if metric in COSTS:
+        return f"{'+' if sign and value >= 0 else '-' if value < 0 else ''}{measured(abs(value), metric)}"
     # z: a difference that rounds to nothing is +0.0, whatever its sign
     return format(value, f"{sign}z.3f") if metric == "loss" else format(100 * value, f"{sign}z.1f")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli.analysis import why_lines
 from orchestrator.cli.command import Group
 from orchestrator.cli.completion import complete_study
 from orchestrator.cli.output import console, json_option, number, origin_of, percent, print_json, study_argument, table
@@ -92,6 +93,10 @@ def trial_show(study: str, trial: int, *, as_json: bool) -> None:
         f"{detail.origin}: {escape(detail.reason)}\n",
         soft_wrap=True,
     )
+    out.print("Why it was tried, and trained from epoch to epoch:")
+    for line in why_lines(detail):
+        out.print(f"  {line}", markup=False, soft_wrap=True)
+    out.print()
     if detail.message:
         out.print(f"{detail.failure}: {detail.message}\n", markup=False, soft_wrap=True)
     if detail.diff:

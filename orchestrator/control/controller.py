@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.backends.protocol import Backend, Ended, Message, Reported, Saved
-from orchestrator.control.decide import Decision, Finish, Start, Stop, Suggest, decide, resume_epoch, unwanted
+from orchestrator.control.checkpoints import beginning_of, discard_others
+from orchestrator.control.decide import Decision, Finish, Start, Stop, Suggest, decide, unwanted
 from orchestrator.control.lease import Lease, held
 from orchestrator.control.retry import is_final
 from orchestrator.events import (
@@ -27,13 +28,11 @@ from orchestrator.events import (
     StudyCreated,
     StudyEnded,
     StudyState,
-    TrialStatus,
     TrialSuggested,
     fold,
 )
-from orchestrator.search import make_algorithm
+from orchestrator.search import epochs_to_go_on_from, make_algorithm
 from orchestrator.store import Store
-from orchestrator.trial.files import keep_only
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import (
     CheckpointRef,
@@ -94,7 +93,8 @@ class Controller:
             self._append([started])
             while True:
                 self._hear()
-                decision = decide(algorithm, self.state, self._backend.slots, frozenset(self._stopping))
+                stopping, now = frozenset(self._stopping), self._clock()
+                decision = decide(algorithm, self.state, self._backend.slots, stopping, now)
                 if isinstance(decision, Finish):
                     self._finish(decision)
                     return self.state
@@ -154,9 +154,11 @@ class Controller:
             seed=move.seed,
             parent=move.parent,
             from_epoch=move.from_epoch,
+            replaces=move.replaces,
             confirms=move.confirms,
         )
-        self._start(Start(decision.trial, 0, move.to_epoch, 1, move.reason), [suggested])
+        why = move.reason if move.parent is None else ""  # a fork's beginning looks like an advance, told twice
+        self._start(Start(decision.trial, move.from_epoch, move.to_epoch, 1, why), [suggested])
 
     def _start(self, start: Start, before: list[Event]) -> None:
         segment = self.state.segments + 1
@@ -173,19 +175,24 @@ class Controller:
 
     def _spec(self, started: SegmentStarted) -> SegmentSpec:
         trial, created = self.state.trials[started.trial], self.created
-        newest = trial.checkpoint if resume_epoch(trial) else None
+        start = beginning_of(self.state, trial)
+        needed = epochs_to_go_on_from(self.state)
         return SegmentSpec(
             study=self._study,
             trial=trial.id,
             segment=started.segment,
-            config=complete(created.base, trial.values),
+            config=complete(created.base, trial.values, created.space.tied),
             from_epoch=started.from_epoch,
             to_epoch=started.to_epoch,
-            checkpoint=None if newest is None else CheckpointRef(newest.path, newest.epoch, newest.sha256),
+            checkpoint=None if start is None else CheckpointRef(start.path, start.epoch, start.sha256),
             seed=created.seed if trial.seed is None else trial.seed,
             directory=str(self._directory / "trials" / f"{trial.id:04d}"),
             resources=self._resources,
             protocol=created.protocol,
+            forked=start is not None and trial.checkpoint is None,
+            keep=tuple(sorted(needed.get(trial.id, ()))),
+            costs=created.space.costs,
+            measured={name: trial.metrics[name] for name in created.space.costs if name in trial.metrics},
         )
 
     def _on_message(self, message: Message) -> None:
@@ -199,14 +206,8 @@ class Controller:
                 self._append([*_report_events(message, run, self.state), *self._flush(message.segment)])
             case Ended():
                 self._append([*self._flush(message.segment), self._ended(message, run.trial)])
-                self._keep_newest(run.trial)
+                discard_others(self.state, self.state.trials[run.trial], epochs_to_go_on_from(self.state))
         self._between_epochs()
-
-    def _keep_newest(self, trial: int) -> None:
-        """A trial that rests needs the checkpoint that the log names, and no older one."""
-        state = self.state.trials[trial]
-        if state.checkpoint is not None and state.status is not TrialStatus.WAITING:
-            keep_only(Path(state.checkpoint.path))
 
     def _flush(self, segment: int) -> list[Event]:
         """The segment's newest checkpoint, which goes into the log together with its epoch or not at all."""
@@ -216,7 +217,7 @@ class Controller:
     def _between_epochs(self) -> None:
         """The inline backend runs a whole segment inside `pump`: hear commands here too, and pass stops on."""
         self._hear()
-        for segment in sorted(unwanted(self.state) - self._stopping):
+        for segment in sorted(unwanted(self.state, self._clock()) - self._stopping):
             self._carry_out(Stop(segment))
 
     def _ended(self, message: Ended, trial: int) -> SegmentEnded:

@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from orchestrator.events import StudyState, StudyStatus, TrialState, TrialStatus
+from orchestrator.events import Limits, StudyState, StudyStatus, TrialState, TrialStatus
 from orchestrator.search import Advance, Algorithm, NewTrial
+from orchestrator.search.limits import limit_met, time_is_up, within_epochs
 
 __all__ = ["Decision", "Finish", "Start", "Stop", "Suggest", "decide", "resume_epoch", "unwanted"]
 
@@ -53,13 +54,18 @@ Decision: TypeAlias = Suggest | Start | Stop | Finish
 
 
 def decide(
-    algorithm: Algorithm, state: StudyState, slots: int, stopping: frozenset[int] = frozenset()
+    algorithm: Algorithm,
+    state: StudyState,
+    slots: int,
+    stopping: frozenset[int] = frozenset(),
+    now: float | None = None,
 ) -> Decision | None:
     """The next single decision, or None: wait for something running. Call again after applying it.
 
-    `slots` is the number of segments that may run side by side, `stopping` the segments already asked to stop.
+    `slots` is the number of segments that may run side by side, `stopping` the segments already asked to stop, `now`
+    the time (Unix, in seconds) that limits of time are measured against; without it, that of the last event.
     """
-    surplus = unwanted(state) - stopping
+    surplus = unwanted(state, now) - stopping
     if surplus:
         return Stop(min(surplus))
     if state.status is not StudyStatus.RUNNING:
@@ -67,33 +73,45 @@ def decide(
     hopeless = _common_cause(state)
     if hopeless:
         return Finish(StudyStatus.FAILED, hopeless) if not state.running else None
+    limits = _limits(state)
+    ended = limit_met(state, limits, now)
+    if ended:
+        return _finish(state, ended) if not state.running else None
     if len(state.running) >= slots:
         return None
     waiting = [trial for trial in state.trials.values() if trial.status is TrialStatus.WAITING]
     if waiting:
         return _again(min(waiting, key=lambda trial: trial.id))
-    match algorithm.next(state):
+    wanted = algorithm.next(state)
+    match wanted and within_epochs(state, wanted, limits):
         case NewTrial() as move:
             return Suggest(max(state.trials, default=0) + 1, move)
         case Advance() as move:
             trial = state.trials[move.trial]
             return Start(trial.id, resume_epoch(trial), move.to_epoch, 1, move.reason)
         case None:
-            return _finish(state) if not state.running else None
+            if state.running:
+                return None
+            spent = f"{state.epochs_spent} of {limits.epochs} epochs are spent"
+            return _finish(state, f"{spent}, and the next step takes more than the rest" if wanted else "")
 
 
 def resume_epoch(trial: TrialState) -> int:
-    """The epoch a segment continues from: that of the newest durable checkpoint."""
-    return trial.checkpoint.epoch if trial.checkpoint is not None else 0
+    """The epoch a segment continues from: that of the newest durable checkpoint; a fork's first is its parent's."""
+    return trial.checkpoint.epoch if trial.checkpoint is not None else trial.from_epoch
 
 
-def unwanted(state: StudyState) -> frozenset[int]:
-    """Running segments that should pause: the study or their trial was asked to stop."""
-    if state.status in {StudyStatus.PAUSED, StudyStatus.STOPPED}:
+def unwanted(state: StudyState, now: float | None = None) -> frozenset[int]:
+    """Running segments that should pause: the study or their trial was asked to stop, or time is up at `now`."""
+    if state.status in {StudyStatus.PAUSED, StudyStatus.STOPPED} or time_is_up(state, _limits(state), now):
         return frozenset(state.running)
     return frozenset(
         segment for segment, run in state.running.items() if state.trials[run.trial].status is TrialStatus.STOPPED
     )
+
+
+def _limits(state: StudyState) -> Limits:
+    return state.created.limits if state.created is not None else Limits()
 
 
 def _again(trial: TrialState) -> Start:
@@ -122,10 +140,13 @@ def _common_cause(state: StudyState) -> str:
     return ""
 
 
-def _finish(state: StudyState) -> Finish:
+def _finish(state: StudyState, why: str) -> Finish:
+    """The end of a search; `why` it ended before its plan was done, or empty."""
     trials, causes = state.trials.values(), _causes(state)
     if causes and not any(trial.history for trial in trials):
         (kind, message), count = causes.most_common(1)[0]
         return Finish(StudyStatus.FAILED, f"all {len(trials)} trials failed, {count} of them alike ({kind}): {message}")
     failed = sum(causes.values())
-    return Finish(StudyStatus.COMPLETED, f"{failed} of {len(trials)} trials failed" if failed else "")
+    told = [why] if why else []
+    told += [f"{failed} of {len(trials)} trials failed"] if failed else []
+    return Finish(StudyStatus.COMPLETED, "; ".join(told))

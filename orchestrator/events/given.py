@@ -30,8 +30,8 @@ class EarlierResult(_Given):
 class Limits(_Given):
     """What ends a search before its plan is done; None or empty: no limit of that kind. The first one met counts.
 
-    Nothing new starts when a limit is met; what runs goes on to its rung, except that `wall_seconds` (counted while the
-    study runs) and `gpu_hours` (GPUs of a trial times the seconds of its segments) pause nothing either.
+    Nothing new starts when a limit is met; what runs goes on to its rung, but when `wall_seconds` (counted while the
+    study runs) or `gpu_hours` (GPUs of a trial times the hours of its segments) are used up it pauses after its epoch.
     """
 
     epochs: int | None = Field(None, ge=1)

@@ -126,7 +126,8 @@ class TrialSuggested(_Event):
     """A new trial. `values` are its values of the space's active parameters only, or of the keys that rows set.
 
     `row` is its name in a space with rows. `seed` is its own seed where trials differ in it, else it is the study's.
-    With a `parent` it begins with that trial's checkpoint of `from_epoch`. `confirms` names the trial it repeats.
+    With a `parent` it begins with that trial's checkpoint of `from_epoch`; `replaces` names the trial whose place it
+    takes. `confirms` names the trial it repeats.
     """
 
     kind: Literal["trial_suggested"] = "trial_suggested"
@@ -140,6 +141,7 @@ class TrialSuggested(_Event):
     seed: int | None = None
     parent: int | None = None
     from_epoch: int = 0
+    replaces: int | None = None
     confirms: int | None = None
 
 

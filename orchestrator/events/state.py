@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from orchestrator.events.collection import collector_at_rest, settled
+from orchestrator.events.front import FrontTally
 from orchestrator.events.log import (
     CheckpointSaved,
     CommandGiven,
@@ -67,7 +68,7 @@ class Running:
 
 @dataclass(slots=True)
 class TrialState:
-    """One trial: its configuration, where it stands, every epoch it reported."""
+    """One trial: its configuration, where it stands, every epoch it reported. A fork begins on `from_epoch`."""
 
     id: int
     values: Values
@@ -89,7 +90,9 @@ class TrialState:
     seed: int | None = None
     parent: int | None = None
     from_epoch: int = 0
+    replaces: int | None = None
     confirms: int | None = None
+    rung_checkpoints: dict[int, Checkpoint] = field(default_factory=dict)  # for others to go on from
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -117,17 +120,25 @@ class StudyState:
     segments: int = 0
     epochs_spent: int = 0
     busy_seconds: float = 0.0
+    ran_seconds: float = 0.0
+    ran_since: float | None = None
     token: int = 0
     workers: int = 0
     tally: Tally = field(default_factory=Tally, compare=False, repr=False)  # what readers counted so far
+    front: FrontTally = field(default_factory=FrontTally, compare=False, repr=False)  # as the tally, where it has use
 
     def apply(self, logged: Logged) -> None:
         """Fold one more event in. Events must come in the order of their `seq`, without gaps."""
         if logged.seq != self.seq + 1:
             raise ValueError(f"event {logged.seq} does not follow event {self.seq}")
         self.seq = logged.seq
+        self._apply(logged.event, logged.at)  # before updated_at: a new controller asks when the one before was heard
         self.updated_at = logged.at
-        self._apply(logged.event, logged.at)
+
+    def wall_seconds(self, now: float | None = None) -> float:
+        """Seconds that the study has run until `now` (default: its last event): pauses and crashes do not count."""
+        until = self.updated_at if now is None else now
+        return self.ran_seconds + (0.0 if self.ran_since is None else max(0.0, until - self.ran_since))
 
     def _apply(self, event: Event, at: float) -> None:
         match event:
@@ -136,7 +147,7 @@ class StudyState:
             case StudyCreated():
                 self.created, self.created_at, self.workers = event, at, event.workers
             case ControllerStarted():
-                self._take_over(event)
+                self._take_over(event, at)
             case TrialSuggested():
                 self.trials[event.trial] = TrialState(
                     id=event.trial,
@@ -148,19 +159,26 @@ class StudyState:
                     row=event.row,
                     seed=event.seed,
                     parent=event.parent,
+                    epoch=event.from_epoch,
                     from_epoch=event.from_epoch,
+                    replaces=event.replaces,
                     confirms=event.confirms,
                 )
             case SegmentStarted():
                 self._start(event, at)
             case CheckpointSaved():
-                self.trials[event.trial].checkpoint = Checkpoint(event.path, event.epoch, event.sha256)
+                self._save(event)
             case SegmentEnded():
                 self._end(event)
             case CommandGiven():
-                self._command(event)
+                self._command(event, at)
             case StudyEnded():
+                self._rest(at)
                 self.status, self.reason, self.ended_at = event.status, event.reason, at
+
+    def _rest(self, at: float) -> None:
+        """The study runs no longer."""
+        self.ran_seconds, self.ran_since = self.wall_seconds(at), None
 
     def _report(self, event: EpochReported) -> None:
         trial = self.trials[event.trial]
@@ -169,8 +187,17 @@ class StudyState:
             trial.epoch = max(trial.epoch, event.epoch)
             self.epochs_spent += 1
 
-    def _take_over(self, event: ControllerStarted) -> None:
+    def _save(self, event: CheckpointSaved) -> None:
+        trial = self.trials[event.trial]
+        trial.checkpoint = Checkpoint(event.path, event.epoch, event.sha256)
+        if self.created is not None and event.epoch in self.created.plan.rungs:
+            trial.rung_checkpoints[event.epoch] = trial.checkpoint
+
+    def _take_over(self, event: ControllerStarted, at: float) -> None:
         """A new controller: segments of the one before are orphans; their trials wait to be started again."""
+        self._rest(self.updated_at)
+        self.ran_since = at
+        self.busy_seconds += sum(max(0.0, self.updated_at - run.started) for run in self.running.values())
         self.token, self.workers = event.token, event.workers
         self.status, self.reason, self.ended_at = StudyStatus.RUNNING, "", None
         for run in self.running.values():
@@ -209,12 +236,14 @@ class StudyState:
             case OutcomeKind.INFEASIBLE | OutcomeKind.FAILED:
                 trial.status = TrialStatus.FAILED if event.final else TrialStatus.WAITING
 
-    def _command(self, event: CommandGiven) -> None:
+    def _command(self, event: CommandGiven, at: float) -> None:
         match event.command:
             case CommandKind.PAUSE:
+                self._rest(at)
                 self.status = StudyStatus.PAUSED
             case CommandKind.RESUME:
-                self.status = StudyStatus.RUNNING
+                self._rest(at)
+                self.status, self.ran_since = StudyStatus.RUNNING, at
             case CommandKind.STOP:
                 self.status, self.reason = StudyStatus.STOPPED, f"stopped by {event.by or 'request'}"
             case CommandKind.TRIAL_STOP if event.trial in self.trials:

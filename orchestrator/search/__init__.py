@@ -3,13 +3,31 @@
 What may come in: pure functions of (space, plan, seed, state). No clock, file, process, Ray or torch.
 """
 
-from orchestrator.search.algorithm import ALGORITHMS, Advance, Algorithm, Listed, Move, NewTrial, make_algorithm
+from orchestrator.search.algorithm import (
+    ALGORITHMS,
+    Advance,
+    Algorithm,
+    Listed,
+    Move,
+    NewTrial,
+    check_algorithm,
+    lay_out,
+    lay_out_epochs,
+    make_algorithm,
+    schedule_of,
+)
+from orchestrator.search.freeze_thaw import FREEZE_THAW
 from orchestrator.search.grid_search import GRID, GridPoint, grid_points
+from orchestrator.search.pbt import PBT, epochs_to_go_on_from
 from orchestrator.search.plan import PlanRow, describe_plan, full_runs, make_plan, plan_for_epochs, scale_min_epochs
+from orchestrator.search.schedules.named import SCHEDULES
 
 __all__ = [
     "ALGORITHMS",
+    "FREEZE_THAW",
     "GRID",
+    "PBT",
+    "SCHEDULES",
     "Advance",
     "Algorithm",
     "GridPoint",
@@ -17,11 +35,16 @@ __all__ = [
     "Move",
     "NewTrial",
     "PlanRow",
+    "check_algorithm",
     "describe_plan",
+    "epochs_to_go_on_from",
     "full_runs",
     "grid_points",
+    "lay_out",
+    "lay_out_epochs",
     "make_algorithm",
     "make_plan",
     "plan_for_epochs",
     "scale_min_epochs",
+    "schedule_of",
 ]

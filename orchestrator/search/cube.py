@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.events import Origin, TrialState
+from orchestrator.events import EarlierResult, Origin, StudyCreated, TrialState
 from orchestrator.search.models.kde import Axes, Floats
 from reid_core.config import Value, Values
 from reid_core.errors import SpaceError
 from search_spaces.encoding import Encoder
-from search_spaces.model import Choice, Parameter, Space
+from search_spaces.model import Choice, Goal, Objective, Parameter, Space
 from search_spaces.sampling import draw
 
 __all__ = ["Cube", "Proposal"]
@@ -35,10 +36,18 @@ class Proposal:
 class Cube:
     """A space over the configuration `base`. Points are (D,), NaN where a parameter is inactive.
 
-    `seed` shifts the sequence of `around_prior`.
+    `seed` shifts the sequence of `around_prior`, `enqueued` are configurations that a person wants tried first, and
+    `earlier` are results of other studies, whose best configurations are tried too.
     """
 
-    def __init__(self, space: Space, base: Values, seed: int = 0) -> None:
+    def __init__(
+        self,
+        space: Space,
+        base: Values,
+        seed: int = 0,
+        enqueued: Sequence[Values] = (),
+        earlier: Sequence[EarlierResult] = (),
+    ) -> None:
         self.encoder = Encoder(space, base)
         self.dims = self.encoder.dims
         self._offsets = np.random.default_rng([seed % 2**63, self.dims]).random(self.dims)
@@ -50,16 +59,30 @@ class Cube:
         self.default = self._known({name: base[name] for name in space.parameters if name in base})
         prior = self._known(self.encoder.first())
         self.prior = prior if prior is not None else self.default
+        self._enqueued, self._earlier = tuple(enqueued), _best_of(earlier, space.objective[0])
+
+    @classmethod
+    def of(cls, created: StudyCreated) -> Self:
+        """The cube of a study, with everything that it was given."""
+        return cls(created.space, created.base, created.seed, created.enqueued, created.earlier)
 
     @property
     def opening(self) -> list[Proposal]:
-        """The first configurations of every study: the recipe's own, then the space's priors where they differ."""
+        """The first configurations of a study, each once.
+
+        The recipe's own, those that a person enqueued, the best of each earlier study, the space's priors.
+        """
         proposals = []
         if self.default is not None:
             proposals.append(Proposal(self.default, Origin.DEFAULT, "the recipe's own values come first"))
-        if self.prior is not None and self.prior != self.default:
+        for number, values in enumerate(self._enqueued, start=1):
+            proposals.append(Proposal(values, Origin.USER, f"enqueued: number {number} of {len(self._enqueued)}"))
+        proposals += self._earlier
+        if self.prior is not None:
             proposals.append(Proposal(self.prior, Origin.PRIOR, "the values that the space expects to be good"))
-        return proposals
+        return [
+            one for place, one in enumerate(proposals) if all(one.values != old.values for old in proposals[:place])
+        ]
 
     def point(self, values: Values) -> Floats:
         """The point (D,) of a configuration."""
@@ -148,6 +171,21 @@ class Cube:
         most = 64
         steps = [len(codec.levels(most)) for codec in self.encoder.codecs]
         return np.array([0.5 / count if 1 < count < most else 0.0 for count in steps])
+
+
+def _best_of(earlier: Sequence[EarlierResult], objective: Objective) -> list[Proposal]:
+    """The best configuration of each earlier study, among those that got furthest; ties go to the first."""
+    studies: dict[str, list[EarlierResult]] = {}
+    for result in earlier:
+        if objective.metric in result.metrics:
+            studies.setdefault(result.study, []).append(result)
+    sign = -1.0 if objective.goal is Goal.MINIMIZE else 1.0
+    proposals = []
+    for study, results in studies.items():
+        best = max(results, key=lambda result: (result.epoch, sign * result.metrics[objective.metric]))
+        told = f"{objective.metric} {best.metrics[objective.metric]:.3f} at what is epoch {best.epoch} here"
+        proposals.append(Proposal(best.values, Origin.PRIOR, f"the best configuration of study {study}: {told}"))
+    return proposals
 
 
 def _redrawn(parameter: Parameter) -> float:

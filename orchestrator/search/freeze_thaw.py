@@ -16,14 +16,18 @@ import numpy as np
 
 from orchestrator.events import Origin, StudyCreated, StudyState, TrialState
 from orchestrator.search.cube import Cube, Proposal
+from orchestrator.search.models.earlier import Earlier
 from orchestrator.search.models.gp import Floats
 from orchestrator.search.models.surrogate import Belief, Surrogate
 from orchestrator.search.moves import Advance, Move, NewTrial
-from orchestrator.search.score import WORST, show, value_at
+from orchestrator.search.score import WORST, Aims, ranked, show_at, value_at
 from orchestrator.search.table import TrialTable
 from reid_core.config import Values
 
-__all__ = ["FreezeThaw"]
+__all__ = ["FREEZE_THAW", "FreezeThaw"]
+
+FREEZE_THAW = "freeze-thaw"
+"""The algorithm's name."""
 
 _STARTS = 6
 _UNIFORM = 256
@@ -32,6 +36,7 @@ _NEAR_BEST = 3
 _WIDTHS = (0.05, 0.1, 0.2)
 _MOVED_SHARE = 0.5
 _DUE = 3
+_COST_POWER = 0.5  # 0: cost plays no part; 1: gain for each epoch that is left to the full run
 _MOST_RESTING = 100  # of each rung
 
 
@@ -50,13 +55,15 @@ class FreezeThaw:
     def __init__(self, created: StudyCreated) -> None:
         self._plan = created.plan
         self._trials, self._epochs = created.plan.trials, created.plan.epochs
-        self._objectives = created.space.objective
+        self._aims = Aims.of(created)
         self._seed = created.seed
-        self._cube = Cube(created.space, created.base, created.seed)
+        self._cube = Cube.of(created)
         self._opening = self._cube.opening
-        self._surrogate = Surrogate(self._cube, created.plan)
-        self._table = TrialTable(created.plan.rungs, created.space.objective)
-        self._starts = max(1, min(_STARTS, created.plan.trials // 2))
+        self._surrogate = Surrogate(
+            self._cube, created.plan, Earlier.of(created.earlier, self._cube, created.space.objective[0])
+        )
+        self._table = TrialTable(created.plan.rungs, self._aims)
+        self._starts = 0 if created.earlier else max(1, min(_STARTS, created.plan.trials // 2))
 
     def next(self, state: StudyState) -> Move | None:
         """The most promising move that the plan still pays for."""
@@ -99,7 +106,7 @@ class FreezeThaw:
             return self._without_belief(resting, may_open=may_open, rng=rng, seen=seen)
         due = self._due(table, resting)
         pool = due or resting
-        gains = belief.improvement(self._surrogate.at_the_end(self._cube.points(pool))) if pool else None
+        gains = self._gains(belief, pool) if pool else None
         fresh = self._fresh(table, belief, rng, seen) if may_open and not due else None
         if gains is not None and (fresh is None or gains.max() >= fresh[1]):
             chosen = pool[int(gains.argmax())]
@@ -109,6 +116,13 @@ class FreezeThaw:
             reason = "drawn uniformly: the model found nothing new"
             return self._open(Proposal(self._cube.random(rng, seen), Origin.RANDOM, reason))
         return self._open(fresh[0])
+
+    def _gains(self, belief: Belief, trials: list[TrialState]) -> Floats:
+        """Expected improvement at the end (N,), worth more for trials that have come far: the rest of them is cheap."""
+        gains = belief.improvement(self._surrogate.at_the_end(self._cube.points(trials)))
+        left = 1.0 - np.array([trial.epoch for trial in trials]) / self._plan.max_epochs
+        weighed: Floats = gains / left**_COST_POWER
+        return weighed
 
     def _due(self, table: TrialTable, resting: list[TrialState]) -> list[TrialState]:
         """The best on the highest rung from which too few have gone on; empty when no rung is due.
@@ -121,9 +135,8 @@ class FreezeThaw:
             gone_on = int((table.targets > rungs[level]).sum())
             if gone_on < done // (self._plan.eta + 1):
                 here = [trial for trial in resting if trial.epoch == rungs[level]]
-                here.sort(key=lambda trial: (-value_at(trial, trial.epoch, self._objectives), trial.id))
                 if here:
-                    return here[:_DUE]
+                    return ranked(here, rungs[level], self._aims)[:_DUE]
         return []
 
     def _without_belief(
@@ -133,7 +146,7 @@ class FreezeThaw:
         if may_open:
             reason = "drawn uniformly: too few results for the model"
             return self._open(Proposal(self._cube.random(rng, seen), Origin.RANDOM, reason))
-        best = max(resting, key=lambda trial: (value_at(trial, trial.epoch, self._objectives), -trial.id))
+        best = max(resting, key=lambda trial: (value_at(trial, trial.epoch, self._aims), -trial.id))
         return self._advance(best, "the best of those that rest")
 
     def _fresh(
@@ -175,7 +188,7 @@ class FreezeThaw:
         return NewTrial(proposal.values, proposal.origin, proposal.reason, 0, self._plan.rungs[0])
 
     def _advance(self, trial: TrialState, why: str) -> Advance:
-        value = show(value_at(trial, trial.epoch, self._objectives), self._objectives)
+        value = show_at(trial, trial.epoch, self._aims)
         reason = f"promoted: {why} at epoch {self._plan.max_epochs} ({value} at epoch {trial.epoch})"
         return Advance(trial.id, self._above(trial.epoch), reason)
 

@@ -16,8 +16,8 @@ class NewTrial:
     """Start a new trial and train it up to `to_epoch`. `bracket` is its index in the plan.
 
     `row` names the configuration in a space with rows; without a `seed` of its own it has the study's. With a `parent`
-    it goes on from that trial's checkpoint at `from_epoch`, with values of its own. `confirms` names the trial whose
-    values it repeats with another seed.
+    it goes on from that trial's checkpoint at `from_epoch`, with values of its own, and takes the place of the trial
+    that it `replaces`. `confirms` names the trial whose values it repeats with another seed.
     """
 
     values: Values
@@ -29,6 +29,7 @@ class NewTrial:
     seed: int | None = None
     parent: int | None = None
     from_epoch: int = 0
+    replaces: int | None = None
     confirms: int | None = None
 
 

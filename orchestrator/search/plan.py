@@ -15,7 +15,21 @@ from dataclasses import dataclass
 from orchestrator.events import Bracket, Plan
 from reid_core.errors import Finding, SpaceError
 
-__all__ = ["PlanRow", "describe_plan", "full_runs", "make_plan", "plan_for_epochs", "scale_min_epochs"]
+__all__ = [
+    "PlanRow",
+    "describe_plan",
+    "equal_brackets",
+    "even_rungs",
+    "everyone_on_every_rung",
+    "full_runs",
+    "make_plan",
+    "one_bracket",
+    "plan_for_epochs",
+    "population_plan",
+    "scale_min_epochs",
+]
+
+_LEAST_MEMBERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +89,65 @@ def full_runs(max_epochs: int, eta: int, trials: int) -> Plan:
     _check(max_epochs, max_epochs, eta, trials)
     bracket = Bracket(rungs=(max_epochs,), sizes=(trials,))
     return _plan(max_epochs, max_epochs, eta, (max_epochs,), [bracket])
+
+
+def equal_brackets(max_epochs: int, min_epochs: int, eta: int, trials: int) -> Plan:
+    """Brackets of one width, from the lowest rung to a single full run; the last has the trials that are left.
+
+    12 trials, max 60, min 7, eta 3: 9 -> 3 -> 1 and 3 -> 1 -> 1 over 7/20/60.
+    """
+    _check(max_epochs, min_epochs, eta, trials)
+    rungs = _grid(max_epochs, min_epochs, eta)
+    depth = len(rungs) - 1
+    whole, rest = divmod(trials, eta**depth)
+    sizes = [eta**depth] * whole + ([rest] if rest else [])
+    return _plan(max_epochs, min_epochs, eta, rungs, [_bracket(rungs, eta, depth, size) for size in sizes])
+
+
+def one_bracket(max_epochs: int, min_epochs: int, eta: int, trials: int) -> Plan:
+    """All trials in one bracket from the lowest rung: 12 -> 4 -> 2 over 7/20/60."""
+    _check(max_epochs, min_epochs, eta, trials)
+    rungs = _grid(max_epochs, min_epochs, eta)
+    return _plan(max_epochs, min_epochs, eta, rungs, [_bracket(rungs, eta, len(rungs) - 1, trials)])
+
+
+def everyone_on_every_rung(max_epochs: int, min_epochs: int, eta: int, trials: int) -> Plan:
+    """One bracket with room for every trial on every rung: what a search costs at most whose rule counts no places."""
+    _check(max_epochs, min_epochs, eta, trials)
+    rungs = _grid(max_epochs, min_epochs, eta)
+    return _plan(max_epochs, min_epochs, eta, rungs, [Bracket(rungs=rungs, sizes=(trials,) * len(rungs))])
+
+
+def population_plan(max_epochs: int, min_epochs: int, eta: int, members: int) -> Plan:
+    """The plan of a population: every member, or what takes its place, climbs all even rungs. `eta` has no effect.
+
+    Raises SpaceError for fewer than 4 members, which have no quarters, and for fewer than two rungs.
+    """
+    _check(max_epochs, min_epochs, eta, max(1, members))
+    rungs = even_rungs(max_epochs, min_epochs)
+    found: list[Finding] = []
+    if members < _LEAST_MEMBERS:
+        message = f"a population of {members} has no best and no worst quarter"
+        hint = f"give at least {_LEAST_MEMBERS} trials, or {_LEAST_MEMBERS * max_epochs} epochs"
+        found.append(Finding("population", message, key="trials", hint=hint))
+    if len(rungs) < 2:
+        message = f"{max_epochs} epochs have no rung below the last with {min_epochs} epochs between two"
+        hint = "raise max_epochs, or lower min_epochs to half of it or less"
+        found.append(Finding("population", message, key="max_epochs", hint=hint))
+    if found:
+        raise SpaceError(found)
+    return _plan(max_epochs, min_epochs, eta, rungs, [Bracket(rungs=rungs, sizes=(members,) * len(rungs))])
+
+
+def even_rungs(max_epochs: int, min_epochs: int) -> tuple[int, ...]:
+    """From 10 down to 5 rungs as many as divide max_epochs, at least min_epochs apart; 60 and 7: 10, 20 ... 60.
+
+    Where none does, 8 or as many as min_epochs leaves room for, rounded half up.
+    """
+    most = max(1, max_epochs // min_epochs)
+    fitting = (count for count in range(min(10, most), 4, -1) if max_epochs % count == 0)
+    count = next(fitting, min(8, most))
+    return tuple((2 * level * max_epochs + count) // (2 * count) for level in range(1, count + 1))
 
 
 def scale_min_epochs(min_epochs: int, declared_max: int, max_epochs: int) -> int:

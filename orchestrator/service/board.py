@@ -22,14 +22,14 @@ def board_of(state: StudyState, detail: StudyDetail, steps: StepsView) -> BoardV
     objective = objective_of(state)
     return BoardView(
         study=detail.model_copy(update={"trials": ()}),
-        trials=_columns(detail.trials, objective.metric),
+        trials=_columns(detail.trials, [one.metric for one in detail.objective]),
         best=steps,
         curves=_curves(detail, state, objective),
     )
 
 
-def _columns(rows: Sequence[TrialRow], objective: str) -> TrialColumns:
-    names = dict.fromkeys((*_METRICS, objective))
+def _columns(rows: Sequence[TrialRow], objectives: Sequence[str]) -> TrialColumns:
+    names = dict.fromkeys((*_METRICS, *objectives))
     keys = dict.fromkeys(key for row in rows for key in row.values)
     active = {key: [key in row.values for row in rows] for key in keys}
     return TrialColumns(
@@ -43,6 +43,7 @@ def _columns(rows: Sequence[TrialRow], objective: str) -> TrialColumns:
         metrics={name: tuple(_short(row.metrics.get(name)) for row in rows) for name in names},
         values={key: tuple(row.values.get(key) for row in rows) for key in keys},
         active={key: "".join("01"[on] for on in there) for key, there in active.items() if not all(there)},
+        broken=tuple(row.broken for row in rows) if any(row.broken for row in rows) else (),
         reason=tuple(row.reason for row in rows),
         advance_reason=tuple(row.advance_reason for row in rows),
         failure=tuple(row.failure for row in rows),

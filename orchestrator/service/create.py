@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 from orchestrator.events import Plan, StudyCreated
 from orchestrator.search import ALGORITHMS
+from orchestrator.service.enqueue import enqueued_of
+from orchestrator.service.given import Given, check_given, check_room, confirm_epochs, confirm_of
 from orchestrator.service.home import check_name, generated_name
-from orchestrator.service.layout import check_options, grid_notes, lay_out, repeated
+from orchestrator.service.layout import check_options, lay_out, plan_notes, repeated, schedule_for
+from orchestrator.service.limits import limits_of
 from orchestrator.service.machine import share
 from orchestrator.service.views import StudyRequest
+from orchestrator.service.warm_start import Earlier, States, earlier_of
 from orchestrator.trial.protocol import Resources
 from reid_core import api
 from reid_core.api import Protocol
@@ -40,14 +45,19 @@ class Draft:
     base: Values
     plan: Plan
     algorithm: str
+    schedule: str
     workers: int
     resources: Resources
     data: api.DataSummary
+    given: Given
     notes: tuple[str, ...]
 
 
-def draft(request: StudyRequest) -> Draft:
-    """Check everything that can be checked without training. Raises InvalidInput with every finding, NotFound."""
+def draft(request: StudyRequest, states: States) -> Draft:
+    """Check everything that can be checked without training. Raises InvalidInput with every finding, NotFound.
+
+    `states` finds the studies of a warm start.
+    """
     _check_words(request)
     built_in = not request.data and "DATASETS.ROOT" not in request.set
     loaded, notes = _load(request, built_in=built_in)
@@ -64,12 +74,31 @@ def draft(request: StudyRequest) -> Draft:
             )
         )
     check_options(request, space, algorithm)
+    check_given(request, space, algorithm)
+    schedule = schedule_for(request, space, algorithm)
     space = repeated(space, request.seeds)
-    plan = lay_out(request, space, base, algorithm)
     workers, resources = share(space.resources, request.workers, request.backend)
+    limits, limited = limits_of(request, space, resources.gpus)
+    given = Given(limits=limits, enqueued=enqueued_of(request, loaded, base), confirm=confirm_of(request, space))
+    kept_back = confirm_epochs(given.confirm, space.budget.max_epochs)
+    plan = lay_out(request, space, base, algorithm, limits.epochs, kept_back)
+    check_room(request, space, base, given.enqueued, plan.trials)
     summary = api.describe_data(from_values(base))
-    notes = (*notes, *grid_notes(request, algorithm), *summary.warnings)
-    return Draft(request, space, base, plan, algorithm, workers, resources, summary, notes)
+    request, earlier = _warm(request, states, space, base, plan, summary)
+    given = replace(given, earlier=earlier.results)
+    notes = (*notes, *plan_notes(request, algorithm, schedule), *limited, *earlier.notes, *summary.warnings)
+    return Draft(request, space, base, plan, algorithm, schedule, workers, resources, summary, given, notes)
+
+
+def _warm(
+    request: StudyRequest, states: States, space: Space, base: Values, plan: Plan, data: api.DataSummary
+) -> tuple[StudyRequest, Earlier]:
+    """The earlier results, and the request with the studies' own names: `latest` will soon be another one."""
+    if not request.warm_start:
+        return request, Earlier()
+    prints = (data.fingerprint, data.split_fingerprint)
+    earlier = earlier_of(request.warm_start, states, space, base, plan, prints)
+    return request.model_copy(update={"warm_start": earlier.studies}), earlier
 
 
 def _check_words(request: StudyRequest) -> None:
@@ -132,7 +161,7 @@ def _demo(request: StudyRequest) -> Values:
     if loaded.space.recipe == "demo":
         return {}
     small, plain = load_config("demo").values, load_config("bnneck").values
-    varied = {*loaded.space.parameters, *row_keys(loaded.space.rows)}
+    varied = {*loaded.space.parameters, *loaded.space.tied, *row_keys(loaded.space.rows)}
     schedule = {
         "SOLVER.STEPS",
         "SOLVER.DELAY_EPOCHS",
@@ -155,6 +184,7 @@ def study_created(made: Draft) -> StudyCreated:
         plan=made.plan,
         seed=request.seed,
         algorithm=made.algorithm,
+        schedule=made.schedule,
         backend=request.backend,
         workers=made.workers,
         cpus=made.resources.cpus,
@@ -166,6 +196,10 @@ def study_created(made: Draft) -> StudyCreated:
         protocol=request.protocol,
         versions={name: version(name) for name in VERSIONS} | {"python": sys.version.split()[0]},
         command=command_of(request),
+        enqueued=made.given.enqueued,
+        earlier=made.given.earlier,
+        confirm=made.given.confirm,
+        limits=made.given.limits,
     )
 
 
@@ -179,9 +213,15 @@ def command_of(request: StudyRequest) -> str:
         ("--max-epochs", request.max_epochs, None),
         ("--min-epochs", request.min_epochs, None),
         ("--algorithm", request.algorithm, None),
+        ("--schedule", request.schedule, None),
         ("--workers", request.workers, None),
         ("--seed", request.seed, 0),
         ("--seeds", request.seeds, None),
+        ("--epochs", request.epochs, None),
+        ("--gpu-hours", request.gpu_hours, None),
+        ("--wall-time", request.wall_time, ""),
+        ("--target", request.target, ""),
+        ("--confirm", request.confirm, None),
         ("--protocol", request.protocol, Protocol.VALIDATION),
         ("--name", request.name, ""),
         ("--backend", request.backend, "ray"),
@@ -189,6 +229,10 @@ def command_of(request: StudyRequest) -> str:
     ):
         if value != default:
             words += [option, str(value)]
+    for study in request.warm_start:
+        words += ["--warm-start", study]
+    if request.enqueue:
+        words += ["--enqueue", json.dumps(list(request.enqueue))]
     for key, setting in request.set.items():
         words += ["--set", key, _word(setting)]
     return shlex.join(words)

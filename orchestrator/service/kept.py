@@ -87,7 +87,12 @@ class KeptStudy:
         """Note the incumbent's step; called before the event is folded in."""
         objective = progress.objective_of(self.state)
         value = event.metrics.get(objective.metric)
-        if value is None or not math.isfinite(value):
+        confirms = self.state.trials[event.trial].confirms is not None  # a lucky seed is no better configuration
+        if confirms or value is None or not math.isfinite(value):
+            return
+        created = self.state.created
+        constrained = created is not None and bool(created.space.constraints)
+        if constrained and progress.aims_of(self.state).violation(event.metrics) > 0:
             return
         sign = 1.0 if objective.goal is Goal.MAXIMIZE else -1.0
         if not self._best or sign * value > sign * self._best[-1]:

@@ -9,11 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.events import Origin, StudyCreated, StudyState, StudyStatus, TrialState, TrialStatus
-from orchestrator.service.progress import objective_of, score_at
+from orchestrator.search.confirm import Confirmed, confirmed
+from orchestrator.service.given import warm_start_views
+from orchestrator.service.given_views import LimitView, WarmStartView
+from orchestrator.service.limits import limit_views
+from orchestrator.service.progress import aims_of, front, hypervolume, objective_of, score_at
 from reid_core.api import Protocol
 from reid_core.config import Values
 from search_spaces.model import METRICS
 from search_spaces.rows import Published, parents
+from search_spaces.tied import derive
 
 __all__ = ["METRICS_SHOWN", "ReportRow", "ReportTrial", "Spread", "StudyReport", "report_of"]
 
@@ -54,7 +59,11 @@ class ReportTrial(_View):
     epoch: int
     seed: int | None
     values: Values
-    metrics: dict[str, float]
+    metrics: dict[str, float] = Field(description="means over its runs, once it is confirmed")
+    runs: int = Field(1, description="trainings with different seeds")
+    deviations: dict[str, float] = Field(
+        default_factory=dict, description="sample standard deviation of each metric over the runs"
+    )
 
 
 class StudyReport(_View):
@@ -75,6 +84,13 @@ class StudyReport(_View):
     trials: tuple[ReportTrial, ...] = ()
     trials_in_all: int = 0
     varied: tuple[str, ...] = Field((), description="keys that differ among `trials`")
+    objective: tuple[str, ...] = Field((), description="metrics; with several, the front's trials come first")
+    front: tuple[int, ...] = Field((), description="trials of the Pareto front, the best in the first objective first")
+    hypervolume: float | None = None
+    constraints: tuple[str, ...] = Field((), description="constraints on outcomes")
+    reason: str = Field("", description="why the search ended, where its plan was not done")
+    limits: tuple[LimitView, ...] = ()
+    warm_start: tuple[WarmStartView, ...] = ()
 
 
 def report_of(
@@ -97,16 +113,26 @@ def report_of(
         command=created.command,
         metrics=tuple(metrics),
         columns=created.space.published,
+        reason=state.reason,
+        limits=limit_views(created.limits, state),
+        warm_start=warm_start_views(created.earlier),
     )
     if created.space.rows:
         return plain.model_copy(update={"rows": _rows(state, created, finished, metrics)})
-    trials = _best(state, most)
-    values = [trial.values for trial in trials]
+    front_trials = tuple(dict.fromkeys(one.trial for one in front(state)))
+    means = {one.trial: one for one in confirmed(state)}
+    trials = _best(state, most, [*means, *(trial for trial in front_trials if trial not in means)])
+    values = [_settings(trial, created) for trial in trials]
     return plain.model_copy(
         update={
-            "trials": tuple(_trial(trial, created) for trial in trials),
-            "trials_in_all": len(state.trials),
-            "varied": tuple(key for key in created.space.parameters if _differs(key, values)),
+            "metrics": tuple(dict.fromkeys((*metrics, *created.space.costs))),
+            "objective": tuple(each.metric for each in created.space.objective),
+            "front": front_trials,
+            "hypervolume": hypervolume(state),
+            "constraints": created.space.outcome_constraints,
+            "trials": tuple(_trial(trial, created, means.get(trial.id)) for trial in trials),
+            "trials_in_all": sum(trial.confirms is None for trial in state.trials.values()),
+            "varied": tuple(key for key in (*created.space.parameters, *created.space.tied) if _differs(key, values)),
         }
     )
 
@@ -171,27 +197,41 @@ def _spread(values: Sequence[float]) -> Spread:
     return Spread(mean=statistics.fmean(values), deviation=deviation, count=len(values))
 
 
-def _best(state: StudyState, most: int) -> list[TrialState]:
-    """Those that got furthest first, among them the best."""
-    objective = objective_of(state)
+def _best(state: StudyState, most: int, first: Sequence[int]) -> list[TrialState]:
+    """`first` (finalists that were confirmed, the front) in their order, then who got furthest, among them the best.
 
-    def key(trial: TrialState) -> tuple[int, float, int]:
+    Trials that break a constraint come last.
+    """
+    objective, aims = objective_of(state), aims_of(state)
+
+    def key(trial: TrialState) -> tuple[int, float, int, float, int]:
         score = score_at(trial, trial.epoch, objective)
-        return (-trial.epoch, math.inf if score is None else -score, trial.id)
+        place = first.index(trial.id) if trial.id in first else len(first)
+        return (place, aims.violation(trial.metrics), -trial.epoch, math.inf if score is None else -score, trial.id)
 
-    return sorted((trial for trial in state.trials.values() if trial.history), key=key)[:most]
+    told = (trial for trial in state.trials.values() if trial.history and trial.confirms is None)
+    return sorted(told, key=key)[:most]
 
 
 def _differs(key: str, values: Sequence[Values]) -> bool:
     return any(one.get(key) != values[0].get(key) for one in values)
 
 
-def _trial(trial: TrialState, created: StudyCreated) -> ReportTrial:
+def _settings(trial: TrialState, created: StudyCreated) -> Values:
+    """The trial's values, and those of keys that follow them."""
+    return {**trial.values, **derive({**created.base, **trial.values}, created.space.tied)}
+
+
+def _trial(trial: TrialState, created: StudyCreated, means: Confirmed | None) -> ReportTrial:
+    metrics = trial.metrics if means is None else means.means
+    deviations = {} if means is None else means.deviations
     return ReportTrial(
         id=trial.id,
         origin=trial.origin,
         epoch=trial.epoch,
         seed=_seed(trial, created),
-        values=trial.values,
-        metrics={name: trial.metrics[name] for name in METRICS if name in trial.metrics},
+        values=_settings(trial, created),
+        metrics={name: metrics[name] for name in METRICS if name in metrics},
+        runs=1 if means is None else means.runs,
+        deviations={name: deviations[name] for name in METRICS if name in deviations},
     )

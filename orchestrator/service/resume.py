@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator.service.create import draft
+from collections.abc import Sequence
+
+from orchestrator.events import EarlierResult, Limits
+from orchestrator.service.limits import limit_views
 from orchestrator.service.service import Service
 from orchestrator.service.views import StudyRequest
 from reid_core.errors import Conflict
@@ -16,7 +19,7 @@ def check_same(service: Service, study: str, request: StudyRequest) -> None:
     created = service.state(study).created
     if created is None:
         return
-    made = draft(request)
+    made = service.draft(request)
     changes = list(diff(created.space, made.space))
     changes += [
         f"{key}: recorded {created.base.get(key)!r}, now {made.base.get(key)!r}"
@@ -28,7 +31,12 @@ def check_same(service: Service, study: str, request: StudyRequest) -> None:
         ("seed", created.seed, request.seed),
         ("protocol", created.protocol, request.protocol),
         ("algorithm", created.algorithm, made.algorithm),
+        ("schedule", created.schedule or "the algorithm's own", made.schedule or "the algorithm's own"),
         ("data fingerprint", created.data_fingerprint, made.data.fingerprint),
+        ("limits", _limits(created.limits), _limits(made.given.limits)),
+        ("enqueued configurations", list(created.enqueued), list(made.given.enqueued)),
+        ("warm start", _studies(created.earlier), _studies(made.given.earlier)),
+        ("confirm", created.confirm, made.given.confirm),
     ):
         if before != now:
             changes.append(f"{what}: recorded {before}, now {now}")
@@ -37,3 +45,11 @@ def check_same(service: Service, study: str, request: StudyRequest) -> None:
             f"study {created.name} was made from something else:\n  " + "\n  ".join(changes),
             hint=f"continue it as it is: `reid-tune run --resume {created.name}`; or start a new one without --resume",
         )
+
+
+def _limits(limits: Limits) -> str:
+    return ", ".join(view.text for view in limit_views(limits)) or "none"
+
+
+def _studies(earlier: Sequence[EarlierResult]) -> str:
+    return ", ".join(dict.fromkeys(result.study for result in earlier)) or "none"

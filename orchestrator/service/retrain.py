@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from orchestrator.events import StudyCreated
 from orchestrator.service.machine import cores
 from orchestrator.service.progress import default_at
 from orchestrator.service.service import Service
+from orchestrator.service.stages import Stage, stages_of
 from reid_core import api
 from reid_core.config import Values, from_values, scale_to
 from reid_core.errors import NotFound
@@ -41,25 +42,32 @@ def retrain(
     study: str,
     *,
     which: Literal["winner", "default"] = "winner",
+    pick: str = "",
+    trial: int | None = None,
     epochs: int | None = None,
     threads: int | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Retrained:
-    """Train and measure. The files lie in the study's folder under retrain/; training again replaces them."""
+    """Train and measure. The files lie in the study's folder under retrain/; training again replaces them.
+
+    A fork is trained as it came about: with each ancestor's values for their share of the epochs, then with its own.
+
+    `pick` and `trial` choose another winner, as in Service.winner.
+    """
     row = service.store.find(study)
     state = service.state(row.id)
     created = state.created
     if created is None:
         raise NotFound(f"study {row.name} has no creation event")
-    chosen = service.winner(row.id) if which == "winner" else default_at(state)
+    chosen = service.winner(row.id, pick=pick, trial=trial) if which == "winner" else default_at(state)
     if chosen is None:
         raise NotFound(f"study {row.name} has not tried the default configuration")
-    trial = state.trials[chosen.trial]
-    values = complete(created.base, trial.values)
-    values = scale_to(values, epochs or LENGTH * created.plan.max_epochs)
-    values = {**values, "TEST.EVAL_PERIOD": 0, "SOLVER.CHECKPOINT_PERIOD": 1}
+    source = state.trials[chosen.trial]
+    length = epochs or LENGTH * created.plan.max_epochs
+    values = _lengthened(created, source.values, length)
     config = from_values(values)
-    directory = service.home.study(row.id) / "retrain" / which
+    own = which if trial is None and not pick else f"trial-{chosen.trial:04d}"
+    directory = service.home.study(row.id) / "retrain" / own
     threads = threads or cores()
 
     def on_epoch(result: api.EpochResult) -> None:
@@ -67,23 +75,38 @@ def retrain(
             loss = result.metrics.get("loss", float("nan"))
             say(f"epoch {result.epoch} of {config.solver.max_epoch}: loss {loss:.3f}")
 
-    result = api.train(
-        config,
-        directory=directory,
-        protocol=api.Protocol.TEST,
-        seed=created.seed if trial.seed is None else trial.seed,
-        threads=threads,
-        on_epoch=on_epoch,
-    )
-    if result.checkpoint is None:
-        raise NotFound(f"training in {directory} left no checkpoint")
-    report = api.evaluate(config, Path(result.checkpoint.path), protocol=api.Protocol.TEST, threads=threads)
+    def train(stage: Stage, start: api.Fork | None) -> api.CheckpointFile:
+        result = api.train(
+            from_values(_lengthened(created, stage.values, length)),
+            directory=directory,
+            protocol=api.Protocol.TEST,
+            to_epoch=stage.until,
+            checkpoint=start,
+            seed=created.seed if source.seed is None else source.seed,
+            threads=threads,
+            on_epoch=on_epoch,
+        )
+        if result.checkpoint is None:
+            raise NotFound(f"training in {directory} left no checkpoint")
+        return result.checkpoint
+
+    first, *rest = stages_of(state, source, length)
+    made = train(first, None)
+    for stage in rest:
+        made = train(stage, api.Fork(made.path, made.epoch, made.sha256))
+    report = api.evaluate(config, made.path, protocol=api.Protocol.TEST, threads=threads)
     return Retrained(
         which=which,
         trial=chosen.trial,
-        epochs=result.epoch,
+        epochs=made.epoch,
         metrics=dict(report.metrics),
         protocol=report.protocol,
-        checkpoint=str(result.checkpoint.path),
+        checkpoint=str(made.path),
         config=values,
     )
+
+
+def _lengthened(created: StudyCreated, own: Values, epochs: int) -> Values:
+    """A trial's whole configuration for a training of `epochs` epochs, measured at its end."""
+    values = scale_to(complete(created.base, own, created.space.tied), epochs)
+    return {**values, "TEST.EVAL_PERIOD": 0, "SOLVER.CHECKPOINT_PERIOD": 1}

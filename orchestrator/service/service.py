@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from orchestrator.events import CommandGiven, CommandKind, StudyState, StudyStatus
-from orchestrator.service.create import command_of, draft, study_created
+from orchestrator.service.analysis.analyse import KeptAnalyses
+from orchestrator.service.analysis.evidence import Evidence
+from orchestrator.service.create import Draft, command_of, draft, study_created
 from orchestrator.service.export import export_config
 from orchestrator.service.home import Home
 from orchestrator.service.kept import KeptStudies, KeptStudy
@@ -18,7 +20,7 @@ from orchestrator.service.machine import cores
 from orchestrator.service.narrate import narrate
 from orchestrator.service.plan_view import plan_view, space_view
 from orchestrator.service.processes import is_dead, spawn
-from orchestrator.service.progress import winner
+from orchestrator.service.progress import picked, view_at, winner
 from orchestrator.service.report import METRICS_SHOWN, StudyReport, report_of
 from orchestrator.service.views import (
     BestView,
@@ -33,6 +35,7 @@ from orchestrator.service.views import (
     TrialDetail,
     TrialRow,
 )
+from orchestrator.service.views_analysis import AnalysisView
 from orchestrator.store import Store, StudyRow, open_store
 from reid_core import api
 from reid_core.config import from_values
@@ -54,6 +57,7 @@ class Service:
         self.home.ensure()
         self.store: Store = open_store(self.home.store)
         self._kept = KeptStudies()
+        self._analyses = KeptAnalyses()
 
     def close(self) -> None:
         """Let go of the store."""
@@ -73,15 +77,19 @@ class Service:
 
         `measure` times a few training steps when no earlier measurement of this recipe is known.
         """
-        return plan_view(draft(request), self.home, measure=measure)
+        return plan_view(self.draft(request), self.home, measure=measure)
 
     def prepare(self, request: StudyRequest, *, progress: Callable[[int, int], None] | None = None) -> None:
         """Decode the request's images into this machine's cache, so that trials find them.
 
         `progress` hears (done, total). Raises InvalidInput naming the images that do not decode.
         """
-        base = from_values(draft(request).base)
+        base = from_values(self.draft(request).base)
         api.prepare(base, protocol=request.protocol, threads=cores(), progress=progress)
+
+    def draft(self, request: StudyRequest) -> Draft:
+        """A request, checked. Raises InvalidInput with every finding, NotFound."""
+        return draft(request, self.state)
 
     def command(self, request: StudyRequest) -> str:
         """The `reid-tune run` command equal to this request."""
@@ -90,7 +98,7 @@ class Service:
     # studies ----------------------------------------------------------------
     def create(self, request: StudyRequest) -> StudySummary:
         """Validate, plan and record a new study; nothing runs yet."""
-        created = study_created(draft(request))
+        created = study_created(self.draft(request))
         self.store.create_study(created, time.time())
         return self._summary(self.store.find(created.study))
 
@@ -207,25 +215,44 @@ class Service:
         return self._summary(row)
 
     # winners ----------------------------------------------------------------
-    def winner(self, study: str) -> BestView:
+    def winner(self, study: str, *, pick: str = "", trial: int | None = None) -> BestView:
         """The trial to retrain: the best of those that got furthest. NotFound before any epoch is finished.
 
-        UsageError when its trials were measured on the test split: what is chosen there is not measured any more.
+        `pick` is an objective: the one of the Pareto front that is best in it; `trial` names a trial. UsageError when
+        trials were measured on the test split (what is chosen there is not measured any more), or when `pick` is no
+        objective.
         """
         row = self.store.find(study)
         state = self._state(row)
         if state.created is not None and state.created.protocol is api.Protocol.TEST:
             message = f"study {row.name} measures the test split: nothing may be chosen on it"
             raise UsageError(message, hint=f"compare its rows with `reid-tune report {row.name}`, or name a trial")
-        found = winner(state)
-        if found is None:
+        if trial is not None and trial not in state.trials:
+            raise NotFound(f"study {row.name} has no trial {trial}", hint=f"it has {len(state.trials)} trials so far")
+        chosen = winner(state) if trial is None else view_at(state, trial)
+        if pick:
+            chosen = picked(state, pick)
+        if chosen is None:
             raise NotFound(f"study {row.name} has no finished epoch yet", hint=f"see `reid-tune status {row.name}`")
-        return found
+        return chosen
 
     def report(self, study: str, metrics: Sequence[str] = METRICS_SHOWN, *, most: int = 10) -> StudyReport:
         """A study as a table: its rows over their seeds, or in a space without rows its best `most` trials."""
         row = self.store.find(study)
         return report_of(self._state(row), self._summary(row).status, metrics, most=most)
+
+    def analysis(self, study: str, objective: int = 0) -> AnalysisView:
+        """What the results say of one objective: importance, dependence, what the model believes, expected gain.
+
+        Takes a second for 12 trials and several for 1,000; kept until the study goes on. UsageError: no such objective.
+        """
+        row = self.store.find(study)
+
+        def read() -> Evidence:
+            with self._use(row) as kept:
+                return Evidence.of(kept.state, objective)
+
+        return self._analyses.get(row.id, objective, row.seq, read)
 
     def export_config(self, study: str, trial: int | None = None) -> str:
         """The complete configuration of a trial (default: the winner) as a YAML file for `reid-tune train`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.events import Origin, Plan, StudyStatus, TrialStatus
+from orchestrator.service.given_views import LimitView, WarmStartView
 from reid_core.api import Protocol
 from reid_core.config import Value, Values
 from search_spaces.model import Objective, Space
@@ -57,8 +58,11 @@ class StudyRequest(_View):
     gpu_hours: float | None = Field(None, gt=0, description="ends the search: GPU-hours of all trials")
     wall_time: str = Field("", description="ends the search: time since its start, as 90s, 45m, 8h or 2d")
     target: str = Field("", description="ends the search: METRIC >= VALUE or METRIC <= VALUE")
-    warm_start: str = Field("", description="a study whose results the model may use: name, id or latest")
-    enqueue: tuple[Values, ...] = Field((), description="configurations to try first")
+    warm_start: tuple[str, ...] = Field(
+        (), description="studies whose results the model may use: name, id or latest of each"
+    )
+    enqueue: tuple[Values, ...] = Field((), description="configurations to try first, in whole or in part")
+    enqueue_file: str = Field("", description="the file that they were read from, for messages")
     protocol: Protocol = Field(
         Protocol.VALIDATION, description="what is measured: validation, or for a space with rows test"
     )
@@ -74,13 +78,21 @@ class PlanView(_View):
     plan: Plan
     objective: tuple[Objective, ...]
     algorithm: str
+    schedule: str = Field("", description="how long trials train, where it is not the algorithm's own")
     parameters: int
+    tied: dict[str, str] = Field(default_factory=dict, description="keys that follow others, and how, in words")
     rows: tuple[str, ...] = Field((), description="names of the configurations of a space with rows")
     seeds: int = Field(1, description="how often each configuration is trained")
     protocol: Protocol = Protocol.VALIDATION
     workers: int
     seconds_per_epoch: float | None = Field(None, description="measured or estimated; None when unknown")
     seconds: float | None = Field(None, description="expected wall time of the study")
+    gpu_hours: float | None = Field(None, description="expected GPU-hours; None without GPUs or when time is unknown")
+    limits: tuple[LimitView, ...] = ()
+    enqueued: int = Field(0, description="configurations of the user, tried right after the default")
+    warm_start: tuple[WarmStartView, ...] = ()
+    confirm: int = Field(0, description="new seeds that each finalist is trained with")
+    confirm_epochs: int = Field(0, description="what confirming costs at most, on top of the plan's epochs")
     device: str = ""
     data: str = Field("", description="one line about the images")
     warnings: tuple[str, ...] = ()
@@ -93,6 +105,11 @@ class BestView(_View):
     epoch: int
     metrics: dict[str, float]
     gain: float | None = Field(None, description="objective minus the default configuration's at the same epochs")
+    runs: int = Field(1, description="trainings with different seeds; with several, metrics are their means")
+    deviations: dict[str, float] = Field(
+        default_factory=dict, description="sample standard deviation of each metric over the runs"
+    )
+    broken: tuple[str, ...] = Field((), description="constraints on outcomes that the metrics do not satisfy")
 
 
 class StudySummary(_View):
@@ -118,7 +135,15 @@ class StudySummary(_View):
     seconds_left: float | None = None
     idle_share: float | None = Field(None, description="share of slot time that stood idle though work existed")
     best: BestView | None = None
+    front: tuple[BestView, ...] = Field(
+        (), description="of several objectives the Pareto front over all rungs, the best in the first objective first"
+    )
+    hypervolume: float | None = Field(
+        None, description="share in [0, 1] that the front dominates of the box up to the ideal; None: one objective"
+    )
+    constraints: tuple[str, ...] = Field((), description="constraints on outcomes")
     default: BestView | None = Field(None, description="the recipe's default configuration at its highest epoch")
+    limits: tuple[LimitView, ...] = Field((), description="what ends the search early")
     best_so_far: tuple[float, ...] = Field(
         (), description="objective of the incumbent after each reported rung, for sparklines"
     )
@@ -136,6 +161,9 @@ class StudyDetail(StudySummary):
     directory: str = ""
     mlflow: str = Field("", description="MLflow tracking address of the study; empty when tracking is off")
     command: str = Field("", description="the command that makes this study again")
+    enqueued: int = Field(0, description="configurations of the user, tried right after the default")
+    warm_start: tuple[WarmStartView, ...] = ()
+    confirm: int = Field(0, description="new seeds that each finalist is trained with")
     trials: tuple[TrialRow, ...] = ()
 
 
@@ -155,6 +183,11 @@ class TrialRow(_View):
     values: Values
     row: str = Field("", description="its name in a space with rows")
     seed: int | None = Field(None, description="its own seed; None: the study's")
+    parent: int | None = Field(None, description="the trial from whose checkpoint it went on, with other values")
+    from_epoch: int = Field(0, description="the epoch of that checkpoint; it trained the epochs after it alone")
+    replaces: int | None = Field(None, description="the trial whose place in the population it took")
+    confirms: int | None = Field(None, description="the trial that it repeats with another seed")
+    broken: tuple[str, ...] = Field((), description="constraints on outcomes that it does not satisfy")
     advance_reason: str = ""
     attempts: int = 0
     failure: str = ""
@@ -178,6 +211,7 @@ class SegmentView(_View):
     from_epoch: int
     to_epoch: int
     attempt: int
+    reason: str = Field("", description="why the trial was trained further, or begun")
     started_at: float
     ended_at: float | None = None
     outcome: str = "running"
@@ -231,6 +265,7 @@ class TrialColumns(_View):
     metrics: dict[str, tuple[float | None, ...]]
     values: dict[str, tuple[Value, ...]] = Field(description="null where a parameter is not active")
     active: dict[str, str] = Field(description="of parameters not active in every trial: 1 where they are, else 0")
+    broken: tuple[tuple[str, ...], ...] = Field((), description="constraints on outcomes that each breaks")
     reason: tuple[str, ...]
     advance_reason: tuple[str, ...]
     failure: tuple[str, ...]

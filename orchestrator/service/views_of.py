@@ -12,6 +12,8 @@ from orchestrator.events import (
     TrialStatus,
 )
 from orchestrator.service import progress
+from orchestrator.service.given import warm_start_views
+from orchestrator.service.limits import limit_views
 from orchestrator.service.narrate import narrate
 from orchestrator.service.views import (
     SegmentView,
@@ -47,14 +49,18 @@ def study_summary(state: StudyState, idle: float | None = None, *, alive: bool =
         created_at=state.created_at,
         updated_at=state.updated_at,
         ended_at=state.ended_at,
-        trials_planned=created.plan.trials,
+        trials_planned=progress.planned_trials(state),
         trials_started=len(state.trials),
         trials_by_status={name: count for name, count in counts.items() if count},
-        epochs_planned=created.plan.epochs,
+        epochs_planned=progress.planned_epochs(state),
         epochs_spent=state.epochs_spent,
         seconds_left=progress.seconds_left(state),
         idle_share=idle,
         best=progress.best(state),
+        front=progress.front(state),
+        hypervolume=progress.hypervolume(state),
+        constraints=created.space.outcome_constraints,
+        limits=limit_views(created.limits, state),
         default=progress.default_at(state),
         best_so_far=progress.best_so_far(state),
         revision=state.seq,
@@ -78,6 +84,9 @@ def study_detail(
         directory=directory,
         mlflow=mlflow,
         command=created.command,
+        enqueued=len(created.enqueued),
+        warm_start=warm_start_views(created.earlier),
+        confirm=created.confirm,
         trials=trials,
     )
 
@@ -103,6 +112,11 @@ def _row(state: StudyState, trial: TrialState, pace: float | None) -> dict[str, 
         "values": trial.values,
         "row": trial.row,
         "seed": trial.seed,
+        "parent": trial.parent,
+        "from_epoch": trial.from_epoch,
+        "replaces": trial.replaces,
+        "confirms": trial.confirms,
+        "broken": progress.aims_of(state).broken(trial.metrics) if trial.metrics else (),
         "advance_reason": trial.advance_reason,
         "attempts": trial.attempts,
         "failure": (trial.failures[-1][0].value if trial.failures else "infeasible") if failed else "",
@@ -119,7 +133,7 @@ def trial_detail(state: StudyState, trial: TrialState, told: list[Logged], direc
         raise ValueError("a log without StudyCreated")
     epochs = tuple(sorted(trial.history))
     names = sorted({name for metrics in trial.history.values() for name in metrics})
-    config = complete(created.base, trial.values)
+    config = complete(created.base, trial.values, created.space.tied)
     return TrialDetail(
         **_row(state, trial, progress.seconds_per_epoch(state)),
         study=created.name,
@@ -148,6 +162,7 @@ def _segments(told: list[Logged]) -> tuple[SegmentView, ...]:
                     from_epoch=event.from_epoch,
                     to_epoch=event.to_epoch,
                     attempt=event.attempt,
+                    reason=event.reason,
                     started_at=logged.at,
                 )
             case SegmentEnded() as event if event.segment in views:

@@ -25,6 +25,8 @@ from orchestrator.events import (
     TrialStatus,
     TrialSuggested,
 )
+from orchestrator.events.aims import Aims
+from orchestrator.events.front import FrontTally
 from orchestrator.tracking.changes import STUDY_TAG, TRIAL_TAG, Point, RunChange, RunStatus
 from reid_core.config import Value, Values
 from reid_core.config.keys import nest
@@ -160,6 +162,8 @@ class Translation:
             "reid_tune.bracket": str(event.bracket),
             "reid_tune.rung": str(event.to_epoch),
         }
+        if event.parent is not None:
+            change.tags |= {"reid_tune.parent": str(event.parent), "reid_tune.from_epoch": str(event.from_epoch)}
         if event.seed is not None:
             change.tags |= {"reid_tune.row": event.row, "reid_tune.seed": str(event.seed)}
         change.texts["config.yaml"] = _config_yaml(self._config(event.trial))
@@ -185,8 +189,7 @@ class Translation:
         self._keep_best(parent)
 
     def _keep_best(self, parent: RunChange) -> None:
-        created = self.state.created
-        best = self._best.get(created.space.objective[0].metric) if created is not None else None
+        best = self._chosen()
         if best is None:
             return
         trial = self.state.trials[best.trial]
@@ -205,12 +208,42 @@ class Translation:
         parent.tags["reid_tune.best_epoch"] = str(best.epoch)
         if checkpoint:
             parent.files = {checkpoint: "best"}
+        self._keep_front(parent)
+
+    def _chosen(self) -> _Best | None:
+        """The best in the first objective; where there are constraints, of what satisfies them."""
+        created = self.state.created
+        if created is None:
+            return None
+        if not created.space.outcome_constraints:
+            return self._best.get(created.space.objective[0].metric)
+        placed = self._front(created).best
+        return None if placed is None else _Best(placed.vector[0], placed.trial, placed.epoch)
+
+    def _front(self, created: StudyCreated) -> FrontTally:
+        own = (trial for trial in self.state.trials.values() if trial.confirms is None)
+        return self.state.front.count(own, Aims.of(created), frozenset(created.plan.rungs))
+
+    def _keep_front(self, parent: RunChange) -> None:
+        """The trials of the Pareto front, with what they reported."""
+        created = self.state.created
+        if created is None or len(created.space.objective) < 2:
+            return
+        front = self._front(created).front
+        told = [
+            {"trial": one.trial, "epoch": one.epoch, "metrics": self.state.trials[one.trial].history[one.epoch]}
+            for one in front
+        ]
+        parent.texts["best/front.json"] = json.dumps(told, indent=2)
+        parent.tags["reid_tune.front"] = ", ".join(str(one.trial) for one in front)[:_TEXT_LIMIT]
 
     def _best_after(self, logged: Logged) -> bool:
         """Whether the event is a report on a rung, where trials compare; keeps the best of each objective."""
         event, created = logged.event, self.state.created
         if not isinstance(event, EpochReported) or created is None or event.epoch not in created.plan.rungs:
             return False
+        if Aims.of(created).violation(event.metrics) > 0:
+            return True
         for objective in created.space.objective:
             value = event.metrics.get(objective.metric, math.nan)
             best = self._best.get(objective.metric)
@@ -223,6 +256,12 @@ class Translation:
         """Best so far against epochs spent, on the parent run."""
         step = self.state.epochs_spent
         points = self._parent().points
+        created = self.state.created
+        if created is not None and len(created.space.objective) > 1:
+            tally = self._front(created)
+            points.append(Point("front_size", len(tally.front), at, step))
+            share = tally.hypervolume()
+            points.extend([] if share is None else [Point("hypervolume", share, at, step)])
         points.extend(Point(f"best_{metric}", best.value, at, step) for metric, best in sorted(self._best.items()))
 
     def _place(self, trial: int, at: int) -> None:

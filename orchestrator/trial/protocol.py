@@ -52,6 +52,10 @@ class SegmentSpec:
     `config` holds every configuration key (FastReID's flat names) with its value; `directory` is the
     trial's own folder for checkpoints and logs. (study, trial, epoch) makes the segment idempotent.
     `seed` is the trial's and the same in each of its segments. `protocol` says what it trains on and is measured on.
+    `forked`: the checkpoint is another trial's, whose configuration may differ in what may change in training.
+    Checkpoints that it saved at the epochs in `keep` stay: others may still go on from them.
+    `costs` are those of the model (latency_ms, parameters, flops) that are to be among the metrics of every epoch;
+    `measured` are the values of those that the trial reported before, which are not measured again.
     """
 
     study: str
@@ -65,6 +69,10 @@ class SegmentSpec:
     directory: str
     resources: Resources = field(default_factory=Resources)
     protocol: api.Protocol = api.Protocol.VALIDATION
+    forked: bool = False
+    keep: tuple[int, ...] = ()
+    costs: tuple[str, ...] = ()
+    measured: Mapping[str, float] = field(default_factory=dict)
 
 
 class SegmentContext(Protocol):

@@ -65,19 +65,21 @@ class ReidTrial:
     def _train(self, spec: SegmentSpec, context: SegmentContext) -> Outcome:
         periods = AT_THE_END if spec.protocol is api.Protocol.TEST else EVERY_EPOCH
         config = from_values({**spec.config, **periods})
+        costs = _costs(spec, context)
 
         def on_epoch(result: api.EpochResult) -> None:
             if result.checkpoint is not None:
                 context.save(_ref(result.checkpoint))
-            context.report(result.epoch, result.metrics)
+            context.report(result.epoch, {**result.metrics, **costs})
 
-        start = spec.checkpoint
+        start, kind = spec.checkpoint, api.Fork if spec.forked else api.CheckpointFile
         result = api.train(
             config,
             directory=Path(spec.directory),
             protocol=spec.protocol,
             to_epoch=spec.to_epoch,
-            checkpoint=None if start is None else api.CheckpointFile(Path(start.path), start.epoch, start.sha256),
+            checkpoint=None if start is None else kind(Path(start.path), start.epoch, start.sha256),
+            keep=spec.keep,
             seed=spec.seed,
             threads=spec.resources.cpus,
             on_epoch=on_epoch,
@@ -87,6 +89,19 @@ class ReidTrial:
         if result.stopped or result.checkpoint is None:
             return Paused(None if result.checkpoint is None else _ref(result.checkpoint))
         return Completed(_ref(result.checkpoint))
+
+
+def _costs(spec: SegmentSpec, context: SegmentContext) -> dict[str, float]:
+    """The wanted costs of the model: as the trial reported them, or else measured now, before it trains."""
+    if all(name in spec.measured for name in spec.costs):
+        return {name: spec.measured[name] for name in spec.costs}
+    cost = api.measure_cost(from_values(spec.config), threads=spec.resources.cpus)
+    context.log(
+        f"{cost.parameters:,} parameters, {cost.flops:,} multiply-adds and {cost.latency_ms:.2f} ms an image"
+        f" on {cost.device}"
+    )
+    known = {"parameters": float(cost.parameters), "flops": float(cost.flops), "latency_ms": cost.latency_ms}
+    return {name: known[name] for name in spec.costs}
 
 
 def _ref(file: api.CheckpointFile) -> CheckpointRef:

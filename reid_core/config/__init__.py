@@ -4,6 +4,7 @@ What may come in: the schema, reading and merging files, the shipped recipes. Im
 """
 
 from reid_core.config.convert import from_values, to_values
+from reid_core.config.in_training import may_change_in_training
 from reid_core.config.keys import KeyInfo, describe, json_schema, keys
 from reid_core.config.load import LoadedConfig, load_config, parse_value
 from reid_core.config.schedule import scale_to
@@ -28,6 +29,7 @@ __all__ = [
     "json_schema",
     "keys",
     "load_config",
+    "may_change_in_training",
     "parse_value",
     "read_yaml",
     "recipes",

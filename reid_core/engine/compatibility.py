@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from reid_core.config import Config, Values, to_values
+from reid_core.config import Config, Values, may_change_in_training, to_values
 from reid_core.engine.checkpoint import Checkpoint
 from reid_core.errors import CheckpointError
 
@@ -28,9 +28,18 @@ _MODEL = ("MODEL.META_ARCHITECTURE", "MODEL.BACKBONE.", "MODEL.HEADS.", "MODEL.P
 _NOT_EMBEDDING = ("MODEL.BACKBONE.PRETRAIN", "MODEL.HEADS.NUM_CLASSES", "MODEL.HEADS.NECK_FEAT")
 
 
-def check_same_run(checkpoint: Checkpoint, path: Path, values: Values, *, seed: int, identities: int) -> None:
-    """Going on from `checkpoint` is the same run. Raises CheckpointError that names every difference."""
-    found = _differences(checkpoint.values, values, lambda key: not key.startswith(_FREE))
+def check_same_run(
+    checkpoint: Checkpoint, path: Path, values: Values, *, seed: int, identities: int, forked: bool = False
+) -> None:
+    """Going on from `checkpoint` is the same run, or a fork of it: one that differs in what may change in training.
+
+    Raises CheckpointError that names every difference that may not be.
+    """
+
+    def fixed(key: str) -> bool:
+        return not key.startswith(_FREE) and not (forked and may_change_in_training(key))
+
+    found = _differences(checkpoint.values, values, fixed)
     if checkpoint.seed != seed:
         found.append(f"seed: {checkpoint.seed} in the checkpoint, {seed} asked for")
     if checkpoint.identities != identities:

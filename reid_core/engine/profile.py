@@ -1,7 +1,7 @@
 """`python -m reid_core.engine.profile THREADS < config.json`: what an epoch of a configuration costs on this machine.
 
-Prints {"seconds_per_epoch": ..., "images_per_second": ...}: a few training steps and one batch of embeddings on the
-configuration's own model and images, counted up to a whole epoch with its evaluation. Seconds, not an epoch.
+Prints {"seconds_per_epoch": ..., ...}: a few training steps and one batch of embeddings on the configuration's own
+model and images, counted up to a whole epoch with its evaluation. Seconds, not an epoch.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from itertools import cycle
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -20,9 +22,11 @@ from reid_core.config import Config, from_values
 from reid_core.data.augmentation import train_transform
 from reid_core.data.images import ImageArray
 from reid_core.data.loader import TrainBatches, eval_batches
-from reid_core.data.pipeline import open_split
+from reid_core.data.pipeline import SplitData, open_split
+from reid_core.engine import checkpoint as checkpoints
 from reid_core.engine.compute import Compute, cpu_threads
 from reid_core.engine.embedding import embeddings
+from reid_core.engine.retention import path_of
 from reid_core.engine.trainer import Trainer
 
 __all__ = ["Profile", "profile"]
@@ -33,28 +37,52 @@ FEWEST_STEPS = 2
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """`seconds_per_epoch` with its evaluation on the validation split; `images_per_second` of training alone."""
+    """`seconds_per_epoch` with its evaluation on the validation split; `images_per_second` of training alone.
+
+    `seconds_to_begin`: from a warm process to the first training step; data are opened and the model is built.
+    `seconds_in_all`: the whole profile.
+    """
 
     seconds_per_epoch: float
     images_per_second: float
+    seconds_to_begin: float = 0.0
+    seconds_in_all: float = 0.0
 
 
 def profile(config: Config, threads: int) -> Profile:
     """Time training steps for about SECONDS, the first (which warms up) not counted. Raises as reid_core.api.train."""
+    began = time.perf_counter()
     compute = Compute.of(config)
     with cpu_threads(threads):
-        data = open_split(config, Protocol.VALIDATION, threads=threads)
-        part = data.train
-        transform = train_transform(config, 0, part.images)
-        batches = TrainBatches(part.images, part.labels, part.camids, data.sampler, transform, seed=0)
-        trainer = Trainer(config, batches, data.num_classes, compute, seed=0, files=[r.path for r in part.records])
+        _begun(config, compute, threads)  # decodes and imports what a worker's later segments find done
+        cold = time.perf_counter()
+        data, batches, trainer = _begun(config, compute, threads)
+        begin = time.perf_counter() - cold
         step = _seconds_per_step(trainer, batches, compute)
         embed = _seconds_per_image(trainer, data.evaluation.gallery.images, config, compute)
     measured = len(data.evaluation.gallery.records)
     if data.evaluation.query_in_gallery is None:
         measured += len(data.evaluation.query.records)
-    epoch = step * data.batches_per_epoch + embed * measured
-    return Profile(epoch, config.solver.ims_per_batch / step)
+    epoch = step * data.batches_per_epoch + embed * measured + _seconds_to_save(trainer)
+    return Profile(epoch, config.solver.ims_per_batch / step, begin, time.perf_counter() - began)
+
+
+def _begun(config: Config, compute: Compute, threads: int) -> tuple[SplitData, TrainBatches, Trainer]:
+    """What a segment makes before its first step."""
+    data = open_split(config, Protocol.VALIDATION, threads=threads)
+    part = data.train
+    transform = train_transform(config, 0, part.images)
+    batches = TrainBatches(part.images, part.labels, part.camids, data.sampler, transform, seed=0)
+    files = [record.path for record in part.records]
+    return data, batches, Trainer(config, batches, data.num_classes, compute, seed=0, files=files)
+
+
+def _seconds_to_save(trainer: Trainer) -> float:
+    """One checkpoint, as every epoch of a trial ends with."""
+    with TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        checkpoints.save(trainer.checkpoint(1, {}, None), path_of(Path(folder), 1))
+        return time.perf_counter() - began
 
 
 def _seconds_per_step(trainer: Trainer, batches: TrainBatches, compute: Compute) -> float:
@@ -71,6 +99,7 @@ def _seconds_per_step(trainer: Trainer, batches: TrainBatches, compute: Compute)
 def _seconds_per_image(trainer: Trainer, images: ImageArray, config: Config, compute: Compute) -> float:
     count = min(len(images), config.test.ims_per_batch)
     batch = next(eval_batches(images, np.zeros(count, dtype=np.int64), count))
+    embeddings(trainer.model, [batch], compute, flip=config.test.flip.enabled)  # warms up, as the step before the steps
     began = _now(compute)
     embeddings(trainer.model, [batch], compute, flip=config.test.flip.enabled)
     return (_now(compute) - began) / count

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from reid_core.api import CheckpointFile, EpochResult, Protocol, TrainResult
+from reid_core.api import CheckpointFile, EpochResult, Fork, Protocol, TrainResult
 from reid_core.config import Config, to_values
 from reid_core.config.availability import GROUPING_SAMPLERS
 from reid_core.data.augmentation import train_transform
@@ -38,18 +38,19 @@ _AHEAD_ON_GPU = 2
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """How a run speaks to its caller (see `reid_core.api.train`)."""
+    """How a run speaks to its caller, and the epochs whose checkpoints it keeps for it (see `reid_core.api.train`)."""
 
     on_epoch: Callable[[EpochResult], None]
     should_stop: Callable[[], bool]
     log: Callable[[str], None]
+    keep: Collection[int] = ()
 
 
 class Run:
     """A training in `directory` on the data of `protocol`, new or continued from `start`.
 
     With a `crew` every process has a Run of its own; the leading one measures, saves and speaks. Raises ConfigError,
-    DataError, and CheckpointError when `start` is not of this run.
+    DataError, and CheckpointError when `start` is not of this run, nor a Fork's of one that this may go on from.
     """
 
     def __init__(
@@ -89,11 +90,17 @@ class Run:
 
     def _continue(self, start: CheckpointFile) -> None:
         state = checkpoints.load(start.path, sha256=start.sha256)
-        values = to_values(self._config)
-        check_same_run(state, start.path, values, seed=self._trainer.seed, identities=self._trainer.identities)
-        self._trainer.restore(state)
+        values, forked = to_values(self._config), isinstance(start, Fork)
+        seed, identities = self._trainer.seed, self._trainer.identities
+        check_same_run(state, start.path, values, seed=seed, identities=identities, forked=forked)
         self._epoch = self._started_at = state.epoch
-        self._metrics, self._best = state.metrics, state.best
+        self._metrics = state.metrics
+        if forked:
+            self._trainer.adopt(state)
+            self._hooks.log(f"goes on after epoch {state.epoch} of another run, from {start.path}")
+            return
+        self._trainer.restore(state)
+        self._best = state.best
         self._hooks.log(f"continues after epoch {state.epoch} from {start.path}")
 
     def to(self, last: int) -> TrainResult:
@@ -164,14 +171,14 @@ class Run:
         return metrics
 
     def _save(self) -> CheckpointFile:
-        """Save this epoch; keep the two newest, the best, and the one this run started from.
+        """Save this epoch; keep the two newest, the best, those asked for, and the one this run started from.
 
         The last is what the caller knows for sure: a crash may lose the news of all that came after it.
         """
         state = self._trainer.checkpoint(self._epoch, self._metrics, self._best)
         self._saved = checkpoints.save(state, path_of(self._directory, self._epoch))
         best = {self._best[0]} if self._best else set()
-        prune(self._directory, keep={self._started_at} | best, now=self._epoch)
+        prune(self._directory, keep={self._started_at} | best | {*self._hooks.keep}, now=self._epoch)
         return self._saved
 
     def _result(self, *, stopped: bool) -> TrainResult:

@@ -26,7 +26,7 @@ import torch
 from torch import distributed
 from torch.distributed import Store, TCPStore  # type: ignore[attr-defined]  # torch does not list them
 
-from reid_core.api import CheckpointFile, Protocol, TrainResult
+from reid_core.api import CheckpointFile, Fork, Protocol, TrainResult
 from reid_core.config import Config, Values, from_values, to_values
 from reid_core.engine.compute import Compute, cpu_threads, memory_errors
 from reid_core.engine.crew import Crew
@@ -52,6 +52,7 @@ class Plan:
     start: tuple[str, int, str] | None
     threads: int
     last: int
+    forked: bool = False
 
     @classmethod
     def of(
@@ -67,11 +68,13 @@ class Plan:
     ) -> Plan:
         """Take typed values apart."""
         place = None if start is None else (str(start.path), start.epoch, start.sha256)
-        return cls(to_values(config), str(directory), protocol, seed, place, threads, last)
+        forked = isinstance(start, Fork)
+        return cls(to_values(config), str(directory), protocol, seed, place, threads, last, forked)
 
     def run(self, crew: Crew, hooks: Hooks) -> Run:
         """This process's run, its data open and its checkpoint loaded."""
-        start = None if self.start is None else CheckpointFile(Path(self.start[0]), self.start[1], self.start[2])
+        kind = Fork if self.forked else CheckpointFile
+        start = None if self.start is None else kind(Path(self.start[0]), self.start[1], self.start[2])
         return Run(
             from_values(self.values),
             Path(self.directory),

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import torch
 
-from reid_core.config import Config, to_values
+from reid_core.config import Config, from_values, to_values
 from reid_core.data.loader import Batch, TrainBatches
 from reid_core.engine.checkpoint import Checkpoint
 from reid_core.engine.compilation import compiled
@@ -29,6 +29,7 @@ from reid_core.solver import (
     build_loss_optimizer,
     build_optimizer,
     build_schedule,
+    inherit,
     learning_rate,
     set_learning_rate,
 )
@@ -183,6 +184,26 @@ class Trainer:
         self.model.load_state_dict(checkpoint.model)
         for name, part in self._parts().items():
             part.load_state_dict(checkpoint.parts[name])
+
+    def adopt(self, checkpoint: Checkpoint) -> None:
+        """Take over weights and the optimisers' memory from a run with other settings; the settings stay these.
+
+        An optimiser's saved state carries its settings and knows parameters by their place in groups that the settings
+        make: the one of the checkpoint's own configuration reads it.
+        """
+        former = from_values(checkpoint.values)
+        self.model.load_state_dict(checkpoint.model)
+        readers = {
+            "optimizer": (self._optimizer, build_optimizer(former, self.model)),
+            "loss_optimizer": (self._loss_optimizer, build_loss_optimizer(former, self._losses)),
+        }
+        for name, part in self._parts().items():
+            heir, reader = readers.get(name, (None, None))
+            if heir is None or reader is None:
+                part.load_state_dict(checkpoint.parts[name])
+            else:
+                reader.load_state_dict(checkpoint.parts[name])
+                inherit(heir, reader)
 
     def _parts(self) -> dict[str, _Stateful]:
         parts: dict[str, _Stateful | None] = {

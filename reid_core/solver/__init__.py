@@ -15,7 +15,7 @@ from reid_core.solver.from_config import (
     build_schedule,
 )
 from reid_core.solver.multipliers import Multiplier, parse_multipliers
-from reid_core.solver.optimizer import OptimizerKind, OptimizerSettings, make_optimizer, set_learning_rate
+from reid_core.solver.optimizer import OptimizerKind, OptimizerSettings, inherit, make_optimizer, set_learning_rate
 from reid_core.solver.schedule import (
     Counting,
     Decay,
@@ -47,6 +47,7 @@ __all__ = [
     "build_loss_optimizer",
     "build_optimizer",
     "build_schedule",
+    "inherit",
     "learning_rate",
     "make_optimizer",
     "parse_multipliers",

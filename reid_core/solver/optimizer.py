@@ -13,7 +13,7 @@ from torch.optim import SGD, Adagrad, Adam, Adamax, AdamW, NAdam, Optimizer, RAd
 
 from reid_core.solver.multipliers import Multiplier, check_multipliers, factor_of, layer_factors
 
-__all__ = ["OptimizerKind", "OptimizerSettings", "make_optimizer", "set_learning_rate"]
+__all__ = ["OptimizerKind", "OptimizerSettings", "inherit", "make_optimizer", "set_learning_rate"]
 
 # _NormBase is the one common base of batch and instance normalisation of every dimension, SyncBatchNorm included.
 _NORMALISATIONS = (_NormBase, nn.GroupNorm, nn.LayerNorm, nn.LocalResponseNorm)
@@ -115,6 +115,15 @@ def _parameters(model: nn.Module, settings: OptimizerSettings) -> Iterator[tuple
             full_name = f"{module_name}.{name}" if module_name else name
             lr_factor *= of_layer.get(full_name, 1.0) * factor_of(full_name, settings.multipliers)
             yield parameter, lr_factor, weight_decay
+
+
+def inherit(heir: Optimizer, former: Optimizer) -> None:
+    """Give `heir` what `former`, of the same kind and over the same parameters, remembers of each: moments, counts.
+
+    Learning rates, weight decays and the groups that they make stay those of `heir`.
+    """
+    for parameter, memory in former.state.items():
+        heir.state[parameter] = memory
 
 
 def set_learning_rate(optimizer: Optimizer, learning_rate: float) -> None:

@@ -32,6 +32,7 @@ from orchestrator.service.views import (
     TrialDetail,
     TrialRow,
 )
+from orchestrator.service.views_analysis import AnalysisView
 
 HELPERS = Path(__file__).parents[1] / "unit" / "dashboards"
 HOME = "http://127.0.0.1:8080"
@@ -94,6 +95,7 @@ def error_of(answer, status, code):
         ("/studies/{id}/trials/4", TrialDetail),
         ("/studies/{id}/trials/4/log", LogView),
         ("/studies/{id}/metrics", MetricsView),
+        ("/studies/{id}/analysis", AnalysisView),
         ("/spaces", list[SpaceView]),
         ("/spaces/bnneck", SpaceView),
         ("/spaces/bnneck.yaml", SpaceView),
@@ -128,6 +130,7 @@ def test_openapi_names_exactly_the_promised_paths(client):
         ("GET", "/api/v1/studies/{study}/trials/{trial}"),
         ("GET", "/api/v1/studies/{study}/trials/{trial}/log"),
         ("GET", "/api/v1/studies/{study}/metrics"),
+        ("GET", "/api/v1/studies/{study}/analysis"),
         ("GET", "/api/v1/studies/{study}/events"),
         ("POST", "/api/v1/studies/{study}/pause"),
         ("POST", "/api/v1/studies/{study}/resume"),
@@ -139,12 +142,16 @@ def test_openapi_names_exactly_the_promised_paths(client):
 
 
 def test_unchanged_study_answers_304_and_a_changed_one_does_not(client, study):
-    for path in ("", "/trials", "/trials/1", "/metrics"):
+    for path in ("", "/trials", "/trials/1", "/metrics", "/analysis"):
         address = f"/api/v1/studies/{study.id}{path}"
         etag = client.get(address).headers["etag"]
         assert client.get(address, headers={"If-None-Match": etag}).status_code == 304
         study.suggest(20)
         assert client.get(address, headers={"If-None-Match": etag}).status_code == 200
+
+
+def test_analysis_of_an_objective_that_there_is_not_is_refused(client, study):
+    error_of(client.get(f"/api/v1/studies/{study.id}/analysis?objective=1"), 422, "usage")
 
 
 def test_large_bodies_are_compressed(client, study):

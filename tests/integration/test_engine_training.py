@@ -26,11 +26,11 @@ def test_training_on_the_built_in_images_learns_to_retrieve(home, tmp_path):
 @pytest.mark.shared
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(("rate", "low", "high"), [(3.5e-4, 0.10, 0.30), (3e-3, 0.32, 0.60)])
+@pytest.mark.parametrize(("rate", "low", "high"), [(3.5e-4, 0.10, 0.30), (3e-3, 0.30, 0.60)])
 def test_real_people_are_learned_as_the_plain_script_learned_them(shared, home, tmp_path, rate, low, high):
     """MobileNetV2 from ImageNet on pku-reid74: FIELD.md reports test mAP .185 and .492 at these learning rates.
 
-    At 3e-3 seeds 0 to 3 gave .381, .395, .426 and .444 (and .370, seed 0 on two threads): one seed says little.
+    At 3e-3 seeds 0 to 3 gave .381, .395, .426 and .444 (.370: seed 0 on two threads), a plain loop .361 to .436.
     """
     values = to_values(config_of("bnneck", PKU | paths(shared) | {"SOLVER.BASE_LR": rate}))
     config = from_values(scale_to(values, 9))

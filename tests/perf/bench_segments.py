@@ -88,7 +88,7 @@ def idle(run: Run) -> Sample:
     from orchestrator.backends.ray_backend import RayBackend
     from orchestrator.control.controller import Controller
     from orchestrator.search import make_plan
-    from orchestrator.service.progress import idle_share
+    from orchestrator.service.progress import SlotTime
     from orchestrator.store import open_store
     from orchestrator.trial.protocol import Resources
     from search_spaces.load import load_space
@@ -106,7 +106,10 @@ def idle(run: Run) -> Sample:
     Controller(store, first.study, backend, directory=run.folder / first.study, resources=Resources(1)).run()
     backend.close()
     log = list(store.events(first.study))
-    told = idle_share(log, 2)
+    slots = SlotTime()
+    for logged in log:
+        slots.take(logged)
+    told = slots.idle_share(2)
     took = log[-1].at - log[1].at
     note = f"{algorithm}, {delay:g} s an epoch, {took:.0f} s; the product itself says {100 * (told or 0):.2f} %"
     return Sample([100 * _idle(log, 2)], note=note)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from reid_core.config import Values
 
-__all__ = ["ReidTune", "ReidTuneBohb", "ReidTuneFreezeThaw", "ReidTuneRandom"]
+__all__ = ["ReidTune", "ReidTuneBohb", "ReidTuneFreezeThaw", "ReidTuneHyperband"]
 
 METRIC = "mAP"  # stands for the benchmark's balanced accuracy
 LOWEST_RUNG = {"epochs": 2, "trials": 6}  # the opponents' own; 6 of 52 is the catalog's 7 of 60
@@ -169,10 +169,10 @@ class ReidTuneFreezeThaw(ReidTune):
     algorithm = "freeze-thaw"
 
 
-class ReidTuneRandom(ReidTune):
-    """`--algorithm random`: the same brackets without a model."""
+class ReidTuneHyperband(ReidTune):
+    """`--algorithm hyperband`: bohb's brackets without a model."""
 
-    algorithm = "random"
+    algorithm = "hyperband"
 
 
 if __name__ == "__main__":

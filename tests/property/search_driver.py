@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from orchestrator.events import (
+    CheckpointSaved,
     CommandGiven,
     CommandKind,
     EpochReported,
@@ -28,7 +29,7 @@ from orchestrator.trial.kinds import FailureKind
 from reid_core.config import Values
 from search_spaces.model import Space
 
-Curve = Callable[[Values, int], float]
+Curve = Callable[[Values, int], float | dict[str, float]]
 
 
 def hashed_curve(values: Values, epoch: int) -> float:
@@ -113,6 +114,9 @@ def start(study: Driven, move: Move) -> None:
                 reason=move.reason,
                 bracket=move.bracket,
                 to_epoch=move.to_epoch,
+                parent=move.parent,
+                from_epoch=move.from_epoch,
+                replaces=move.replaces,
             )
         )
     else:
@@ -146,7 +150,11 @@ def finish(
     last = running.to_epoch - 1 if failed else running.to_epoch
     for epoch in range(running.from_epoch + 1, last + 1):
         value = float("nan") if broken else curve(trial.values, epoch)
-        study.append(EpochReported(trial=trial.id, segment=segment, epoch=epoch, metrics={"mAP": value}))
+        metrics = value if isinstance(value, dict) else {"mAP": value}
+        study.append(EpochReported(trial=trial.id, segment=segment, epoch=epoch, metrics=metrics))
+        if epoch in study.created.plan.rungs:
+            path, digest = f"{trial.id}/{epoch}", "0" * 64
+            study.append(CheckpointSaved(trial=trial.id, segment=segment, epoch=epoch, path=path, sha256=digest))
     study.append(
         SegmentEnded(
             segment=segment,

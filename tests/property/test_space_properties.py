@@ -6,10 +6,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from search_spaces.codec import codec_of
 from search_spaces.describe import diff, to_yaml
 from search_spaces.encoding import Encoder
 from search_spaces.load import load_space
-from search_spaces.model import Choice, Float, Int, Space
+from search_spaces.model import Choice, Float, Int, Space, Tied
 from search_spaces.sampling import draw, draw_near, findings
 
 names = st.from_regex(r"[A-Z]{1,3}(\.[A-Z_]{1,4}){0,2}", fullmatch=True)
@@ -27,6 +28,11 @@ def floats(draw_from):
     if draw_from(st.booleans()):
         low = draw_from(st.floats(1e-8, 1e3))
         return Float(low=low, high=low * draw_from(st.floats(1.001, 1e6)), log=True)
+    if draw_from(st.booleans()):
+        low, step = draw_from(st.integers(-999, 999)), draw_from(st.integers(1, 99))
+        high = low + step * draw_from(st.integers(1, 400)) + draw_from(st.integers(0, step - 1))
+        scale = 10.0 ** draw_from(st.integers(-6, 2))
+        return Float(low=low * scale, high=high * scale, step=step * scale)
     low = draw_from(st.floats(-1e3, 1e3))
     return Float(low=low, high=low + draw_from(st.floats(1e-3, 1e6)))
 
@@ -62,7 +68,28 @@ def spaces(draw_from):
             parameter = parameter.model_copy(update={"when": {parent: wanted}})
         parameters[key] = parameter
     order = draw_from(st.permutations(keys))
-    return Space(name="random", parameters={key: parameters[key] for key in order})
+    tied = draw_from(ties(parameters))
+    return Space(name="random", parameters={key: parameters[key] for key in order}, tied=tied)
+
+
+@st.composite
+def ties(draw_from, parameters):
+    """Each follows a parameter or a tied key before it; numbers also by a factor, an offset or an expression."""
+    tied, numbers = {}, [key for key, other in parameters.items() if not isinstance(other, Choice) and not other.when]
+    always = [key for key, other in parameters.items() if not other.when]
+    for number in range(draw_from(st.integers(0, 3)) if always else 0):
+        name = f"tied.T{number}"
+        if numbers and draw_from(st.booleans()):
+            key = draw_from(st.sampled_from(numbers))
+            factor, offset = draw_from(st.floats(-10, 10)), draw_from(st.floats(-10, 10))
+            plain = Tied(to=key, factor=factor, offset=offset, whole=draw_from(st.booleans()))
+            tied[name] = draw_from(
+                st.sampled_from([plain, Tied(expression=f"max({key}, 0) + 1 if {key} < 5 else -{key}")])
+            )
+            numbers.append(name)
+        else:
+            tied[name] = Tied(to=draw_from(st.sampled_from([*always, *tied])))
+    return tied
 
 
 @settings(max_examples=60, deadline=None)
@@ -79,6 +106,35 @@ def test_every_sample_is_valid_and_survives_the_cube(space, seed):
         assert {name for name, x in zip(cube.names, vector, strict=True) if not np.isnan(x)} == cube.active(values)
         inside = vector[(cube.kind == "c") & ~np.isnan(vector)]
         assert ((inside >= 0) & (inside <= 1)).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(spaces(), st.integers(0, 2**32 - 1))
+def test_tied_keys_follow_in_every_sample_and_change_no_draw(space, seed):
+    cube = Encoder(space, {})
+    values = draw(cube, np.random.default_rng(seed))
+    assert values == draw(Encoder(space.model_copy(update={"tied": {}}), {}), np.random.default_rng(seed))
+    whole = cube.complete(values)
+    assert set(whole) == {*values, *space.tied}
+    assert {key: whole[key] for key in values} == values
+    for key, rule in space.tied.items():
+        if rule.to and (rule.factor, rule.offset, rule.whole) == (1.0, 0.0, False):
+            assert whole[key] == whole[rule.to]
+        elif rule.to:
+            exact = whole[rule.to] * rule.factor + rule.offset
+            assert abs(whole[key] - exact) <= (0.5 if rule.whole else 0.0) + 1e-9 * (1 + abs(exact))
+            assert isinstance(whole[key], int) or not rule.whole
+
+
+@settings(max_examples=60, deadline=None)
+@given(floats().filter(lambda parameter: parameter.step is not None), st.floats(0.0, 1.0))
+def test_steps_are_exact_and_share_the_cube_equally(parameter, x):
+    codec = codec_of("x", parameter)
+    value = codec.decode(x)
+    assert value == codec.decode(codec.encode(value))
+    assert parameter.at_level(parameter.level_of(value)) == value
+    assert parameter.low <= value <= parameter.high
+    assert abs(codec.encode(value) - x) <= 0.5 / parameter.levels + 1e-9
 
 
 @settings(max_examples=40, deadline=None)

@@ -4,7 +4,7 @@ const NONE = "–";
 const FRACTIONS = new Set(["mAP", "mINP", "rank1", "rank5", "rank10"]);
 const LABELS = {
   mAP: "mAP %", mINP: "mINP %", rank1: "rank-1 %", rank5: "rank-5 %", rank10: "rank-10 %",
-  images_per_second: "images/s", latency_ms: "latency ms", lr: "learning rate", seconds: "seconds",
+  images_per_second: "images/s", latency_ms: "latency ms", flops: "multiply-adds", lr: "learning rate", seconds: "seconds",
 };
 
 export const metricLabel = (name) => LABELS[name] ?? name;

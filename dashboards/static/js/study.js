@@ -4,6 +4,7 @@ import { effect } from "@preact/signals";
 import { render } from "preact";
 import { html } from "htm/preact";
 import { coordinates } from "./coords.js";
+import { FrontTable, frontChart } from "./front.js";
 import { Best, Facts } from "./header.js";
 import { Ladder } from "./ladder.js";
 import { createStore, fetchJson, showConnection } from "./store.js";
@@ -34,6 +35,7 @@ async function mount() {
     () => bestChart(by("chart-best"), store),
     () => island("ladder", Ladder),
     curves,
+    ...(by("front") ? [() => frontChart(by("chart-front"), store), () => island("front", FrontTable)] : []),
     () => island("trials", Trials),
     () => coordinates(by("coords"), store),
   ];
@@ -50,6 +52,16 @@ effect(() => showConnection(store.connection.value));
 effect(() => {
   if (!store.problem.value || store.study.value) return;
   for (const place of document.querySelectorAll(".loading")) place.textContent = `Not loaded: ${store.problem.value}`;
+});
+
+// The analysis costs the server a second or more: it is asked for when somebody looks.
+const analysed = by("analysis");
+let update = null;
+analysed.addEventListener("toggle", async () => {
+  if (!analysed.open) return;
+  const { analysis } = await import("./analysis.js");
+  update ??= analysis(by("analysis-parts"), store);
+  await update();
 });
 
 // Pause, resume and stop without leaving the page; the forms work without this too.

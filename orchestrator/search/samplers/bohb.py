@@ -21,11 +21,11 @@ import numpy as np
 from orchestrator.events import Origin, StudyCreated, StudyState
 from orchestrator.search.cube import Cube, Proposal
 from orchestrator.search.models.kde import Density, Floats
-from orchestrator.search.schedules.scheduled import BracketSearch
+from orchestrator.search.score import Aims
 from orchestrator.search.table import Ints, TrialTable
 from reid_core.config import Values
 
-__all__ = ["BohbSampler", "make_bohb"]
+__all__ = ["BohbSampler"]
 
 _RANDOM_EVERY = 5
 _GOOD_SHARE = 0.15
@@ -52,10 +52,10 @@ class BohbSampler:
     """New configurations from the densities of good and bad ones."""
 
     def __init__(self, created: StudyCreated) -> None:
-        self._cube = Cube(created.space, created.base, created.seed)
+        self._cube = Cube.of(created)
         self._opening = self._cube.opening
         self._rungs = created.plan.rungs
-        self._table = TrialTable(created.plan.rungs, created.space.objective)
+        self._table = TrialTable(created.plan.rungs, Aims.of(created))
         self._seed = created.seed
 
     def propose(self, state: StudyState) -> Proposal:
@@ -149,8 +149,3 @@ def _times(odds: float) -> str:
 def _fading(count: int) -> Floats:
     """Weights of the good ones, best first: the last counts half as much as the first."""
     return np.linspace(1.0, 0.5, count)
-
-
-def make_bohb(created: StudyCreated) -> BracketSearch:
-    """`bohb` for a study."""
-    return BracketSearch(created, BohbSampler(created))

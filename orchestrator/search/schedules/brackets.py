@@ -11,6 +11,10 @@ The rule, in the order in which it is asked at every free slot:
    promotion depends on a result that is out.
 3. Else nothing.
 
+With several objectives "the best" are those of the first Pareto fronts, and a trial that breaks a constraint comes
+after all that do not (orchestrator/search/score.py). There a result that comes late can change the order of the
+others, so who goes on is the best of what was known, with a place kept for each result that was out.
+
 Failed trials (and NaN) hold their place as worst and are never promoted; stopped ones leave. A rung with
 fewer candidates than places promotes those it has; one without any ends its bracket.
 """
@@ -22,10 +26,10 @@ from dataclasses import dataclass
 
 from orchestrator.events import Bracket, Plan, StudyState, TrialState, TrialStatus
 from orchestrator.search.moves import Advance
-from orchestrator.search.score import WORST, in_play, known_at, show, value_at
+from orchestrator.search.score import Aims, in_play, known_at, ranked, show_at
 from search_spaces.model import Objective
 
-__all__ = ["Opening", "next_in_brackets"]
+__all__ = ["Opening", "contenders", "members_of", "next_in_brackets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +40,9 @@ class Opening:
     to_epoch: int
 
 
-def next_in_brackets(plan: Plan, state: StudyState, objectives: Sequence[Objective]) -> Advance | Opening | None:
+def next_in_brackets(plan: Plan, state: StudyState, objectives: Sequence[Objective] | Aims) -> Advance | Opening | None:
     """The next step of the plan; None: wait, or (with nothing running or waiting) the plan is done."""
-    members = _by_bracket(plan, state.trials.values())
+    members = members_of(plan, state.trials.values())
     for bracket, trials in zip(plan.brackets, members, strict=True):
         if _is_over(bracket, trials):
             continue
@@ -50,7 +54,7 @@ def next_in_brackets(plan: Plan, state: StudyState, objectives: Sequence[Objecti
     return None
 
 
-def _by_bracket(plan: Plan, trials: Iterable[TrialState]) -> list[list[TrialState]]:
+def members_of(plan: Plan, trials: Iterable[TrialState]) -> list[list[TrialState]]:
     """Trials of each bracket; a trial whose bracket the plan does not have takes no part."""
     members: list[list[TrialState]] = [[] for _ in plan.brackets]
     for trial in trials:
@@ -64,7 +68,7 @@ def _is_over(bracket: Bracket, trials: list[TrialState]) -> bool:
     return not trials or sum(trial.to_epoch >= bracket.rungs[-1] for trial in trials) >= bracket.sizes[-1]
 
 
-def _promotion(bracket: Bracket, trials: list[TrialState], objectives: Sequence[Objective]) -> Advance | None:
+def _promotion(bracket: Bracket, trials: list[TrialState], objectives: Sequence[Objective] | Aims) -> Advance | None:
     """The first promotion that is certain, lower rungs first."""
     to_come = bracket.sizes[0] - len(trials)
     for level, places in enumerate(bracket.sizes[1:]):
@@ -72,27 +76,24 @@ def _promotion(bracket: Bracket, trials: list[TrialState], objectives: Sequence[
         here = [trial for trial in trials if trial.to_epoch >= rung]
         gone_on = sum(trial.to_epoch > rung for trial in here)
         out = to_come + sum(not known_at(trial, rung) for trial in here)
-        ranked = _ranked(here, rung, objectives)
+        order = contenders(here, rung, objectives)
         if gone_on < places:
-            for rank, trial in enumerate(ranked[: max(0, places - out)]):
+            for rank, trial in enumerate(order[: max(0, places - out)]):
                 if trial.to_epoch == rung and trial.status is TrialStatus.RESTING:
                     reason = _reason(trial, rank, rung, places, len(here) + to_come, objectives)
                     return Advance(trial.id, bracket.rungs[level + 1], reason)
-        still = sum(trial.to_epoch == rung for trial in ranked) + out
+        still = sum(trial.to_epoch == rung for trial in order) + out
         to_come = max(0, min(places - gone_on, still))
     return None
 
 
-def _ranked(here: list[TrialState], rung: int, objectives: Sequence[Objective]) -> list[TrialState]:
+def contenders(here: list[TrialState], rung: int, objectives: Sequence[Objective] | Aims) -> list[TrialState]:
     """Those that hold a place or compete for one, best first; ties go to the older trial."""
-    scored = [
-        (-value, trial.id, trial)
-        for trial in here
-        if (value := value_at(trial, rung, objectives)) > WORST and (trial.to_epoch > rung or in_play(trial))
-    ]
-    return [trial for _, _, trial in sorted(scored, key=lambda entry: entry[:2])]
+    return ranked([trial for trial in here if trial.to_epoch > rung or in_play(trial)], rung, objectives)
 
 
-def _reason(trial: TrialState, rank: int, rung: int, places: int, size: int, objectives: Sequence[Objective]) -> str:
-    value = show(value_at(trial, rung, objectives), objectives)
+def _reason(
+    trial: TrialState, rank: int, rung: int, places: int, size: int, objectives: Sequence[Objective] | Aims
+) -> str:
+    value = show_at(trial, rung, objectives)
     return f"promoted: among the best {places} of {size} at epoch {rung}, number {rank + 1} with {value}"

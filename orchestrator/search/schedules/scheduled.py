@@ -1,4 +1,4 @@
-"""An algorithm that follows the plan's brackets and asks a sampler for each new configuration."""
+"""An algorithm that follows a schedule and asks a sampler for each new configuration."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Protocol
 from orchestrator.events import StudyCreated, StudyState
 from orchestrator.search.cube import Proposal
 from orchestrator.search.moves import Move, NewTrial
-from orchestrator.search.schedules.brackets import Opening, next_in_brackets
+from orchestrator.search.schedules.brackets import Opening
+from orchestrator.search.schedules.named import Rule
+from orchestrator.search.score import Aims
 
-__all__ = ["BracketSearch", "Sampler"]
+__all__ = ["Sampler", "ScheduledSearch"]
 
 
 class Sampler(Protocol):
@@ -19,17 +21,17 @@ class Sampler(Protocol):
         """The next configuration to try."""
 
 
-class BracketSearch:
-    """Hyperband's order with any sampler."""
+class ScheduledSearch:
+    """A rule that says who goes on, and a sampler for every new trial."""
 
-    def __init__(self, created: StudyCreated, sampler: Sampler) -> None:
+    def __init__(self, created: StudyCreated, sampler: Sampler, rule: Rule) -> None:
         self._plan = created.plan
-        self._objectives = created.space.objective
-        self._sampler = sampler
+        self._aims = Aims.of(created)
+        self._sampler, self._rule = sampler, rule
 
     def next(self, state: StudyState) -> Move | None:
-        """The plan's next step; a new trial's configuration comes from the sampler."""
-        step = next_in_brackets(self._plan, state, self._objectives)
+        """The rule's next step; a new trial's configuration comes from the sampler."""
+        step = self._rule(self._plan, state, self._aims)
         if not isinstance(step, Opening):
             return step
         proposal = self._sampler.propose(state)

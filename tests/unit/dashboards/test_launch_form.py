@@ -85,3 +85,12 @@ def test_faults_stand_beside_their_field(space, values, field):
 )
 def test_findings_of_the_service_find_their_field(space, finding, field):
     assert list(errors_by_field((finding,), space)) == [field]
+
+
+def test_limits_reach_the_request_and_their_faults_stand_beside_them(space):
+    typed = {"epochs": "300", "gpu_hours": "2.5", "wall_time": "8h", "target": "mAP >= 0.6", "confirm": "3"}
+    request = fill(space, typed).request
+    assert (request.epochs, request.gpu_hours, request.wall_time) == (300, 2.5, "8h")
+    assert (request.target, request.confirm) == ("mAP >= 0.6", 3)
+    faults = (FindingView(code="bad-wall-time", message="no time", file="--wall-time", key="wall_time"),)
+    assert list(errors_by_field(faults, space)) == ["wall_time"]

@@ -86,6 +86,8 @@ def test_plan_follows_what_is_typed(client):
     [
         ({"data": "/no/such/folder"}, "data"),
         ({"algorithm": "guess"}, "algorithm"),
+        ({"schedule": "guess"}, "schedule"),
+        ({"algorithm": "freeze-thaw", "schedule": "asha"}, "schedule"),
         ({"trials": "0"}, "trials"),
         ({"set": "SOLVER.BASELR: 1"}, "set"),
         ({"param:SOLVER.BASE_LR": "{type: float, low: 3, high: 1}"}, "param:SOLVER.BASE_LR"),

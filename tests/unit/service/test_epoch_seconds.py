@@ -4,6 +4,7 @@ import pytest
 
 from orchestrator.service import plan_view
 from orchestrator.service.home import Home
+from orchestrator.service.makespan import Costs
 
 
 @pytest.fixture
@@ -12,7 +13,7 @@ def profiler(monkeypatch):
 
     def profile(base, threads):
         calls.append(threads)
-        return 2.0 + len(calls)
+        return Costs(2.0 + len(calls), 0.5 * len(calls), 5.0)
 
     monkeypatch.setattr(plan_view, "_profile", profile)
     monkeypatch.setattr(plan_view, "cores", lambda: 2)

@@ -22,7 +22,7 @@ from orchestrator.search import full_runs, make_plan
 from orchestrator.service.report import report_of
 from orchestrator.trial.kinds import FailureKind
 from reid_core.api import Protocol
-from search_spaces.model import Float, Search, Space
+from search_spaces.model import Float, Search, Space, Tied
 from search_spaces.rows import Published, Row
 
 ROWS = Space(
@@ -180,3 +180,15 @@ def test_on_a_terminal_the_parameters_share_a_column_that_wraps():
     for apart, together in zip(wide.rows, folded.rows, strict=True):
         assert together[-1] == f"lr {apart[3]}"
         assert (*together[:3], *together[3:-1]) == (*apart[:3], *apart[4:])
+
+
+def test_tied_keys_are_shown_beside_what_they_follow():
+    space = Space(
+        name="ties",
+        parameters={"lr": Float(low=0.0, high=1.0)},
+        tied={"B": Tied(to="lr", factor=2.0), "C": Tied(to="A")},
+    )
+    events = [*trained(1, 0.5, lr=0.1), *trained(2, 0.6, lr=0.25)]
+    report = report_of(study(space, events, algorithm="random"), StudyStatus.COMPLETED)
+    assert report.varied == ("lr", "B")
+    assert [trial.values for trial in report.trials] == [{"lr": 0.25, "B": 0.5, "C": 5}, {"lr": 0.1, "B": 0.2, "C": 5}]

@@ -39,7 +39,7 @@ def test_every_sampled_configuration_is_valid(name):
     assert loaded.space.recipe
     cube, rng = Encoder(loaded.space, loaded.base), np.random.default_rng(0)
     for _ in range(200):
-        from_values(complete(loaded.base, draw(cube, rng)))
+        from_values(complete(loaded.base, draw(cube, rng), loaded.space.tied))
 
 
 @pytest.mark.parametrize("name", catalog.names())
@@ -68,7 +68,7 @@ def test_ablation_of_bag_of_tricks_goes_from_the_plain_baseline_to_the_recipe():
         "SOLVER.WARMUP_ITERS": 0  # not read beside WARMUP_EPOCHS
     }
     assert rows["+ re-ranking"]["TEST.RERANK.ENABLED"]
-    plain = complete(loaded.base, rows["baseline"])
+    plain = complete(loaded.base, rows["baseline"], {})
     assert (plain["SOLVER.WARMUP_EPOCHS"], plain["SOLVER.WARMUP_ITERS"]) == (0, 0)
     assert plain["MODEL.LOSSES.CE.SPREAD"] == "all_classes"
 

@@ -143,7 +143,7 @@ def test_first_configuration_is_the_default_of_active_parameters():
 
 
 def test_whole_configuration_keeps_the_base_of_inactive_parameters():
-    assert complete({"a": 1, "b": 2}, {"a": 3}) == {"a": 3, "b": 2}
+    assert complete({"a": 1, "b": 2}, {"a": 3}, {}) == {"a": 3, "b": 2}
 
 
 def test_many_configurations_are_rows():

@@ -1,0 +1,58 @@
+"""Several objectives on the terminal: the Pareto front as a table, and constraints that are met or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from orchestrator.cli.output import console, counted, measured, measured_label, table
+
+if TYPE_CHECKING:
+    from orchestrator.service.views import BestView, StudySummary
+
+__all__ = ["front_lines", "print_front"]
+
+
+def front_lines(summary: StudySummary) -> list[str]:
+    """What `status` says of front and constraints; nothing for a study with one objective and no constraints."""
+    lines = []
+    if len(summary.objective) > 1:
+        names = " and ".join(each.metric for each in summary.objective)
+        lines.append(f"front of {names}: {counted(len(summary.front), 'result')}{_volume(summary.hypervolume)}")
+    return lines + _constraint_lines(summary)
+
+
+def _constraint_lines(summary: StudySummary) -> list[str]:
+    if not summary.constraints:
+        return []
+    wanted = " and ".join(summary.constraints)
+    if summary.best is None:
+        return [f"wanted: {wanted}"]
+    if not summary.best.broken:
+        return [f"satisfied by the best: {wanted}"]
+    return [f"no trial satisfies {wanted} yet; the one that is nearest breaks {' and '.join(summary.best.broken)}"]
+
+
+def print_front(summary: StudySummary) -> None:
+    """The front as a table, best in the first objective first; nothing where there is none."""
+    if not summary.front:
+        return
+    out, metrics = console(), [each.metric for each in summary.objective]
+    columns = ["trial", "epoch", *map(measured_label, metrics)]
+    out.print()
+    out.print(table(columns, [_row(one, metrics) for one in summary.front], right=columns))
+    name = summary.name
+    out.print(
+        f"\nPareto front{_volume(summary.hypervolume)}. Take another one than the winner: "
+        f"reid-tune best {name} --pick {metrics[-1]}, or --trial N",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _row(one: BestView, metrics: Sequence[str]) -> list[str]:
+    return [str(one.trial), str(one.epoch), *(measured(one.metrics.get(name), name) for name in metrics)]
+
+
+def _volume(share: float | None) -> str:
+    return "" if share is None else f", hypervolume {share:.3f}"

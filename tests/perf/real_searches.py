@@ -1,0 +1,105 @@
+"""Searches on real images, by algorithm and seed: test mAP of the retrained winner, epochs spent, wall time.
+
+    python tests/perf/real_searches.py --data DIR --weights FILE [--size 128 64] [--seeds 0 1 2 3 4] [--algorithms freeze-thaw tpe random]
+
+Each search is `reid-tune run` with 12 trials of 9 epochs at most, then `reid-tune best --retrain`. `tpe` and `random` train all
+their trials in full; `tpe` is Optuna's own sampler. Finished searches are kept in build/real_searches.jsonl and not repeated.
+"""  # noqa: E501 - the usage is one line
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+RESULTS = Path(__file__).resolve().parents[2] / "build" / "real_searches.jsonl"
+COMMAND = str(Path(sys.executable).with_name("reid-tune"))
+
+
+def search(options: argparse.Namespace, algorithm: str, seed: int) -> dict[str, object]:
+    """One study and its retrained winner."""
+    name = f"real-{Path(options.data).name}-{algorithm}-{seed}"
+    size = "[" + ",".join(map(str, options.size)) + "]"
+    settings = {
+        "MODEL.BACKBONE.NAME": options.backbone,
+        "MODEL.BACKBONE.PRETRAIN_PATH": options.weights,
+        "INPUT.SIZE_TRAIN": size,
+        "INPUT.SIZE_TEST": size,
+    }
+    words = ["run", "--space", options.space, "--data", options.data, "--trials", str(options.trials), "--no-mlflow"]
+    words += ["--max-epochs", str(options.epochs), "--seed", str(seed), "--algorithm", algorithm, "--name", name]
+    for key, value in settings.items():
+        words += ["--set", key, value]
+    _run(words)
+    study = _json(["status", name, "--json"])
+    best = _json(["best", name, "--retrain", "--epochs", str(options.retrain), "--json"])
+    return {
+        "data": Path(options.data).name,
+        "algorithm": algorithm,
+        "seed": seed,
+        "test_mAP": best["metrics"]["mAP"],
+        "epochs": study["epochs_spent"],
+        "seconds": study["ended_at"] - study["created_at"],
+    }
+
+
+def _run(words: list[str]) -> str:
+    done = subprocess.run([COMMAND, *words], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"reid-tune {' '.join(words)} ended with {done.returncode}")
+    return done.stdout
+
+
+def _json(words: list[str]) -> dict[str, object]:
+    found: dict[str, object] = json.loads(_run(words))
+    return found
+
+
+def known() -> list[dict[str, object]]:
+    """The searches done so far."""
+    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+
+
+def table(rows: list[dict[str, object]]) -> str:
+    """Markdown: one line for each data set and algorithm."""
+    lines = ["| data | algorithm | seeds | test mAP, mean (each) | epochs | minutes |", "|---|---|---|---|---|---|"]
+    for data, algorithm in sorted({(str(row["data"]), str(row["algorithm"])) for row in rows}):
+        own = [row for row in rows if (row["data"], row["algorithm"]) == (data, algorithm)]
+        scores = [100 * float(str(row["test_mAP"])) for row in own]
+        each = ", ".join(f"{score:.1f}" for score in scores)
+        epochs = statistics.mean(float(str(row["epochs"])) for row in own)
+        minutes = statistics.mean(float(str(row["seconds"])) / 60 for row in own)
+        mean = statistics.mean(scores)
+        lines.append(f"| {data} | {algorithm} | {len(own)} | {mean:.1f} ({each}) | {epochs:.0f} | {minutes:.1f} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run what is missing, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, help="folder of images")
+    parser.add_argument("--weights", required=True, help="ImageNet weights of the backbone")
+    parser.add_argument("--backbone", default="build_mobilenetv2_backbone")
+    parser.add_argument("--space", default="bnneck.yaml")
+    parser.add_argument("--size", type=int, nargs=2, default=(128, 64), metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--trials", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=9, help="of a full run")
+    parser.add_argument("--retrain", type=int, default=18, help="epochs of the winner's retraining")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--algorithms", nargs="+", default=["freeze-thaw", "tpe", "random"])
+    options = parser.parse_args()
+    RESULTS.parent.mkdir(exist_ok=True)
+    for seed in options.seeds:
+        for algorithm in options.algorithms:
+            own = {"data": Path(options.data).name, "algorithm": algorithm, "seed": seed}
+            if not any(own.items() <= row.items() for row in known()):
+                with RESULTS.open("a") as out:
+                    out.write(json.dumps(search(options, algorithm, seed)) + "\n")
+    print(table(known()))
+
+
+if __name__ == "__main__":
+    main()
