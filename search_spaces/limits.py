@@ -37,7 +37,7 @@ def parse_wall_time(text: str) -> float:
     """Seconds of `90s`, `45m`, `8h` or `2d`; fractions are fine. Raises a fault (a ValueError) for anything else."""
     found = _TIME.fullmatch(text.strip())
     seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
-    if seconds <= 0:
+    if not 0 < seconds < math.inf:
         hint = "give a number and a unit: 90s, 45m, 8h or 2d"
         raise fault("bad-wall-time", f"{text!r} is not a time", "wall_time", hint=hint)
     return seconds

@@ -205,12 +205,12 @@ class Space(Frozen):
     @property
     def configuration_constraints(self) -> tuple[str, ...]:
         """Those of `constraints` that a configuration satisfies or not before it is trained."""
-        return tuple(split(self.constraints, METRICS, {*self.parameters, *self.fixed})[0])
+        return tuple(split(self.constraints, METRICS, {*self.parameters, *self.fixed, *self.tied})[0])
 
     @property
     def outcome_constraints(self) -> tuple[str, ...]:
         """Those of `constraints` that name a metric: a trial that breaks one is worth less than any that does not."""
-        return tuple(split(self.constraints, METRICS, {*self.parameters, *self.fixed})[1])
+        return tuple(split(self.constraints, METRICS, {*self.parameters, *self.fixed, *self.tied})[1])
 
     @property
     def costs(self) -> tuple[str, ...]:

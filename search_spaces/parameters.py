@@ -18,6 +18,9 @@ __all__ = ["Choice", "Flag", "Float", "Frozen", "Int", "Number", "Parameter", "W
 _BETWEEN = 1e-6
 """Steps that a value may be off: what decimal fractions lose as binary ones, and no more."""
 
+_MOST_STEPS = 1e9
+"""Beyond these, float steps cannot be told apart within `_BETWEEN`, and decimals run out of digits."""
+
 Number: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Whole: TypeAlias = Annotated[int, Field(strict=True)]
 Flag: TypeAlias = Annotated[bool, Field(strict=True)]
@@ -80,6 +83,9 @@ class Float(_Parameter):
         if self.log:
             hint = "leave out `step`, or list the values in a choice with `ordered: true`"
             raise fault("step-with-log", "a logarithmic scale has no steps of one length", "step", hint=hint)
+        if (self.high - self.low) / step > _MOST_STEPS:
+            message = f"step {step!r} makes more than {_MOST_STEPS:,.0f} steps from {self.low!r} to {self.high!r}"
+            raise fault("out-of-range", message, "step", hint="make it larger, or leave it out")
         if (self.levels or 0) < 2:
             raise fault("choice-too-short", f"step {step!r} leaves no value but low, {self.low!r}", "step")
         if self.prior is not None and self.level_of(self.prior) is None:

@@ -30,6 +30,8 @@ from search_spaces.parameters import Flag, Frozen, Number
 __all__ = ["Tied", "derive", "is_tied", "read_keys", "tied_faults", "words"]
 
 _DIGITS = 12  # of a derived number: 0.1 x 0.35 is 0.035, as a person would write it
+_MOST = 200
+"""Tied keys of a space: a chain of them is followed by recursion, and every configuration works out each."""
 
 
 class Tied(Frozen):
@@ -95,6 +97,7 @@ def derive(values: Mapping[str, Value], tied: Mapping[str, Tied]) -> Values:
     Raises SpaceError[tied-no-value] where there is no value: division by zero, arithmetic on a text, a missing key.
     """
     found: Values = {}
+    known = dict(values)
 
     def work_out(key: str) -> None:
         rule = tied[key]
@@ -102,7 +105,7 @@ def derive(values: Mapping[str, Value], tied: Mapping[str, Tied]) -> Values:
             if other in tied and other not in found:
                 work_out(other)
         try:
-            found[key] = _worth(rule, {**values, **found})
+            known[key] = found[key] = _worth(rule, known)
         except ExpressionError as error:
             finding = Finding("tied-no-value", f"{key}: {words(rule)} has no value: {error.message}", key=key)
             raise SpaceError(finding) from error
@@ -116,7 +119,14 @@ def derive(values: Mapping[str, Value], tied: Mapping[str, Tied]) -> Values:
 def tied_faults(
     tied: Mapping[str, Tied], elsewhere: Mapping[str, str], whens: Mapping[str, When]
 ) -> Iterator[PydanticCustomError]:
-    """Find ties that go round, keys that have a value already (`elsewhere` says what), conditions on tied keys."""
+    """Find ties that go round, keys that have a value already (`elsewhere` says what), conditions on tied keys.
+
+    Of more than 200 only that is told.
+    """
+    if len(tied) > _MOST:
+        message = f"{len(tied)} keys are tied, and at most {_MOST} may be"
+        yield fault("too-many-tied", message, "tied", list(tied)[_MOST], hint="tie only what a trial needs")
+        return
     for key in tied:
         if key in elsewhere:
             yield fault("tied-twice", f"{key} is both tied and {elsewhere[key]}", "tied", key)

@@ -22,8 +22,11 @@ _LEVELS = 3
 
 
 def check_tied(draft: Draft, known: Collection[str]) -> None:
-    """Find tied keys that are no configuration keys, or read what is none. Those that go round are taken out."""
-    if any(found.code == "tied-cycle" for found in draft.findings):
+    """Find tied keys that are no configuration keys, or read what is none.
+
+    Those that go round, or are too many, are taken out.
+    """
+    if any(found.code in {"tied-cycle", "too-many-tied"} for found in draft.findings):
         draft.tied.clear()
     every = {*known, *draft.parameters, *draft.tied}
     for key, rule in draft.tied.items():
@@ -49,14 +52,15 @@ def check_derived(draft: Draft, parameters: Mapping[str, Parameter], base: Value
     faulty = {found.key for found in draft.findings}
     sound = {key: rule for key, rule in draft.tied.items() if key not in faulty}
     for key in sound:
-        followed = {other for rule in _needed(key, sound).values() for other in read_keys(rule)}
+        needed = _needed(key, sound)
+        followed = sorted({other for rule in needed.values() for other in read_keys(rule)})
         absent = [name for name in followed if name in parameters and parameters[name].when and name not in base]
         if absent:
             message = f"{key} follows {absent[0]}, which has no value while it is inactive"
             draft.report("tied-no-value", message, draft.tied_path(key), hint="leave out its `when`", key=key)
             continue
-        for values in _corners(draft, parameters, whole, _needed(key, sound)):
-            found = _fault(draft, key, {**whole, **values}, sound)
+        for values in _corners(draft, parameters, whole, needed):
+            found = _fault(draft, key, {**whole, **values}, needed)
             if found is not None:
                 code, message, hint = found
                 where = ", ".join(f"{name} = {value!r}" for name, value in values.items())
@@ -65,9 +69,9 @@ def check_derived(draft: Draft, parameters: Mapping[str, Parameter], base: Value
                 break
 
 
-def _fault(draft: Draft, key: str, whole: Values, sound: Mapping[str, Tied]) -> tuple[str, str, str] | None:
+def _fault(draft: Draft, key: str, whole: Values, needed: Mapping[str, Tied]) -> tuple[str, str, str] | None:
     try:
-        value = derive(whole, _needed(key, sound))[key]
+        value = derive(whole, needed)[key]
     except SpaceError as error:
         found = error.findings[0]
         return found.code, found.message, "change it, or the bounds of what it follows"

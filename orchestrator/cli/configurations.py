@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from orchestrator.service.enqueue import check_count
 from reid_core.config import Values
 from reid_core.errors import Finding, InvalidInput
 
@@ -22,7 +23,7 @@ def read_configurations(text: str) -> dict[str, Any]:
     """The fields `enqueue` and `enqueue_file` of a request; none without a text.
 
     A list of objects of parameter values, or of {"values": ...}; one such object alone is a list of one. Raises
-    InvalidInput with file, line and column of what is no JSON, and the number of what is no configuration.
+    InvalidInput with file, line and column of what is no JSON, the number of what is no configuration, or too many.
     """
     if not text.strip():
         return {}
@@ -34,6 +35,7 @@ def read_configurations(text: str) -> dict[str, Any]:
         raw = inside if isinstance(inside, list) else [raw]
     if not isinstance(raw, list) or not raw:
         raise InvalidInput(Finding("wrong-type", "not a list of configurations", file, key="enqueue", hint=_EXAMPLE))
+    check_count(len(raw), file)
     findings: list[Finding] = []
     made = [_configuration(number, entry, file, findings) for number, entry in enumerate(raw, start=1)]
     if findings:

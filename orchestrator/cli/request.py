@@ -114,7 +114,7 @@ def request_options(function: F) -> F:
 def build_request(space: str, options: dict[str, Any]) -> StudyRequest:
     """The options as a request. Raises UsageError, ConfigError."""
     from orchestrator.cli.configurations import read_configurations
-    from orchestrator.service.views import StudyRequest
+    from orchestrator.service.views import MOST_EARLIER, StudyRequest
     from reid_core.config import parse_value
     from reid_core.errors import UsageError
 
@@ -130,5 +130,8 @@ def build_request(space: str, options: dict[str, Any]) -> StudyRequest:
         raise UsageError(f"--gpu-hours is {options['gpu_hours']:g}", hint="give more than 0")
     if options["confirm"] is not None and options["confirm"] < 0:
         raise UsageError(f"--confirm is {options['confirm']}", hint="give 0 or more")
+    if len(options["warm_start"]) > MOST_EARLIER:
+        told = f"--warm-start names {len(options['warm_start'])} studies"
+        raise UsageError(told, hint=f"give at most {MOST_EARLIER}")
     enqueued = read_configurations(options.pop("enqueue"))
     return StudyRequest(space=space, set=settings, **options, **enqueued)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from orchestrator.events import Limits, StudyState, StudyStatus, TrialState, TrialStatus
-from orchestrator.search import Advance, Algorithm, NewTrial
-from orchestrator.search.limits import limit_met, time_is_up, within_epochs
+from orchestrator.search import Advance, Algorithm, Move, NewTrial
+from orchestrator.search.limits import epochs_to_go, limit_met, pays_for, time_is_up, within_epochs
 
 __all__ = ["Decision", "Finish", "Start", "Stop", "Suggest", "decide", "resume_epoch", "unwanted"]
 
@@ -79,9 +80,10 @@ def decide(
         return _finish(state, ended) if not state.running else None
     if len(state.running) >= slots:
         return None
-    waiting = [trial for trial in state.trials.values() if trial.status is TrialStatus.WAITING]
-    if waiting:
-        return _again(min(waiting, key=lambda trial: trial.id))
+    waiting = _waiting(state)
+    paid = next((trial for trial in waiting if pays_for(state, trial, limits)), None)
+    if paid is not None:
+        return _again(paid)
     wanted = algorithm.next(state)
     match wanted and within_epochs(state, wanted, limits):
         case NewTrial() as move:
@@ -90,10 +92,7 @@ def decide(
             trial = state.trials[move.trial]
             return Start(trial.id, resume_epoch(trial), move.to_epoch, 1, move.reason)
         case None:
-            if state.running:
-                return None
-            spent = f"{state.epochs_spent} of {limits.epochs} epochs are spent"
-            return _finish(state, f"{spent}, and the next step takes more than the rest" if wanted else "")
+            return None if state.running else _finish(state, _too_dear(state, limits, waiting, wanted))
 
 
 def resume_epoch(trial: TrialState) -> int:
@@ -108,6 +107,22 @@ def unwanted(state: StudyState, now: float | None = None) -> frozenset[int]:
     return frozenset(
         segment for segment, run in state.running.items() if state.trials[run.trial].status is TrialStatus.STOPPED
     )
+
+
+def _waiting(state: StudyState) -> list[TrialState]:
+    """Who may be continued, the oldest first; not before the last segment of a trial stopped and retried has ended."""
+    busy = {run.trial for run in state.running.values()}
+    waiting = (trial for trial in state.trials.values() if trial.status is TrialStatus.WAITING)
+    return sorted((trial for trial in waiting if trial.id not in busy), key=lambda trial: trial.id)
+
+
+def _too_dear(state: StudyState, limits: Limits, waiting: Sequence[TrialState], wanted: Move | None) -> str:
+    """What is not made for want of epochs, in words; empty when nothing is."""
+    spent = f"{state.epochs_spent} of {limits.epochs} epochs are spent"
+    if waiting:
+        costs = " and ".join(f"going on with trial {trial.id} takes {epochs_to_go(trial)}" for trial in waiting)
+        return f"{spent}, and {costs}: more than the rest"
+    return f"{spent}, and the next step takes more than the rest" if wanted else ""
 
 
 def _limits(state: StudyState) -> Limits:

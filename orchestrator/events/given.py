@@ -16,8 +16,9 @@ class _Given(BaseModel):
 class EarlierResult(_Given):
     """What a trial of another study reported at one of this study's rungs.
 
-    `values` are those of this study's active parameters. `share` is the epoch as a share of that study's full run, and
-    `epoch` the rung of this study that it stands for. `same_data`: both studies saw the same images and split.
+    `values` are those of this study's active parameters; `epoch` is the rung of this study that is the same share of a
+    full run. `same_data`: the metrics can be compared with this study's, because it saw the same images and split and
+    differs in nothing that this study does not vary.
     """
 
     study: str
@@ -35,6 +36,6 @@ class Limits(_Given):
     """
 
     epochs: int | None = Field(None, ge=1)
-    gpu_hours: float | None = Field(None, gt=0)
-    wall_seconds: float | None = Field(None, gt=0)
+    gpu_hours: float | None = Field(None, gt=0, allow_inf_nan=False)
+    wall_seconds: float | None = Field(None, gt=0, allow_inf_nan=False)
     target: str = Field("", description="METRIC >= VALUE or METRIC <= VALUE, at any rung of any trial")

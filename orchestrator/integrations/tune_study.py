@@ -83,7 +83,7 @@ class TuneStudy:
 
     def open(self, move: NewTrial, name: str) -> TrialState:
         """Make a move: a new trial begins, under the tool's name."""
-        number = len(self.state.trials)
+        number = len(self.state.trials) + 1
         self._trials[name] = number
         self._append(
             TrialSuggested(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -10,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestrator.events import EarlierResult, Origin, StudyCreated, TrialState
+from orchestrator.events.aims import Aims
 from orchestrator.search.models.kde import Axes, Floats
 from reid_core.config import Value, Values
 from reid_core.errors import SpaceError
 from search_spaces.encoding import Encoder
-from search_spaces.model import Choice, Goal, Objective, Parameter, Space
+from search_spaces.model import Choice, Goal, Parameter, Space
 from search_spaces.sampling import draw
 
 __all__ = ["Cube", "Proposal"]
@@ -59,15 +61,15 @@ class Cube:
         self.default = self._known({name: base[name] for name in space.parameters if name in base})
         prior = self._known(self.encoder.first())
         self.prior = prior if prior is not None else self.default
-        self._enqueued, self._earlier = tuple(enqueued), _best_of(earlier, space.objective[0])
+        aims = Aims(space.objective, space.outcome_constraints)
+        self.opening = self._opening(enqueued, _best_of(earlier, aims))
 
     @classmethod
     def of(cls, created: StudyCreated) -> Self:
         """The cube of a study, with everything that it was given."""
         return cls(created.space, created.base, created.seed, created.enqueued, created.earlier)
 
-    @property
-    def opening(self) -> list[Proposal]:
+    def _opening(self, enqueued: Sequence[Values], earlier: Sequence[Proposal]) -> list[Proposal]:
         """The first configurations of a study, each once.
 
         The recipe's own, those that a person enqueued, the best of each earlier study, the space's priors.
@@ -75,9 +77,9 @@ class Cube:
         proposals = []
         if self.default is not None:
             proposals.append(Proposal(self.default, Origin.DEFAULT, "the recipe's own values come first"))
-        for number, values in enumerate(self._enqueued, start=1):
-            proposals.append(Proposal(values, Origin.USER, f"enqueued: number {number} of {len(self._enqueued)}"))
-        proposals += self._earlier
+        for number, values in enumerate(enqueued, start=1):
+            proposals.append(Proposal(values, Origin.USER, f"enqueued: number {number} of {len(enqueued)}"))
+        proposals += earlier
         if self.prior is not None:
             proposals.append(Proposal(self.prior, Origin.PRIOR, "the values that the space expects to be good"))
         return [
@@ -173,11 +175,16 @@ class Cube:
         return np.array([0.5 / count if 1 < count < most else 0.0 for count in steps])
 
 
-def _best_of(earlier: Sequence[EarlierResult], objective: Objective) -> list[Proposal]:
-    """The best configuration of each earlier study, among those that got furthest; ties go to the first."""
+def _best_of(earlier: Sequence[EarlierResult], aims: Aims) -> list[Proposal]:
+    """The best configuration of each earlier study, among those that got furthest; ties go to the first.
+
+    The first objective decides, among those that are not known to break a constraint.
+    """
+    objective = aims.objectives[0]
     studies: dict[str, list[EarlierResult]] = {}
     for result in earlier:
-        if objective.metric in result.metrics:
+        broken = math.isfinite(aims.violation(result.metrics)) and aims.broken(result.metrics)
+        if objective.metric in result.metrics and not broken:
             studies.setdefault(result.study, []).append(result)
     sign = -1.0 if objective.goal is Goal.MINIMIZE else 1.0
     proposals = []

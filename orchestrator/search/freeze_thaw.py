@@ -59,9 +59,7 @@ class FreezeThaw:
         self._seed = created.seed
         self._cube = Cube.of(created)
         self._opening = self._cube.opening
-        self._surrogate = Surrogate(
-            self._cube, created.plan, Earlier.of(created.earlier, self._cube, created.space.objective[0])
-        )
+        self._surrogate = Surrogate(self._cube, created.plan, Earlier.of(created.earlier, self._cube, self._aims))
         self._table = TrialTable(created.plan.rungs, self._aims)
         self._starts = 0 if created.earlier else max(1, min(_STARTS, created.plan.trials // 2))
 

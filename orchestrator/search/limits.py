@@ -1,19 +1,31 @@
 """What ends a search before its plan is done: epochs, GPU-hours, wall time, a target. The first one met counts.
 
 Nothing new starts when a limit is met. What runs goes on to its rung; when time or GPU-hours are used up, it pauses
-after its epoch instead. An epoch limit is never exceeded: a move that it does not pay for is not made.
+after its epoch instead. An epoch limit is never exceeded: a move that it does not pay for is not made, and a waiting
+trial, interrupted or retried, that it does not pay for is not continued.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from orchestrator.events import Limits, StudyState, TrialState, TrialStatus
 from orchestrator.search.moves import Advance, Move, NewTrial
-from orchestrator.search.score import WORST, show, value_at
+from orchestrator.search.score import Aims, ranked, show_at
 from search_spaces.limits import Target, parse_target
 
-__all__ = ["committed_epochs", "gpu_hours", "limit_met", "span", "target_reached", "time_is_up", "within_epochs"]
+__all__ = [
+    "committed_epochs",
+    "epochs_to_go",
+    "gpu_hours",
+    "limit_met",
+    "pays_for",
+    "span",
+    "target_reached",
+    "time_is_up",
+    "within_epochs",
+]
 
 _HOUR = 3600.0
 
@@ -65,10 +77,21 @@ def target_reached(state: StudyState, target: Target) -> tuple[int, int] | None:
 
 
 def committed_epochs(state: StudyState) -> int:
-    """Epochs spent, and those that running and waiting trials still have to go to their rungs."""
-    under_way = {TrialStatus.RUNNING, TrialStatus.WAITING}
-    begun = (trial for trial in state.trials.values() if trial.status in under_way)
-    return state.epochs_spent + sum(max(0, trial.to_epoch - max(trial.epoch, trial.from_epoch)) for trial in begun)
+    """Epochs spent, and those that what runs still has to go to its rungs, asked to stop or not.
+
+    Waiting trials are not counted: they go on before any new move, unless the limit does not pay for them.
+    """
+    return state.epochs_spent + sum(epochs_to_go(state.trials[run.trial]) for run in state.running.values())
+
+
+def epochs_to_go(trial: TrialState) -> int:
+    """What a trial costs from where it is to its rung; epochs trained again from a checkpoint count once."""
+    return max(0, trial.to_epoch - max(trial.epoch, trial.from_epoch))
+
+
+def pays_for(state: StudyState, trial: TrialState, limits: Limits) -> bool:
+    """Whether the epochs that are left take a waiting trial to its rung."""
+    return limits.epochs is None or epochs_to_go(trial) <= limits.epochs - committed_epochs(state)
 
 
 def within_epochs(state: StudyState, move: Move, limits: Limits) -> Move | None:
@@ -101,23 +124,23 @@ def _cheaper(state: StudyState, left: int, limit: int) -> Advance | None:
     created = state.created
     if created is None:
         return None
-    objectives = created.space.objective
-
-    def value(trial: TrialState) -> float:
-        return value_at(trial, trial.epoch, objectives)
-
-    replaced = {trial.replaces for trial in state.trials.values()}
-    able: list[tuple[int, float, int, int]] = []
+    aims = Aims.of(created)
+    replaced = {trial.replaces for trial in state.trials.values()}  # a fork has taken their place
+    able: dict[int, list[TrialState]] = {}
     for trial in state.trials.values():
-        if trial.id in replaced:
-            continue  # a fork has taken its place
-        above = next((rung for rung in created.plan.rungs if rung > trial.epoch), None)
-        resting = trial.status is TrialStatus.RESTING and trial.confirms is None and value(trial) > WORST
-        if above is not None and resting and above - trial.epoch <= left:
-            able.append((trial.epoch, value(trial), -trial.id, above))
-    if not able:
-        return None
-    epoch, score, number, above = max(able)
-    paid = f"{left} of {limit} epochs are left"
-    reason = f"promoted: {paid}, and it is the best that they take a rung further ({show(score, objectives)})"
-    return Advance(-number, above, f"{reason} at epoch {epoch}")
+        resting = trial.status is TrialStatus.RESTING and trial.confirms is None and trial.id not in replaced
+        above = _rung_above(trial, created.plan.rungs)
+        if resting and above is not None and above - trial.epoch <= left:
+            able.setdefault(trial.epoch, []).append(trial)
+    for epoch in sorted(able, reverse=True):
+        best = next(iter(ranked(able[epoch], epoch, aims)), None)
+        above = None if best is None else _rung_above(best, created.plan.rungs)
+        if best is not None and above is not None:
+            paid = f"{left} of {limit} epochs are left"
+            reason = f"promoted: {paid}, and it is the best that they take a rung further"
+            return Advance(best.id, above, f"{reason} ({show_at(best, epoch, aims)}) at epoch {epoch}")
+    return None
+
+
+def _rung_above(trial: TrialState, rungs: Sequence[int]) -> int | None:
+    return next((rung for rung in rungs if rung > trial.epoch), None)

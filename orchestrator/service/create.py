@@ -86,7 +86,13 @@ def draft(request: StudyRequest, states: States) -> Draft:
     summary = api.describe_data(from_values(base))
     request, earlier = _warm(request, states, space, base, plan, summary)
     given = replace(given, earlier=earlier.results)
-    notes = (*notes, *plan_notes(request, algorithm, schedule), *limited, *earlier.notes, *summary.warnings)
+    notes = (
+        *notes,
+        *plan_notes(request, algorithm, schedule, given, plan),
+        *limited,
+        *earlier.notes,
+        *summary.warnings,
+    )
     return Draft(request, space, base, plan, algorithm, schedule, workers, resources, summary, given, notes)
 
 

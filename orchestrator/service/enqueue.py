@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.service.views import StudyRequest
+from orchestrator.service.views import MOST_ENQUEUED, StudyRequest
 from reid_core.config import Value, Values, from_values, suggest
 from reid_core.errors import ConfigError, Finding, InvalidInput, SpaceError
 from search_spaces.encoding import Encoder, complete
@@ -10,7 +10,15 @@ from search_spaces.equality import index_of
 from search_spaces.load import LoadedSpace
 from search_spaces.model import Choice, Float, Int
 
-__all__ = ["enqueued_of"]
+__all__ = ["check_count", "enqueued_of"]
+
+
+def check_count(count: int, file: str) -> None:
+    """Raise InvalidInput for more configurations than a study takes; `file` is where they stand."""
+    if count > MOST_ENQUEUED:
+        message = f"{count} configurations are enqueued, and at most {MOST_ENQUEUED} may be"
+        hint = "leave the others to the search, or list them in a space of `rows`"
+        raise InvalidInput(Finding("too-many-enqueued", message, file=file, key="enqueue", hint=hint))
 
 
 def enqueued_of(request: StudyRequest, loaded: LoadedSpace, base: Values) -> tuple[Values, ...]:
@@ -18,11 +26,20 @@ def enqueued_of(request: StudyRequest, loaded: LoadedSpace, base: Values) -> tup
 
     `base` is the configuration that trials start from. Raises InvalidInput with every fault: where, which, which key.
     """
-    checker = _Checker(loaded, base, request.enqueue_file or "--enqueue")
+    file = request.enqueue_file or "--enqueue"
+    check_count(len(request.enqueue), file)
+    checker = _Checker(loaded, base, file)
     made = [checker.completed(number, given) for number, given in enumerate(request.enqueue, start=1)]
     if checker.findings:
         raise InvalidInput(checker.findings)
-    return tuple(values for index, values in enumerate(made) if values not in made[:index])
+    different: dict[tuple[tuple[str, object], ...], Values] = {}
+    for values in made:
+        different.setdefault(_hashable(values), values)
+    return tuple(different.values())
+
+
+def _hashable(values: Values) -> tuple[tuple[str, object], ...]:
+    return tuple((key, tuple(value) if isinstance(value, list) else value) for key, value in sorted(values.items()))
 
 
 class _Checker:

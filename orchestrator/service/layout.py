@@ -17,6 +17,7 @@ from orchestrator.search import (
     schedule_of,
 )
 from orchestrator.search import lay_out as lay_out_trials
+from orchestrator.service.given import Given, confirm_epochs
 from orchestrator.service.views import StudyRequest
 from reid_core.api import Protocol
 from reid_core.config import Values, suggest
@@ -131,8 +132,34 @@ def _for_epochs(space: Space, algorithm: str, schedule: str, epochs: int, kept_b
     )
 
 
-def plan_notes(request: StudyRequest, algorithm: str, schedule: str) -> tuple[str, ...]:
-    """What an algorithm and its schedule make of options that are for others, and of the plan."""
+def plan_notes(
+    request: StudyRequest, algorithm: str, schedule: str, given: Given | None = None, plan: Plan | None = None
+) -> tuple[str, ...]:
+    """What an algorithm and its schedule make of options that are for others, and of the plan.
+
+    With what is `given` and the plan, also which limits may leave the finalists unconfirmed.
+    """
+    unconfirmed = () if given is None or plan is None else _unconfirmed(given, plan)
+    return (*_schedule_notes(request, algorithm, schedule), *unconfirmed)
+
+
+def _unconfirmed(given: Given, plan: Plan) -> tuple[str, ...]:
+    """A line when a limit may end the search, and with it the study, before its finalists are confirmed."""
+    limits = given.limits
+    taken = confirm_epochs(given.confirm, plan.max_epochs, plan.trials)
+    short = limits.epochs is not None and plan.epochs + taken > limits.epochs
+    told = [
+        *(["the target"] if limits.target else []),
+        *(["the wall time"] if limits.wall_seconds is not None else []),
+        *(["the GPU-hours"] if limits.gpu_hours is not None else []),
+        *([f"the {limits.epochs} epochs (the plan and its confirmation take {plan.epochs + taken})"] if short else []),
+    ]
+    if not given.confirm or not told:
+        return ()
+    return (f"finalists stay unconfirmed, some or all, where {' or '.join(told)} ends the search",)
+
+
+def _schedule_notes(request: StudyRequest, algorithm: str, schedule: str) -> tuple[str, ...]:
     if algorithm == GRID and request.min_epochs is not None:
         return ("--min-epochs has no effect: a grid trains every trial in full",)
     chosen = None if algorithm == GRID else schedule_of(algorithm, schedule)

@@ -167,15 +167,10 @@ def _view(state: StudyState, trial: TrialState, epoch: int) -> BestView:
 
 
 def _confirmed_view(state: StudyState, found: Confirmed) -> BestView:
-    epoch = state.trials[found.trial].epoch
-    return BestView(
-        trial=found.trial,
-        epoch=epoch,
-        metrics=found.means,
-        gain=_gain(state, found.means, epoch),
-        runs=found.runs,
-        deviations=found.deviations,
-    )
+    epoch, means = state.trials[found.trial].epoch, found.means
+    gain, broken = _gain(state, means, epoch), aims_of(state).broken(means)
+    over_runs = BestView(trial=found.trial, epoch=epoch, metrics=means, gain=gain, broken=broken)
+    return over_runs.model_copy(update={"runs": found.runs, "deviations": found.deviations})
 
 
 def _gain(state: StudyState, metrics: dict[str, float], epoch: int) -> float | None:

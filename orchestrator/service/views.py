@@ -14,6 +14,8 @@ from reid_core.config import Value, Values
 from search_spaces.model import Objective, Space
 
 __all__ = [
+    "MOST_EARLIER",
+    "MOST_ENQUEUED",
     "BestView",
     "BoardView",
     "EventView",
@@ -30,6 +32,12 @@ __all__ = [
     "TrialDetail",
     "TrialRow",
 ]
+
+
+MOST_EARLIER = 10
+"""Studies of a warm start: each is read whole, and its results are learned from."""
+MOST_ENQUEUED = 1000
+"""Configurations of a person: each is checked before the study exists, and kept in its first event."""
 
 
 class _View(BaseModel):
@@ -55,13 +63,19 @@ class StudyRequest(_View):
     schedule: str | None = Field(None, description="how long trials train; default: the algorithm's own")
     confirm: int | None = Field(None, ge=0, description="new seeds that each finalist is trained with before one wins")
     epochs: int | None = Field(None, ge=1, description="ends the search: epochs of all trials")
-    gpu_hours: float | None = Field(None, gt=0, description="ends the search: GPU-hours of all trials")
+    gpu_hours: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="ends the search: GPU-hours of all trials"
+    )
     wall_time: str = Field("", description="ends the search: time since its start, as 90s, 45m, 8h or 2d")
     target: str = Field("", description="ends the search: METRIC >= VALUE or METRIC <= VALUE")
     warm_start: tuple[str, ...] = Field(
-        (), description="studies whose results the model may use: name, id or latest of each"
+        (),
+        max_length=MOST_EARLIER,
+        description="studies whose results the model may use: name, id or latest of each",
     )
-    enqueue: tuple[Values, ...] = Field((), description="configurations to try first, in whole or in part")
+    enqueue: tuple[Values, ...] = Field(
+        (), max_length=MOST_ENQUEUED, description="configurations to try first, in whole or in part"
+    )
     enqueue_file: str = Field("", description="the file that they were read from, for messages")
     protocol: Protocol = Field(
         Protocol.VALIDATION, description="what is measured: validation, or for a space with rows test"

@@ -18,6 +18,8 @@ __all__ = ["Earlier", "States", "earlier_of"]
 MOST_TRIALS = 200
 """So many trials of a study are taken, the best of those that got furthest: the model's cost grows fast with more."""
 
+_MOST_SHOWN = 8
+_ELSEWHERE = ("DATASETS.", "DATALOADER.CACHE_DIR", "DATALOADER.NUM_WORKERS", "OUTPUT_DIR")  # what fingerprints tell
 _MODEL_KEYS = ("MODEL.BACKBONE.", "MODEL.HEADS.", "MODEL.META_ARCHITECTURE", "INPUT.SIZE_")
 
 States = Callable[[str], StudyState]
@@ -78,7 +80,9 @@ def _usable(state: StudyState, name: str) -> StudyCreated:
 
 def _taken(state: StudyState, created: StudyCreated, here: _Here) -> tuple[list[EarlierResult], str]:
     """The results of one study, and how many of its trials they come from."""
-    same = created.data_fingerprint != "" and (created.data_fingerprint, created.split_fingerprint) == here.data
+    other = _other_settings(created, here)
+    same_data = created.data_fingerprint != "" and (created.data_fingerprint, created.split_fingerprint) == here.data
+    same = same_data and not other
     told = [trial for _, trial in sorted(state.trials.items()) if trial.history and trial.parent is None]
     fitting = [(trial, values) for trial in told if (values := _fitting(trial, created, here.encoder)) is not None]
     made = [(trial, _results(trial, values, created, here, same_data=same)) for trial, values in fitting]
@@ -93,25 +97,29 @@ def _taken(state: StudyState, created: StudyCreated, here: _Here) -> tuple[list[
         raise _refused(message, hint)
     best = sorted(useful, key=lambda entry: _rank(entry[1], here.objective, entry[0].id))[:MOST_TRIALS]
     kept = sorted(best, key=lambda entry: entry[0].id)
-    data = "the same data" if same else "other data"
+    data = "the same data" if same_data else "other data"
     fit = f"{len(useful)} of {len(told)} trials fit this space"
     only = f", the best {len(kept)} count" if len(kept) < len(useful) else ""
     left_out = [key for key in created.space.parameters if key not in here.encoder.names]
     dropped = f"; not varied here: {', '.join(left_out)}" if left_out else ""
-    other = _other_model(created, here.encoder)
-    unlike = f"; other values there: {', '.join(other)}" if other else ""
+    shown = [*other[:_MOST_SHOWN], *(["..."] if len(other) > _MOST_SHOWN else [])]
+    unlike = f"; other values there, so only their order counts: {', '.join(shown)}" if other else ""
     note = f"warm start from study {created.name} ({data}): {fit}{only}{dropped}{unlike}"
     return [result for _, results in kept for result in results], note
 
 
-def _other_model(created: StudyCreated, encoder: Encoder) -> list[str]:
-    """Keys of the model and of its input that neither study varies, and that differ between them."""
-    varied = {*encoder.names, *created.space.parameters}
-    return [
+def _other_settings(created: StudyCreated, here: _Here) -> list[str]:
+    """Keys that make values incomparable, those of the model first: not varied here, and other or varied there."""
+    found = [
         key
-        for key, value in sorted(encoder.base.items())
-        if key.startswith(_MODEL_KEYS) and key not in varied and created.base.get(key, value) != value
+        for key, value in sorted(here.encoder.base.items())
+        if key not in here.encoder.names
+        and not key.startswith(_ELSEWHERE)
+        and (key in created.space.parameters or created.base.get(key, value) != value)
     ]
+    if created.plan.max_epochs != here.plan.max_epochs:
+        found = ["SOLVER.MAX_EPOCH", *(key for key in found if key != "SOLVER.MAX_EPOCH")]
+    return sorted(found, key=lambda key: not key.startswith(_MODEL_KEYS))
 
 
 def _fitting(trial: TrialState, created: StudyCreated, encoder: Encoder) -> Values | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from perf_rows import Row, Run, Sample, at_most, benchmark
 
@@ -18,7 +19,7 @@ _OFF = "planned against spent, off by"
 def accuracy(run: Run) -> tuple[Sample, Sample, Sample]:
     """The demo's space on synthetic images with fewer epochs, as `run` would do it; measured first, then run on Ray.
 
-    GPU-hours are zero on both sides of a machine without a GPU: 0 % off.
+    Trials without a GPU have no GPU-hours to compare: not measured.
     """
     from orchestrator.events import StudyState
     from orchestrator.search.limits import gpu_hours
@@ -47,8 +48,15 @@ def accuracy(run: Run) -> tuple[Sample, Sample, Sample]:
     return (
         Sample(list(map(_off, told, spent)), note=f"{times}; load {load:.1f}"),
         Sample([_off(*pair) for pair in epochs], note=", ".join(f"{plan} for {real}" for plan, real in epochs)),
-        Sample([_off(plan, gpu_hours(state)) for plan, (_, state) in zip(hours, pairs, strict=True)]),
+        compared(hours, [gpu_hours(state) for _, state in pairs]),
     )
+
+
+def compared(planned: Sequence[float], real: Sequence[float]) -> Sample:
+    """How far plans were off; nothing where nothing was planned and nothing spent."""
+    if not any(planned) and not any(real):
+        return Sample((), missing="no GPU")
+    return Sample(list(map(_off, planned, real)))
 
 
 def _off(planned: float, real: float) -> float:

@@ -104,7 +104,7 @@ class ReidTune:
         if move is None:
             return None
         if isinstance(move, NewTrial):
-            trial = len(self.state.trials)
+            trial = len(self.state.trials) + 1
             self._append(
                 TrialSuggested(
                     trial=trial,

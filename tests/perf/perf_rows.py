@@ -85,11 +85,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Repeated measurements of one row and, in the same order and unit, of its peer (or none). The medians count."""
+    """Repeated measurements of one row and, in the same order and unit, of its peer (or none). The medians count.
+
+    `missing` says why there is nothing to measure here; then there are no values.
+    """
 
     values: Sequence[float]
     peers: Sequence[float] = ()
     note: str = ""
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)

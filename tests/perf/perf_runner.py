@@ -151,6 +151,8 @@ def _call(command: list[str], home: Path, timeout: float) -> str:
 
 
 def _result(row: Row, sample: Sample, *, quick: bool) -> Result:
+    if sample.missing:
+        return Result(row, Outcome.SKIPPED, note=f"not measured: {sample.missing}")
     values, peers = list(sample.values), list(sample.peers)
     if not values or not all(map(math.isfinite, [*values, *peers])):
         return Result(row, Outcome.FAILED, note="no finite value was measured")

@@ -8,6 +8,8 @@ from search_driver import hashed_curve
 
 from orchestrator.control.decide import Finish, Start, Stop, Suggest, decide
 from orchestrator.events import (
+    CommandGiven,
+    CommandKind,
     ControllerStarted,
     EpochReported,
     Event,
@@ -19,6 +21,7 @@ from orchestrator.events import (
     StudyCreated,
     StudyState,
     StudyStatus,
+    TrialStatus,
     TrialSuggested,
 )
 from orchestrator.search import make_algorithm, make_plan
@@ -39,7 +42,7 @@ class Simulated:
         )  # fmt: skip
         self.state, self.now, self.rng = StudyState(), 0.0, np.random.default_rng(seed)
         self.stopping: set[int] = set()
-        self.failing = 0.01
+        self.failing, self.meddling = 0.01, 0.0
         self.append(self.created)
         self.append(ControllerStarted(owner="h:1", token=1, workers=workers))
 
@@ -65,18 +68,27 @@ class Simulated:
                     self.epoch()
 
     def start(self, trial: int, low: int, high: int) -> None:
+        assert trial not in {run.trial for run in self.state.running.values()}
         segment = self.state.segments + 1
         self.append(SegmentStarted(segment=segment, trial=trial, from_epoch=low, to_epoch=high))
         limit = self.created.limits.epochs
         assert limit is None or committed_epochs(self.state) <= limit
 
     def epoch(self) -> None:
-        """One epoch of a running segment; now and then it fails for good instead."""
+        """One epoch of a running segment; now and then it fails for good instead, or a person stops or retries."""
+        if self.rng.random() < self.meddling:
+            kind = CommandKind.TRIAL_STOP if self.rng.random() < 0.3 else CommandKind.TRIAL_RETRY
+            over = {TrialStatus.FAILED, TrialStatus.STOPPED}
+            able = [t.id for t in self.state.trials.values() if (t.status in over) == (kind is CommandKind.TRIAL_RETRY)]
+            self.command(kind, *([int(self.rng.choice(able))] if able else []))
         self.now += EPOCH_SECONDS / len(self.state.running)
         run = self.state.running[int(self.rng.choice(sorted(self.state.running)))]
         trial, segment = self.state.trials[run.trial], run.segment
         if self.rng.random() < self.failing:
             self.end(segment, trial.id, OutcomeKind.FAILED)
+            return
+        if trial.epoch >= run.to_epoch:  # stopped on its rung and retried: nothing is left to train
+            self.end(segment, trial.id, OutcomeKind.COMPLETED)
             return
         epoch = trial.epoch + 1
         value = hashed_curve({**trial.values, "seed": trial.seed}, epoch)
@@ -85,6 +97,10 @@ class Simulated:
             self.end(segment, trial.id, OutcomeKind.COMPLETED)
         elif segment in self.stopping:
             self.end(segment, trial.id, OutcomeKind.PAUSED)
+
+    def command(self, kind: CommandKind, *trials: int) -> None:
+        for trial in trials:
+            self.append(CommandGiven(command=kind, trial=trial, by="p"))
 
     def end(self, segment: int, trial: int, outcome: OutcomeKind) -> None:
         failed = outcome is OutcomeKind.FAILED
@@ -100,6 +116,24 @@ def test_epochs_are_never_exceeded_and_the_search_ends(algorithm, workers):
         ended = study.run()
         assert ended.status is StudyStatus.COMPLETED
         assert study.state.epochs_spent <= epochs
+
+
+@pytest.mark.parametrize("algorithm", ["bohb", "freeze-thaw", "hyperband", "asha", "random"])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_epochs_are_never_exceeded_by_retried_trials(algorithm, workers):
+    """Trials fail, and are stopped and retried, while the search runs; after its end all that are over are retried."""
+    for seed in range(4):
+        epochs = 27 + 23 * seed
+        study = Simulated(algorithm, workers, seed, confirm=seed % 2, limits=Limits(epochs=epochs))
+        study.failing, study.meddling = 0.1, 0.2
+        study.run()
+        for _ in range(3):
+            trials = study.state.trials.values()
+            over = [trial.id for trial in trials if trial.status in {TrialStatus.FAILED, TrialStatus.STOPPED}]
+            study.command(CommandKind.TRIAL_RETRY, *over)
+            study.run()
+            assert not study.state.running
+            assert study.state.epochs_spent <= epochs
 
 
 @pytest.mark.parametrize("algorithm", ["bohb", "freeze-thaw", "asha"])

@@ -101,6 +101,12 @@ class Surrogate:
         """Inputs of points (N, D) at the full number of epochs."""
         return self.inputs(points, [self._max_epochs] * len(points))
 
+    def compared(self, table: TrialTable) -> Floats:
+        """All lifted values (K,) whose ranks are the targets of this study's data."""
+        own = self._own(table)[2]
+        before = self._earlier
+        return own if before is None else np.append(own, before.values[before.studies == 0])
+
     def _results(self, table: TrialTable) -> tuple[Floats, Floats, float, int] | None:
         """Inputs and targets (K, ...) of all results, the best target of this study's data, and their number.
 

@@ -66,6 +66,9 @@ def _notes(evidence: Evidence) -> tuple[str, ...]:
         notes.append(f"The study has several objectives; this is about {evidence.objective.metric} alone.")
     if evidence.created.space.outcome_constraints:
         notes.append("Constraints on what trials measure are not taken into account.")
+    if evidence.forks:
+        told = "1 fork is" if evidence.forks == 1 else f"{evidence.forks} forks are"
+        notes.append(f"{told} left out: other values did part of their training.")
     if len(evidence.rows) > MOST_TRIALS:
         notes.append(f"Importance is over {MOST_TRIALS} of {len(evidence.rows)} trials, drawn at random by the seed.")
     return tuple(notes)

@@ -11,9 +11,10 @@ import numpy as np
 
 from orchestrator.events import StudyCreated, StudyState, TrialState
 from orchestrator.search.cube import Cube
+from orchestrator.search.models.earlier import Earlier
 from orchestrator.search.models.gp import Floats
 from orchestrator.search.models.surrogate import Belief, Surrogate
-from orchestrator.search.score import WORST
+from orchestrator.search.score import WORST, Aims
 from orchestrator.search.table import Ints, TrialTable
 from orchestrator.service.analysis.scale import Scale
 from reid_core.errors import UsageError
@@ -27,6 +28,7 @@ class Evidence:
     """What is known of every trial; scores are higher for better ones whatever the objective's direction.
 
     `rows` (K,) have an expected score (K,) at the full number of epochs by their last rung, WORST for failed ones.
+    Forks are left out, `forks` of them: what they reach is in part the work of their ancestors' values.
     """
 
     created: StudyCreated
@@ -37,6 +39,7 @@ class Evidence:
     table: TrialTable
     rows: Ints
     expected: Floats
+    forks: int = 0
 
     @classmethod
     def of(cls, state: StudyState, objective: int = 0) -> Evidence:
@@ -48,12 +51,15 @@ class Evidence:
         if not 0 <= objective < len(objectives):
             message = f"study {created.name} has {len(objectives)} objective{'s' * (len(objectives) != 1)}"
             raise UsageError(message, hint=f"numbers from 0 to {len(objectives) - 1}")
-        cube = Cube(created.space, created.base, created.seed)
-        trials = [copy.copy(state.trials[number]) for number in sorted(state.trials)]
+        cube = Cube.of(created)
+        own = [trial for _, trial in sorted(state.trials.items()) if trial.parent is None]
+        trials = [copy.copy(trial) for trial in own]
         table = TrialTable(created.plan.rungs, [objectives[objective]]).read(trials)
         rows, expected = table.forecast()
-        surrogate = Surrogate(cube, created.plan)
-        return cls(created, objectives[objective], state.seq, cube, surrogate, table, rows, expected)
+        aims = Aims(objectives[objective : objective + 1])
+        surrogate = Surrogate(cube, created.plan, Earlier.of(created.earlier, cube, aims))
+        forks = len(state.trials) - len(own)
+        return cls(created, objectives[objective], state.seq, cube, surrogate, table, rows, expected, forks)
 
     @property
     def sign(self) -> float:
@@ -62,7 +68,7 @@ class Evidence:
 
     @property
     def trials(self) -> list[TrialState]:
-        """All trials, by number."""
+        """All trials but forks, by number."""
         return [self.table.trial(row) for row in range(len(self.table))]
 
     @property
@@ -84,11 +90,8 @@ class Evidence:
 
     def scale(self) -> Scale:
         """The scale of the process's targets: every value at every rung, lifted to the full number of epochs."""
-        table = self.table
-        lifted = (table.on_rungs + np.asarray(table.lifts()))[table.reached]
-        failed = np.full(int(table.failed.sum()), WORST)
         least, most = _bounds(self.objective)
-        return Scale.of(np.append(lifted, failed), least, most)
+        return Scale.of(self.surrogate.compared(self.table), least, most)
 
     def seed(self, purpose: int) -> list[int]:
         """What random numbers for `purpose` start from: the study's seed and how far it is."""

@@ -59,6 +59,8 @@ def test_confirming_is_in_the_plan_and_keeps_epochs_back(plan):
             "--enqueue: error[out-of-range]: configuration 1: SOLVER.BASE_LR",
         ),
         (("--enqueue", '[{"SOLVER.BASELR": 5}]'), 3, "did you mean SOLVER.BASE_LR?"),
+        (("--enqueue", str([{}] * 1001)), 3, "--enqueue: error[too-many-enqueued]: 1001 configurations"),
+        (("--warm-start", "latest") * 11, 2, "--warm-start names 11 studies"),
         (("--enqueue", "nowhere.json"), 3, "error[unreadable]: nowhere.json cannot be read"),
         (("--enqueue", '[{"INPUT.REA.PROB": 0.1}, {}, {"INPUT.REA.PROB": 0.2}]'), 3, "give at least --trials 3"),
     ],

@@ -23,8 +23,9 @@ from orchestrator.events import (
     fold,
 )
 from orchestrator.search import Advance, NewTrial
-from orchestrator.search.limits import gpu_hours, limit_met, span
+from orchestrator.search.limits import committed_epochs, gpu_hours, limit_met, span
 from orchestrator.trial.kinds import FailureKind
+from search_spaces.model import Objective
 
 NEW = NewTrial(values={"lr": 1e-3}, origin=Origin.RANDOM, reason="drawn", bracket=0, to_epoch=3)
 
@@ -149,6 +150,64 @@ def test_epochs_that_running_trials_will_take_are_spoken_for():
     state = state_after(Limits(epochs=5), *begun(1, 0.1))
     assert decide(Scripted(NEW), state, 2) is None  # 1 spent, 2 to come, 2 left, 3 needed
     assert decide(Scripted(NEW), state_after(Limits(epochs=6), *begun(1, 0.1)), 2) == Suggest(2, NEW)
+
+
+def failed(trial: int, *values: float, to_epoch: int = 3) -> list:
+    gone = SegmentEnded(segment=trial, trial=trial, outcome=OutcomeKind.FAILED, message="m", final=True)
+    return [*begun(trial, *values, to_epoch=to_epoch), gone]
+
+
+def retry(trial: int) -> CommandGiven:
+    return CommandGiven(command=CommandKind.TRIAL_RETRY, trial=trial, by="x")
+
+
+def test_a_retried_trial_that_the_epochs_do_not_pay_for_is_not_continued():
+    events = [*failed(1, 0.1, to_epoch=9), *rested(2, 0.1, 0.2, 0.3), retry(1)]
+    assert decide(Scripted(), state_after(Limits(epochs=12), *events), 1).trial == 1
+    reason = "4 of 11 epochs are spent, and going on with trial 1 takes 8: more than the rest"
+    ended = decide(Scripted(), state_after(Limits(epochs=11), *events), 1)
+    assert ended.status is StudyStatus.COMPLETED
+    assert ended.reason.startswith(reason)
+
+
+def test_what_fits_goes_on_beside_a_retried_trial_that_does_not():
+    """Trial 3 waits behind it, runs, and leaves 5 of 9 epochs: enough for a new trial, not for the retried one."""
+    events = [*failed(1, 0.1, to_epoch=9), *failed(3, 0.1), retry(1), retry(3)]
+    limits = Limits(epochs=9)
+    assert decide(Scripted(NEW), state_after(limits, *events), 1).trial == 3
+    events += [SegmentStarted(segment=4, trial=3, from_epoch=0, to_epoch=3)]
+    assert decide(Scripted(NEW), state_after(limits, *events), 2) == Suggest(4, NEW)
+    assert decide(Scripted(), state_after(limits, *events), 2) is None
+
+
+def test_a_trial_stopped_and_retried_waits_for_its_own_segment():
+    stop = CommandGiven(command=CommandKind.TRIAL_STOP, trial=1, by="x")
+    state = state_after(Limits(), *begun(1, 0.1), stop, retry(1))
+    assert decide(Scripted(NEW), state, 2) == Suggest(2, NEW)
+
+
+def test_a_trial_that_was_asked_to_stop_keeps_its_epochs_until_it_has():
+    """Its segment may be in the middle of an epoch, which is spent as well."""
+    stop = CommandGiven(command=CommandKind.TRIAL_STOP, trial=1, by="x")
+    assert committed_epochs(state_after(Limits(), *begun(1, 0.1), stop)) == 3
+
+
+def test_of_several_objectives_under_constraints_a_sound_trial_is_promoted():
+    """Trial 1 has the best mAP and is too slow; 2 and 3 are sound, and 3 is dominated."""
+    first = created().model_copy(update={"limits": Limits(epochs=5)})
+    aims = {"objective": (Objective(), Objective(metric="rank1")), "constraints": ("latency_ms <= 5",)}
+    first = first.model_copy(update={"space": first.space.model_copy(update=aims)})
+    told = {1: (0.9, 0.9, 9.0), 2: (0.5, 0.6, 4.0), 3: (0.4, 0.5, 4.0)}
+    events: list = [first, ControllerStarted(owner="h:1", token=1, workers=1)]
+    for trial, (quality, rank, latency) in told.items():
+        metrics = {"mAP": quality, "rank1": rank, "latency_ms": latency}
+        begin, end = begun(trial, to_epoch=1), rested(trial, to_epoch=1)[-1]
+        events += [*begin, EpochReported(trial=trial, segment=trial, epoch=1, metrics=metrics), end]
+    state = fold(Logged(seq, float(seq), event) for seq, event in enumerate(events, 1))
+    decision = decide(Scripted(NEW), state, 1)
+    assert isinstance(decision, Start)
+    assert (decision.trial, decision.to_epoch) == (2, 3)
+    assert "(mAP 0.500, rank1 0.600)" in decision.reason
 
 
 def test_the_best_promotion_that_fits_takes_the_place_of_a_move_that_does_not():

@@ -13,6 +13,7 @@ from orchestrator.events import (
     ControllerStarted,
     EpochReported,
     Event,
+    Limits,
     Origin,
     OutcomeKind,
     SegmentEnded,
@@ -82,6 +83,13 @@ def test_a_metric_that_is_no_number_survives_json(value: float) -> None:
 
     assert isinstance(read, EpochReported)
     assert repr(read.metrics["loss"]) == repr(value)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("field", ["gpu_hours", "wall_seconds"])
+def test_a_limit_is_a_finite_number(field: str, value: float) -> None:
+    with pytest.raises(ValidationError, match="finite number"):
+        Limits.model_validate({field: value})
 
 
 @pytest.mark.parametrize("text", ["{}", "", "[]", '{"kind": "guess"}', '{"kind": "study_ended"}'])

@@ -158,7 +158,7 @@ def test_several_objectives_are_searched_at_once():
     search = make(metric=["score", "latency"], mode=["max", "min"], algorithm="nsga2")
     search.suggest("a")
     search.on_trial_complete("a", {"training_iteration": 3, "score": 1.0, "latency": 2.0})
-    assert search.study.state.trials[0].metrics == {"score": 1.0, "latency": 2.0}
+    assert search.study.state.trials[1].metrics == {"score": 1.0, "latency": 2.0}
 
 
 def test_points_to_evaluate_come_first_and_are_checked():

@@ -53,6 +53,11 @@ def sleep(run):
 def nothing(run):
     return Sample([float("nan")])
 
+@benchmark(Row("without a GPU", "%", at_most(1)))
+def missing(run):
+    from bench_plan import compared
+    return compared([0.0, 0.0], [0.0, 0.0])
+
 @benchmark(Row("own process", "pid"), Row("size", "trials", at_most(10)), Row("files", "files"))
 def own(run):
     return Sample([os.getpid()]), Sample([run.size(10_000, 10)]), Sample([len(list(run.folder.iterdir()))])
@@ -105,6 +110,7 @@ def test_every_row_has_exactly_the_promised_keys_and_order(everything):
         "hangs",
         "sleeps",
         "no number",
+        "without a GPU",
         "own process",
         "size",
         "files",
@@ -168,12 +174,19 @@ def test_what_is_not_built_or_too_slow_is_listed_without_a_number(everything):
     assert "skipped" in done.stdout
 
 
+def test_what_there_is_nothing_to_measure_of_has_no_number_and_fails_nothing(everything):
+    done, rows = everything
+    assert rows["without a GPU"]["value"] is None
+    assert rows["without a GPU"]["holds"] is None
+    assert "not measured: no GPU" in done.stdout
+
+
 def test_table_shows_value_budget_peer_and_verdict(everything):
     done, _ = everything
     line = next(line for line in done.stdout.splitlines() if "too slow" in line)
     for part in ("3 s", "<= 1.15 x peer", "2 s", "1.5 x", "MISSED", "beside the floor"):
         assert part in line
-    assert "2 budgets hold, 2 missed, 5 failed, 2 skipped, 1 not yet" in done.stdout
+    assert "2 budgets hold, 2 missed, 5 failed, 3 skipped, 1 not yet" in done.stdout
 
 
 def test_only_picks_rows_by_pattern_without_case_and_slow_ones_by_name(folder):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from property.search_driver import created_for, drive
@@ -45,6 +47,18 @@ def test_it_beats_random_on_a_bowl(name: str) -> None:
     learnt = np.mean([np.log(_best(name, seed, trials)) for seed in seeds])
     random = np.mean([np.log(_best("random", seed, trials)) for seed in seeds])
     assert learnt < random - 0.1, "closer by a tenth"
+
+
+def test_neither_repetitions_nor_forks_are_told() -> None:
+    plan = lay_out("tpe", "", max_epochs=1, min_epochs=1, eta=3, trials=4)
+    study = drive(created_for(BOWL, plan, "tpe"), curve=lambda values, _: values["X"])
+    own = sorted(study.state.trials)
+    study.state.trials[8] = replace(study.state.trials[own[0]], id=8, confirms=own[0])
+    study.state.trials[9] = replace(study.state.trials[own[1]], id=9, parent=own[1])
+    told = Results(study.state.created)
+    assert len(own) == 4
+    assert [one.number for one in told.as_reported(study.state)] == own
+    assert [one.number for one in told.as_forecast(study.state)] == own
 
 
 @pytest.mark.parametrize("name", ["tpe", "gp", "nsga2", "nsga3"])

@@ -7,6 +7,7 @@ import pytest
 from property.search_driver import created_for, drive
 
 from orchestrator.events import EarlierResult, StudyCreated
+from orchestrator.events.aims import Aims
 from orchestrator.search import NewTrial, make_plan
 from orchestrator.search.cube import Cube
 from orchestrator.search.models.earlier import Earlier
@@ -89,7 +90,7 @@ def test_values_are_lifted_by_what_the_trials_of_their_own_study_gained():
             (0.3, 27, 0.9),
         ]
     )
-    rows = Earlier.of(results, Cube(SPACE, {}), Objective())
+    rows = Earlier.of(results, Cube(SPACE, {}), Aims((Objective(),)))
     lifts = {
         (point, rung): value
         for point, rung, value in zip(rows.points[:, 0].round(1), rows.rungs, rows.values, strict=True)
@@ -99,10 +100,26 @@ def test_values_are_lifted_by_what_the_trials_of_their_own_study_gained():
     assert lifts[0.3, 27] == pytest.approx(0.9)
 
 
+def test_results_that_break_a_constraint_are_the_worst_of_their_study():
+    reported = [
+        (0.1, {"mAP": 0.9, "latency_ms": 9.0}),
+        (0.2, {"mAP": 0.3, "latency_ms": 2.0}),
+        (0.3, {"mAP": 0.2}),
+    ]
+    results = tuple(
+        EarlierResult(study="old", values={"A": a, "B": 0.5}, epoch=3, metrics=metrics, same_data=True)
+        for a, metrics in reported
+    )
+    aims = Aims((Objective(),), ("latency_ms <= 5",))
+    rows = Earlier.of(results, Cube(SPACE, {}), aims)
+    assert dict(zip(rows.points[:, 0].round(1), rows.values, strict=True)) == {0.1: -np.inf, 0.2: 0.3, 0.3: 0.2}
+    assert set(rows.studies) == {1}  # a score under constraints is no value that an earlier study could be compared by
+
+
 def test_a_minimised_metric_and_a_missing_one():
     results = (
         EarlierResult(study="old", values={"A": 0.1, "B": 0.5}, epoch=3, metrics={"loss": 2.0}),
         EarlierResult(study="old", values={"A": 0.2, "B": 0.5}, epoch=3, metrics={}),
     )
-    rows = Earlier.of(results, Cube(SPACE, {}), Objective(metric="loss"))
+    rows = Earlier.of(results, Cube(SPACE, {}), Aims((Objective(metric="loss"),)))
     assert sorted(rows.values) == [-np.inf, -2.0]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import json
 
+import pytest
+from pydantic import ValidationError
+
+from orchestrator.cli.configurations import read_configurations
 from orchestrator.events import (
     ControllerStarted,
     EpochReported,
@@ -95,6 +99,39 @@ def test_faults_of_every_configuration_are_told_at_once():
     ]
 
 
+def test_a_thousand_configurations_are_the_most(tmp_path):
+    file = tmp_path / "many.json"
+    file.write_text(json.dumps([{"nonsense": {}}] * 1001))
+    with pytest.raises(InvalidInput) as caught:
+        read_configurations(str(file))
+    (found,) = caught.value.findings  # not one for each configuration
+    assert (found.code, found.file, found.key) == ("too-many-enqueued", str(file), "enqueue")
+    assert found.message == "1001 configurations are enqueued, and at most 1000 may be"
+    file.write_text(json.dumps([{"width": 1}] * 1000))
+    request = StudyRequest(space=TEXT, **read_configurations(str(file)))
+    longer = request.model_copy(update={"enqueue": (*request.enqueue, {"nobody": 1})})
+    with pytest.raises(InvalidInput, match="at most 1000"):
+        enqueued_of(longer, load_space(TEXT), {"depth": 3})
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"enqueue": [{}] * 1001}, "at most 1000 items"),
+        ({"warm_start": ["latest"] * 11}, "at most 10 items"),
+        ({"gpu_hours": float("inf")}, "finite number"),
+    ],
+)
+def test_a_request_has_bounds(fields, wrong):
+    with pytest.raises(ValidationError, match=wrong):
+        StudyRequest(space=TEXT, **fields)
+
+
+def test_of_equal_configurations_the_first_keeps_its_place():
+    given = [{"width": number % 3 + 1, "margin": 0.0 if number % 2 else -0.0} for number in range(12)]
+    assert [values["width"] for values in enqueued(*given)] == [1, 2, 3]
+
+
 # earlier studies ----------------------------------------------------------------------------------
 
 HERE = Space(name="here", parameters={"lr": Float(low=1e-4, high=1.0, log=True), "width": Int(low=1, high=8)})
@@ -152,12 +189,26 @@ def test_trials_outside_of_this_space_are_left_out_and_counted():
         (0.1, 20),
     ]
     (note,) = found.notes
-    assert note == ("warm start from study old (the same data): 2 of 3 trials fit this space; not varied here: kind")
+    assert note == (
+        "warm start from study old (the same data): 2 of 3 trials fit this space; not varied here: kind; "
+        "other values there, so only their order counts: SOLVER.MAX_EPOCH"
+    )
 
 
-@pytest.mark.parametrize(("data", "same"), [(("d", "s"), True), (("d", "other"), False), (("other", "s"), False)])
-def test_the_same_data_means_the_same_images_and_split(data, same):
-    found = taken(earlier_study({"lr": 0.5, "kind": "a"}, width=4), data=data)
+@pytest.mark.parametrize(
+    ("data", "max_epochs", "depth", "same"),
+    [
+        (("d", "s"), 60, 3, True),
+        (("d", "other"), 60, 3, False),
+        (("other", "s"), 60, 3, False),
+        (("d", "s"), 30, 3, False),
+        (("d", "s"), 60, 4, False),
+    ],
+)
+def test_values_are_compared_with_those_of_the_same_images_split_length_and_settings(data, max_epochs, depth, same):
+    state = earlier_study({"lr": 0.5, "kind": "a"}, max_epochs=max_epochs, width=4, depth=depth)
+    base = {"lr": 0.1, "width": 4, "depth": 3}
+    found = earlier_of(["old"], lambda _: state, HERE, base, make_plan(60, 7, 3, 12), data)
     assert {one.same_data for one in found.results} == {same}
 
 

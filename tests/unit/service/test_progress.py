@@ -96,3 +96,27 @@ def test_time_between_two_controllers_is_not_idle():
     log = [*STUDY, Logged(12, 100.0, ControllerStarted(owner="h:2", token=2, workers=2)), Logged(13, 200.0, trial(3))]
     log += [Logged(14, 200.0, start(3, 3))]
     assert idle_share(log, 2) < 0.9
+
+
+def test_confirmed_finalists_tell_which_constraints_their_means_break():
+    """Both are fast enough in their first run; trial 2 wins because its mean is nearer to the limit, or below it."""
+    first = created(trials=2, max_epochs=1).model_copy(update={"confirm": 1})
+    space = first.space.model_copy(update={"constraints": ("latency_ms <= 5",)})
+
+    def state(latencies):
+        events = [first.model_copy(update={"space": space}), ControllerStarted(owner="h:1", token=1, workers=1)]
+        for number, latency in enumerate(latencies, 1):
+            again = {"origin": Origin.CONFIRM, "confirms": number - 2} if number > 2 else {"origin": Origin.RANDOM}
+            metrics = {"mAP": 1.0 / number, "latency_ms": latency}
+            events += [
+                TrialSuggested(trial=number, values={}, reason="", bracket=0, to_epoch=1, **again),
+                SegmentStarted(segment=number, trial=number, from_epoch=0, to_epoch=1),
+                EpochReported(trial=number, segment=number, epoch=1, metrics=metrics),
+                end(number, number),
+            ]
+        return fold(log_of(*((0.0, event) for event in events)))
+
+    sound, broken = state([4.0, 4.0, 8.0, 5.0]), state([4.0, 4.0, 9.0, 7.0])
+    assert (winner(sound).trial, winner(sound).broken) == (2, ())
+    assert (winner(broken).trial, winner(broken).broken) == (2, ("latency_ms <= 5",))
+    assert best(broken).broken == ("latency_ms <= 5",)

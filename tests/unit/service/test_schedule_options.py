@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.search import SCHEDULES
+from orchestrator.events import Limits
+from orchestrator.search import SCHEDULES, full_runs
+from orchestrator.service.given import Given, confirm_epochs
 from orchestrator.service.layout import check_options, lay_out, plan_notes, schedule_for
 from orchestrator.service.views import StudyRequest
 from reid_core.errors import InvalidInput, UsageError
@@ -88,3 +90,27 @@ def test_notes_say_what_a_schedule_makes_of_the_plan() -> None:
 def test_a_space_with_an_unknown_schedule_is_refused_where_it_stands() -> None:
     with pytest.raises(InvalidInput, match=r":3:\d+: error\[unknown-schedule\].*did you mean asha"):
         load_space(TEXT.replace("SEARCH", "algorithm: tpe, schedule: ashaa"))
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        (Limits(target="mAP >= 0.5"), "the target"),
+        (Limits(wall_seconds=60.0, gpu_hours=1.0), "the wall time or the GPU-hours"),
+        (Limits(epochs=800), "the 800 epochs (the plan and its confirmation take 900)"),
+    ],
+)
+def test_notes_say_which_limits_leave_finalists_unconfirmed(limits: Limits, told: str) -> None:
+    request, plan = StudyRequest(space="s", trials=12), full_runs(60, 3, 12)
+    notes = plan_notes(request, "random", "", Given(limits=limits, confirm=1), plan)
+
+    assert notes == (f"finalists stay unconfirmed, some or all, where {told} ends the search",)
+    assert plan_notes(request, "random", "", Given(limits=limits), plan) == ()
+    assert plan_notes(request, "random", "", Given(limits=Limits(epochs=900), confirm=1), plan) == ()
+
+
+def test_a_plan_laid_out_for_its_epochs_keeps_enough_back_for_confirmation() -> None:
+    request, given = StudyRequest(space="s", epochs=500), Given(limits=Limits(epochs=500), confirm=1)
+    plan = lay_out(request, _space(), {}, "bohb", 500, confirm_epochs(1, 60))
+
+    assert plan_notes(request, "bohb", "", given, plan) == ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from analysed import SPACE, evidence, place, rises_with_lr, study
@@ -102,6 +104,21 @@ def test_dependence_of_a_conditional_parameter_is_over_where_it_is_active():
     known = dependence(evidence(value, 60))["MARGIN"]
     assert known.mean[0] < 0.35  # not lifted by the 0.9 of those without a margin
     assert known.mean[-1] > known.mean[0] + 0.3
+
+
+def test_forks_do_not_count_as_results_of_their_own_values():
+    """Forks of the worst trial whose new values look best: what they reached, others' values have begun."""
+    state, alone = study(rises_with_lr, 30), analysis_of(evidence(rises_with_lr, 30))
+    for number in range(31, 43):
+        parent = state.trials[number - 30]
+        state.trials[number] = replace(
+            parent, id=number, values={**parent.values, "LR": 1e-5}, parent=parent.id, from_epoch=3,
+            history={epoch: {"mAP": 0.99} for epoch in (9, 27)},
+        )  # fmt: skip
+    told = analysis_of(Evidence.of(state))
+    assert told.results == 30
+    assert (told.importance, told.dependence) == (alone.importance, alone.dependence)
+    assert told.notes == ("12 forks are left out: other values did part of their training.",)
 
 
 # belief ---------------------------------------------------------------------

@@ -50,12 +50,24 @@ def test_value_between_two_steps_is_refused():
         ({"low": 0.1, "high": 0.5, "step": 0.1, "prior": 0.25}, "prior-outside-bounds"),
         ({"low": 0.1, "high": 0.5, "step": 0.1, "grid": (0.2, 0.35)}, "out-of-range"),
         ({"low": 0.1, "high": 0.5, "step": 0.0}, "greater_than"),
+        ({"low": 0.0, "high": 1.0, "step": 0.9e-9}, "out-of-range"),
+        ({"low": 0.0, "high": 1.0, "step": 1e-30}, "out-of-range"),  # more levels than decimals have digits
+        ({"low": 0.0, "high": 1.0, "step": 5e-324}, "out-of-range"),
     ],
 )
 def test_step_that_makes_no_sense_is_refused(fields, code):
     with pytest.raises(ValidationError) as caught:
         Float(**fields)
     assert caught.value.errors()[0]["type"] == code
+
+
+def test_a_thousand_million_steps_are_the_most():
+    assert Float(low=0.0, high=1.0, step=1e-9).levels == 1_000_000_001
+    with pytest.raises(SpaceError) as caught:
+        load_space("name: x\nparameters:\n  x: {type: float, low: 0, high: 1, step: 1.0e-30}\n")
+    (found,) = caught.value.findings
+    assert (found.code, found.line, found.key) == ("out-of-range", 3, "x")
+    assert "step 1e-30 makes more than 1,000,000,000 steps" in found.message
 
 
 def test_recipe_value_between_two_steps_is_told_at_its_parameter():

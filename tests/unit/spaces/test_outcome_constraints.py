@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from reid_core.errors import SpaceError
 from search_spaces.encoding import Encoder
 from search_spaces.load import load_space
-from search_spaces.model import Float, Space
+from search_spaces.model import Float, Space, Tied
 from search_spaces.outcomes import violation
 
 HEAD = (
@@ -55,6 +55,22 @@ def test_a_key_of_the_space_with_a_metrics_name_is_a_key() -> None:
 
     assert space.outcome_constraints == ()
     assert space.configuration_constraints == ("loss < 0.5",)
+
+
+def test_a_tied_key_with_a_metrics_name_is_a_key_in_a_file_and_in_code() -> None:
+    text = (
+        "name: s\nparameters:\n  lr: {type: float, low: 0.1, high: 1.0, prior: 0.2}\n"
+        "  latency_ms: {type: tied, to: lr, factor: 2}\nconstraints: [latency_ms + lr < 1]\n"
+    )
+    made = Space(
+        name="s", parameters=PARAMETERS, tied={"latency_ms": Tied(to="lr")}, constraints=["latency_ms + lr < 1"]
+    )
+    loaded = load_space(text)
+
+    for space in (loaded.space, made):
+        assert (space.outcome_constraints, space.costs) == ((), ())
+        assert space.configuration_constraints == ("latency_ms + lr < 1",)
+    assert "latency_ms = 1.0" in Encoder(loaded.space, loaded.base).refusal({"lr": 0.5})
 
 
 def test_costs_are_those_that_objectives_and_constraints_name() -> None:

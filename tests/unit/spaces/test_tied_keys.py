@@ -137,6 +137,31 @@ def test_tie_to_a_parameter_that_may_be_absent_is_refused():
     assert "inactive" in found.message
 
 
+def test_of_several_that_may_be_absent_the_first_by_name_is_told():
+    names = [f"{letter}_{number}" for number in range(3) for letter in "hgfedcba"]  # hash order would name another
+    absent = "".join(f"  {name}: {{type: float, low: 0, high: 1, prior: 0.5, when: {{on: true}}}}\n" for name in names)
+    text = (
+        f"name: x\nparameters:\n  on: {{type: choice, values: [true, false], prior: true}}\n{absent}"
+        f"  t: {{type: tied, expression: 'max({', '.join(names)})'}}\n"
+    )
+    assert fault(text).message == "t follows a_0, which has no value while it is inactive"
+
+
+def chain(length):
+    return {f"t{number}": "a" if number == 0 else f"t{number - 1}" for number in reversed(range(length))}
+
+
+def test_a_chain_of_ties_is_followed_to_its_end_and_one_too_long_is_refused():
+    tied = {key: Tied(to=other, offset=1.0) for key, other in chain(200).items()}
+    space = Space(name="x", parameters={"a": Float(low=0.0, high=1.0)}, tied=tied)
+    assert list(complete({}, {"a": 0.5}, space.tied).items())[:2] == [("a", 0.5), ("t199", 200.5)]
+    entries = "".join(f"  {key}: {{type: tied, to: {other}}}\n" for key, other in chain(201).items())
+    found = fault(f"name: x\nparameters:\n  a: {{type: float, low: 0, high: 1}}\n{entries}")
+    assert (found.code, found.line) == ("too-many-tied", 204)
+    with pytest.raises(ValidationError, match="2000 keys are tied, and at most 200 may be"):
+        Space(name="x", parameters=space.parameters, tied={key: Tied(to=to) for key, to in chain(2000).items()})
+
+
 def test_section_of_ties_is_read_as_the_same_space():
     entry = "SOLVER.GAMMA: {type: tied, to: SOLVER.BASE_LR, factor: 10}"
     head = "name: x\nrecipe: bnneck\nparameters:\n  SOLVER.BASE_LR: {type: float, low: 1.0e-4, high: 1.0e-2}\n"

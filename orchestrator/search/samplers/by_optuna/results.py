@@ -131,4 +131,5 @@ _MOST = 1e6  # Optuna's Gaussian process wants finite numbers
 
 def _by_number(state: StudyState) -> list[TrialState]:
     """The trials of the search: neither repetitions nor forks of others, which have a configuration twice."""
-    return [state.trials[number] for number in sorted(state.trials) if state.trials[number].confirms is None]
+    trials = (state.trials[number] for number in sorted(state.trials))
+    return [trial for trial in trials if trial.confirms is None and trial.parent is None]
