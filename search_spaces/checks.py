@@ -13,12 +13,14 @@ from search_spaces.constraints import Constraint
 from search_spaces.draft import Draft
 from search_spaces.encoding import complete
 from search_spaces.equality import index_of
-from search_spaces.model import METRICS, Choice, Float, Int, Parameter
-from search_spaces.outcomes import names_outcome, probe
+from search_spaces.limits import fraction_fault
+from search_spaces.model import COSTS, METRICS, Choice, Float, Int, Parameter
+from search_spaces.outcomes import constants, names_outcome, probe
 
 __all__ = ["check_defaults", "check_keys", "check_references"]
 
 _BUDGET_KEY = "SOLVER.MAX_EPOCH"
+_COMPARED = "metrics are numbers: compare them with numbers, as in latency_ms <= 5"
 _NAMES = {"bool": "true or false", "int": "a whole number", "float": "a number", "str": "a text"}
 
 
@@ -53,6 +55,10 @@ def check_references(draft: Draft, outside: Iterable[str]) -> None:
         if names_outcome(constraint, METRICS, known):
             _check_outcome(draft, index, constraint)
             continue
+        if not constraint.keys:
+            message = f"`{constraint.text}` names neither a configuration key nor a metric"
+            hint = "write what is compared, as in latency_ms <= 5, or leave it out"
+            draft.report("constant-constraint", message, ("constraints", index), hint=hint, key="constraints")
         for other, offset in constraint.keys:
             if other not in known:
                 message = f"`{constraint.text}`: {other} is not a configuration key"
@@ -72,7 +78,13 @@ def _check_outcome(draft: Draft, index: int, constraint: Constraint) -> None:
     wrong = probe(constraint)
     if wrong is not None:
         message = f"`{constraint.text}` has no value: {wrong.message}"
-        draft.report_inside("wrong-type", message, path, wrong.offset, hint="metrics are numbers")
+        draft.report_inside("wrong-type", message, path, wrong.offset, hint=_COMPARED)
+        return
+    for metric, number, offset in constants(constraint):
+        found = None if metric in {"loss", *COSTS} else fraction_fault(metric, number)
+        if found is not None:
+            code, message, hint = found
+            draft.report_inside(code, f"`{constraint.text}`: {message}", path, offset, hint=hint)
 
 
 def check_defaults(draft: Draft, parameters: Mapping[str, Parameter], base: Values, defaults: Values) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from search_spaces.faults import fault
 
-__all__ = ["Target", "parse_target", "parse_wall_time", "target_fault"]
+__all__ = ["Target", "fraction_fault", "parse_target", "parse_wall_time", "target_fault"]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
@@ -53,18 +53,34 @@ def parse_target(text: str) -> Target:
     return Target(found[1], found[2] == "<=", value)
 
 
-def target_fault(target: Target, metrics: Sequence[str], unbounded: Sequence[str]) -> tuple[str, str, str] | None:
+def target_fault(
+    target: Target, metrics: Sequence[str], unbounded: Collection[str], lower: Collection[str]
+) -> tuple[str, str, str] | None:
     """(code, message, hint) of a target that no trial can be asked for; None when it is sound.
 
-    `metrics` is what trials report, `unbounded` those of them that are no fractions in [0, 1].
+    `metrics` is what trials report, `unbounded` those of them that are no fractions in [0, 1], `lower` those that are
+    better the lower they are.
     """
     if target.metric not in metrics:
         known = f"there are {', '.join(metrics)}"
         return "unknown-metric", f"{target.metric} is not a metric that a trial reports", known
-    if target.metric not in unbounded and not 0 <= target.value <= 1:
-        hint = f"write {target.value / 100:g} for {target.value:g} %" if 1 < target.value <= 100 else ""
-        return "out-of-range", f"{target.metric} is a fraction in [0, 1], not {target.value:g}", hint
+    if target.metric not in unbounded:
+        found = fraction_fault(target.metric, target.value)
+        if found is not None:
+            return found
+    if target.at_most is not (target.metric in lower):
+        better, instead = ("lower", "<=") if not target.at_most else ("higher", ">=")
+        message = f"{target.metric} is better the {better} it is, so that the worst trials reach {target}"
+        return "target-against-goal", message, f"write {target.metric} {instead} {target.value:g}"
     return None
+
+
+def fraction_fault(metric: str, value: float) -> tuple[str, str, str] | None:
+    """(code, message, hint) of a value that a metric in [0, 1] never has; None when it may have it."""
+    if 0 <= value <= 1:
+        return None
+    hint = f"write {value / 100:g} for {value:g} %" if 1 < value <= 100 else ""
+    return "out-of-range", f"{metric} is a fraction in [0, 1], not {value:g}", hint
 
 
 def _number(text: str) -> float:

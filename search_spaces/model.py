@@ -38,6 +38,7 @@ __all__ = [
     "Space",
     "Tied",
     "joint_faults",
+    "lower_is_better",
 ]
 
 
@@ -95,6 +96,12 @@ class Objective(Frozen):
         if isinstance(raw, dict) and raw.get("metric") in {"loss", *COSTS}:
             return {"goal": Goal.MINIMIZE, **raw}
         return raw
+
+
+def lower_is_better(objectives: Sequence[Objective]) -> frozenset[str]:
+    """Metrics that are better the lower they are: an objective's by its goal, others by their nature."""
+    goals = {**dict.fromkeys(("loss", *COSTS), Goal.MINIMIZE), **{one.metric: one.goal for one in objectives}}
+    return frozenset(metric for metric, goal in goals.items() if goal is Goal.MINIMIZE)
 
 
 class Budget(Frozen):

@@ -6,12 +6,13 @@ import ast
 import math
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
+from itertools import pairwise
 
 from reid_core.config import Value
 from search_spaces.constraints import Constraint, ExpressionError, parse_constraint
 from search_spaces.evaluation import evaluate
 
-__all__ = ["names_outcome", "probe", "split", "violation"]
+__all__ = ["constants", "names_outcome", "probe", "split", "violation"]
 
 _LEAST = 1e-9
 """A comparison that fails by nothing, as `x < 5` at 5, still fails."""
@@ -42,6 +43,28 @@ def probe(constraint: Constraint) -> ExpressionError | None:
     except ExpressionError as error:
         return error
     return None
+
+
+def constants(constraint: Constraint) -> list[tuple[str, float, int]]:
+    """(name, number, offset of the number) for each comparison of a name alone with a number alone."""
+    found: list[tuple[str, float, int]] = []
+    for node in ast.walk(constraint.tree):
+        if not isinstance(node, ast.Compare):
+            continue
+        sides = [node.left, *node.comparators]
+        for one, other in [*pairwise(sides), *pairwise(sides[::-1])]:
+            number = _constant(other)
+            if isinstance(one, ast.Name) and number is not None:
+                found.append((one.id, number, other.col_offset))
+    return found
+
+
+def _constant(node: ast.expr) -> float | None:
+    try:
+        value = evaluate(node, {})
+    except ExpressionError:  # it reads a metric
+        return None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def violation(text: str, metrics: Mapping[str, float]) -> float:
@@ -82,7 +105,10 @@ def _amount(node: ast.expr, values: Mapping[str, Value]) -> float:
         case ast.Compare(left=left, ops=ops, comparators=others):
             sides = [left, *others]
             return sum(_gap(op, sides[i], sides[i + 1], values) for i, op in enumerate(ops))
-    return 0.0 if evaluate(node, values) is True else 1.0
+    truth = evaluate(node, values)
+    if not isinstance(truth, bool):
+        raise ExpressionError("a number is neither true nor false", node.col_offset)
+    return 0.0 if truth else 1.0
 
 
 def _gap(op: ast.cmpop, left: ast.expr, right: ast.expr, values: Mapping[str, Value]) -> float:

@@ -26,6 +26,7 @@ from search_spaces.model import (
     Search,
     Space,
     joint_faults,
+    lower_is_better,
 )
 from search_spaces.row_checks import judge_rows
 from search_spaces.rows import Published, Row
@@ -225,7 +226,9 @@ def _judge_names(draft: Draft) -> None:
             "unknown-schedule", f"{schedule} is not a schedule", ("search", "schedule"), hint=hint, key="search"
         )
     if draft.budget.target:
-        found = target_fault(parse_target(draft.budget.target), METRICS, ("loss", *COSTS))
+        found = target_fault(
+            parse_target(draft.budget.target), METRICS, ("loss", *COSTS), lower_is_better(draft.objective)
+        )
         if found is not None:
             code, message, hint = found
             draft.report(code, message, ("budget", "target"), hint=hint, key="budget")

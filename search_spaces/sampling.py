@@ -5,17 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
+from math import prod
 
 import numpy as np
 
 from reid_core.config import Value, Values
 from reid_core.errors import Finding, SpaceError
 from search_spaces.encoding import Encoder, Vector
-from search_spaces.model import Space
+from search_spaces.model import Float, Space
 
-__all__ = ["draw", "draw_near", "findings", "grid", "product_of", "sample", "sample_near", "validate_values"]
+__all__ = [
+    "configurations",
+    "draw",
+    "draw_near",
+    "findings",
+    "grid",
+    "product_of",
+    "sample",
+    "sample_near",
+    "validate_values",
+]
 
 _ATTEMPTS = 10_000
+_MOST_LISTED = 10_000
 
 
 def sample(space: Space, base: Mapping[str, Value], rng: np.random.Generator) -> Values:
@@ -84,6 +96,14 @@ def grid(encoder: Encoder, levels: int = 3) -> Iterator[Values]:
     parameters come once; those that break a constraint do not come.
     """
     yield from product_of(encoder, [codec.levels(levels) for codec in encoder.codecs])
+
+
+def configurations(encoder: Encoder) -> Iterator[Values] | None:
+    """Go through every configuration that a space has; None where that is endless, or over 10,000 combinations."""
+    if any(isinstance(one, Float) and one.step is None for one in encoder.space.parameters.values()):
+        return None
+    lists = [codec.levels(_MOST_LISTED + 1) for codec in encoder.codecs]
+    return product_of(encoder, lists) if prod(map(len, lists)) <= _MOST_LISTED else None
 
 
 def product_of(encoder: Encoder, lists: Sequence[Sequence[Value]]) -> Iterator[Values]:

@@ -119,29 +119,31 @@ def _named(metrics: dict[str, float], state: StudyState) -> str:
     return f"{metric} {measured(metrics.get(metric), metric)}"
 
 
-def trials_table(state: StudyState) -> RenderableType:
-    """Every trial as it stands; the incumbent in bold."""
+def trials_table(state: StudyState, *, alive: bool = True) -> RenderableType:
+    """Every trial as it stands, `alive`: with a live controller; the incumbent in bold."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     from orchestrator.service import progress
+    from orchestrator.service.views_of import standing
 
     best, pace = progress.best(state), progress.seconds_per_epoch(state)
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for column in COLUMNS:
-        made.add_column(column, justify="left" if column in {"origin", "state"} else "right", no_wrap=True)
+        words = column in {"origin", "state"}  # these give way in a narrow terminal, numbers do not
+        made.add_column(column, justify="left" if words else "right", no_wrap=not words)
     for number, trial in sorted(state.trials.items()):
-        shown = trial.metrics
-        style = "bold" if best is not None and best.trial == number else _STYLES.get(trial.status.value, "")
+        shown, status = trial.metrics, standing(trial, alive=alive).value
+        style = "bold" if best is not None and best.trial == number else _STYLES.get(status, "")
         made.add_row(
             str(number),
             Text(origin_of(trial)),
             str(trial.to_epoch),
             str(trial.epoch),
             *(percent(shown.get(name)) for name in ("mAP", "mINP", "rank1")),
-            _state_text(trial.status.value, trial.failures[-1][0].value if trial.failures else ""),
-            duration(progress.trial_seconds_left(trial, pace)),
+            _state_text(status, trial.failures[-1][0].value if trial.failures else ""),
+            duration(progress.trial_seconds_left(trial, pace) if alive else None),
             style=style,
         )
     return made

@@ -68,17 +68,21 @@ def table(
     *,
     right: Iterable[str] = (),
     fold: Iterable[str] = (),
+    keys: int = 1,
 ) -> Table:
     """A plain table; columns in `right` are aligned right, those in `fold` may wrap, all others stay on one line.
 
+    Columns that are too many for the terminal follow below, each time behind the first `keys`: nothing is cut.
     Text cells are shown as they are: what looks like rich's markup in them is not.
     """
     from rich import box
-    from rich.table import Table
     from rich.text import Text
 
+    from orchestrator.cli.stacked import StackedTable
+
     aligned, folded = set(right), set(fold)
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    made = StackedTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    made.keys = keys
     for column in columns:
         made.add_column(
             column, justify="right" if column in aligned else "left", overflow="fold", no_wrap=column not in folded

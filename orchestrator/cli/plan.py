@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from orchestrator.cli.output import console, counted, duration, table
@@ -50,16 +51,27 @@ def _besides(view: PlanView) -> list[tuple[str, str]]:
     if view.tied:
         told.append(("Tied", "; ".join(f"{key} is {how}" for key, how in view.tied.items())))
     if view.confirm:
-        most = f"the best three get {counted(view.confirm, 'new seed')} each"
-        told.append(("Confirm", f"{most}: at most {view.confirm_epochs} epochs more, counted in the time above"))
+        seeds = counted(view.confirm, "new seed")
+        told.append(
+            (
+                "Confirm",
+                f"{_finalists(view, seeds)}: at most {view.confirm_epochs} epochs more, counted in the time above",
+            )
+        )
     if view.enqueued:
         told.append(("First", f"{counted(view.enqueued, 'enqueued configuration')}, right after the default"))
     for one in view.warm_start:
-        data = "the same data" if one.same_data else "other data"
-        told.append(("Warm", f"{counted(one.results, 'result')} of study {one.study}, on {data}"))
+        how = "comparable" if one.same_data else "by their order only"
+        told.append(("Warm", f"{counted(one.results, 'result')} of study {one.study}, {how}"))
     if view.limits:
         told.append(("Limits", "; ".join(limit.text for limit in view.limits) + ": whatever comes first ends it"))
     return told
+
+
+def _finalists(view: PlanView, seeds: str) -> str:
+    """How many configurations there can be to confirm: no more than are tried."""
+    count = view.confirm_epochs // (view.confirm * view.plan.max_epochs)
+    return f"the only finalist gets {seeds}" if count == 1 else f"the best {count} get {seeds} each"
 
 
 def _search(view: PlanView) -> str:
@@ -83,14 +95,17 @@ def _print_rows(view: PlanView) -> None:
 
 
 def _print_brackets(plan: Plan) -> None:
-    columns = ["bracket", *(f"epoch {rung}" for rung in plan.rungs), "epochs"]
+    """A line for each form of bracket, with the number of the first of that form and how many there are."""
+    counts = Counter(plan.brackets)
+    epochs = "epochs" if len(counts) == len(plan.brackets) else "epochs each"
+    columns = ["bracket", *(f"epoch {rung}" for rung in plan.rungs), epochs]
     rows = [
         [
-            str(number),
+            f"{plan.brackets.index(bracket) + 1}{f' (x {count})' if count > 1 else ''}",
             *(_size(bracket.rungs, bracket.sizes, rung) for rung in plan.rungs),
             str(bracket.epochs),
         ]
-        for number, bracket in enumerate(plan.brackets, start=1)
+        for bracket, count in counts.items()
     ]
     console().print(table(columns, rows, right=columns[1:]))
 

@@ -96,8 +96,13 @@ def print_winner(service: Service, study: str, *, pick: str = "", trial: int | N
 
 
 def _print_comparison(out: Console, service: Service, study: str, best: BestView) -> None:
-    """Winner and default at the same epochs; the winner's last epoch too when the default rested earlier."""
+    """Winner and default at the same epochs; the winner's last epoch too when the default rested earlier.
+
+    A fork may have no epoch in common with the default: what ran before it forked is its parent's.
+    """
     from rich.text import Text
+
+    from orchestrator.service.progress import default_at
 
     state = service.state(study)
     default = next(
@@ -108,14 +113,14 @@ def _print_comparison(out: Console, service: Service, study: str, best: BestView
     costs = [name for name in objectives if name in COSTS]
     names: list[str] = [name for name in ("mAP", "mINP", "rank1", "rank5", *costs) if name in best.metrics]
     rows: list[list[str | Text]] = []
+    beside = None
     if default is not None:
-        common = min(default.epoch, champion.epoch)
+        common = max(default.history.keys() & champion.history.keys(), default=max(default.history))
         won = ", the winner" if default.id == champion.id else ""
         name = f"default configuration (trial {default.id}{won})"
-        wins = won and best.runs > 1
-        metrics = best.metrics if wins else default.history.get(common, {})
-        rows.append([name, str(common), *_cells(metrics, names, best if wins else None)])
-        if default.id != champion.id and common != best.epoch:
+        beside = default_at(state, common)
+        rows.append([name, str(common), *_cells({} if beside is None else beside.metrics, names, beside)])
+        if default.id != champion.id and common != best.epoch and common in champion.history:
             rows.append(
                 [f"winner (trial {champion.id})", str(common), *_cells(champion.history.get(common, {}), names)]
             )
@@ -123,9 +128,16 @@ def _print_comparison(out: Console, service: Service, study: str, best: BestView
         last = [f"winner (trial {champion.id})", str(best.epoch), *_cells(best.metrics, names, best)]
         rows.append([Text(cell, "bold") for cell in last])
     shown = [measured_label(name) if name in costs else name.replace("rank", "rank-") for name in names]
-    out.print(table(["validation, %", "epochs", *shown], rows, right=["epochs", *shown]))
-    if best.runs > 1:
-        out.print(f"\nwinner: mean ± standard deviation over {best.runs} seeds", markup=False)
+    out.print(table(["validation, %", "epochs", *shown], rows, right=["epochs", *shown], keys=2))
+    _print_runs(out, best, beside)
+
+
+def _print_runs(out: Console, best: BestView, default: BestView | None) -> None:
+    """How many seeds stand behind the means of the table; nothing without a mean."""
+    told = {"winner": best} if default is None or default.trial == best.trial else {"winner": best, "default": default}
+    over = [f"{who} over {one.runs} seeds" for who, one in told.items() if one.runs > 1]
+    if over:
+        out.print(f"\nmean ± standard deviation: {', '.join(over)}", markup=False)
 
 
 def _cells(metrics: dict[str, float], names: list[str], best: BestView | None = None) -> list[str]:

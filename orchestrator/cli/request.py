@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from orchestrator.cli.completion import complete_algorithm, complete_schedule, complete_study
 from orchestrator.cli.data_options import no_cameras_option, skip_bad_images_option
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["build_request", "request_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _not_empty(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
+    """Refuse an option with nothing in it, as an unset variable of a script leaves it: it would switch a limit off."""
+    given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+    if given and text is not None and not text.strip():
+        raise click.BadParameter("it is empty: give a value, or leave the option out", context, option)
+    return text
+
 
 _OPTIONS = (
     click.option(
@@ -37,12 +47,25 @@ _OPTIONS = (
         help="End after N epochs of all trials. Without --trials: as many trials as they pay for.",
     ),
     click.option("--gpu-hours", type=float, metavar="X", help="End after X GPU-hours of all trials."),
-    click.option("--wall-time", default="", metavar="TIME", help="End after this time of running: 90s, 45m, 8h, 2d."),
-    click.option("--target", default="", metavar="TEXT", help="End when a trial gets there: 'mAP >= 0.6'."),
+    click.option(
+        "--wall-time",
+        default="",
+        metavar="TIME",
+        callback=_not_empty,
+        help="End after this time of running: 90s, 45m, 8h, 2d.",
+    ),
+    click.option(
+        "--target",
+        default="",
+        metavar="TEXT",
+        callback=_not_empty,
+        help="End when a trial gets there: 'mAP >= 0.6'.",
+    ),
     click.option(
         "--enqueue",
         default="",
         metavar="FILE",
+        callback=_not_empty,
         help="JSON list of configurations to try right after the default, in whole or in part. Or the JSON itself.",
     ),
     click.option(
@@ -62,12 +85,14 @@ _OPTIONS = (
         "--algorithm",
         metavar="NAME",
         shell_complete=complete_algorithm,
+        callback=_not_empty,
         help="How configurations are chosen: asha, bohb, freeze-thaw, grid, tpe... Default: the space's.",
     ),
     click.option(
         "--schedule",
         metavar="NAME",
         shell_complete=complete_schedule,
+        callback=_not_empty,
         help="How long trials train: full, hyperband, successive-halving, asha, median. Default: the algorithm's own.",
     ),
     click.option(

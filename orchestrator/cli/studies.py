@@ -54,7 +54,7 @@ def status_command(study: str, *, as_json: bool, watch: bool) -> None:
         if watch and out.is_terminal:
             out.clear()
         _print_summary(summary)
-        out.print(trials_table(service.state(study)))
+        out.print(trials_table(service.state(study), alive=summary.status.value != "interrupted"))
         if not watch or summary.status.value != "running":
             return
         time.sleep(2)
@@ -169,7 +169,7 @@ def studies_show(study: str, *, as_json: bool) -> None:
         *((("confirm", f"{counted(detail.confirm, 'new seed')} for each finalist"),) if detail.confirm else ()),
     ):
         out.print(f"  {label:<8} {value}", soft_wrap=True, markup=False)
-    out.print(trials_table(service.state(study)))
+    out.print(trials_table(service.state(study), alive=detail.status.value != "interrupted"))
 
 
 def _verb(name: str, text: str, done: str) -> None:

@@ -21,7 +21,6 @@ from orchestrator.cli.output import (
     study_argument,
     table,
 )
-from search_spaces.model import COSTS
 
 if TYPE_CHECKING:
     from orchestrator.service.report import ReportRow, ReportTrial, Spread, StudyReport
@@ -245,12 +244,16 @@ def _unfinished(report: StudyReport) -> list[str]:
 
 
 def _heading(metric: str) -> str:
+    from search_spaces.model import COSTS
+
     if metric in COSTS:
         return measured_label(metric)
     return metric.replace("rank", "rank-")
 
 
 def _value(value: float | None, metric: str, sign: str = "") -> str:
+    from search_spaces.model import COSTS
+
     if value is None:
         return "-"
     if metric in COSTS:

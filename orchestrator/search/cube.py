@@ -17,7 +17,7 @@ from reid_core.config import Value, Values
 from reid_core.errors import SpaceError
 from search_spaces.encoding import Encoder
 from search_spaces.model import Choice, Goal, Parameter, Space
-from search_spaces.sampling import draw
+from search_spaces.sampling import configurations, draw
 
 __all__ = ["Cube", "Proposal"]
 
@@ -101,7 +101,7 @@ class Cube:
         return rows
 
     def random(self, rng: np.random.Generator, seen: Collection[Values]) -> Values:
-        """A uniformly drawn valid configuration, unseen where the space has one left.
+        """A uniformly drawn valid configuration, unseen where draws or the list of a small space have one left.
 
         Raises SpaceError when none of many draws satisfies the constraints.
         """
@@ -110,6 +110,9 @@ class Cube:
             if values not in seen:
                 break
             values = draw(self.encoder, rng)
+        if values in seen:
+            left = [one for one in configurations(self.encoder) or () if one not in seen]
+            values = left[int(rng.integers(len(left)))] if left else values
         return values
 
     def around_prior(self, number: int, rng: np.random.Generator, seen: Collection[Values]) -> Values | None:

@@ -75,19 +75,16 @@ class FreezeThaw:
         rng = np.random.default_rng([self._seed % 2**63, len(trials), int(table.epochs.sum())])
         seen = [trial.values for trial in trials]
         if may_open and len(trials) < max(self._starts, len(self._opening)):
-            return self._open(self._start(len(trials), rng, seen))
+            return self._open(self._start(len(trials), rng, seen, f"one of the first {self._starts}"))
         return self._most_promising(table, resting, may_open=may_open, rng=rng, seen=seen)
 
-    def _start(self, count: int, rng: np.random.Generator, seen: list[Values]) -> Proposal:
+    def _start(self, count: int, rng: np.random.Generator, seen: list[Values], why: str) -> Proposal:
         if count < len(self._opening):
             return self._opening[count]
         near = self._cube.around_prior(count, rng, seen)
         if near is not None:
-            return Proposal(
-                near, Origin.PRIOR, f"the recipe with some values drawn anew: one of the first {self._starts}"
-            )
-        reason = f"drawn uniformly: one of the first {self._starts}"
-        return Proposal(self._cube.random(rng, seen), Origin.RANDOM, reason)
+            return Proposal(near, Origin.PRIOR, f"the recipe with some values drawn anew: {why}")
+        return Proposal(self._cube.random(rng, seen), Origin.RANDOM, f"drawn uniformly: {why}")
 
     def _most_promising(
         self,
@@ -142,8 +139,7 @@ class FreezeThaw:
     ) -> Move | None:
         """Too few results for a model: a new trial, or else the best of those that rest."""
         if may_open:
-            reason = "drawn uniformly: too few results for the model"
-            return self._open(Proposal(self._cube.random(rng, seen), Origin.RANDOM, reason))
+            return self._open(self._start(len(seen), rng, seen, "too few results for the model"))
         best = max(resting, key=lambda trial: (value_at(trial, trial.epoch, self._aims), -trial.id))
         return self._advance(best, "the best of those that rest")
 

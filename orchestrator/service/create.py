@@ -13,6 +13,7 @@ from pathlib import Path
 from orchestrator.events import Plan, StudyCreated
 from orchestrator.search import ALGORITHMS
 from orchestrator.service.enqueue import enqueued_of
+from orchestrator.service.finite import finite_notes
 from orchestrator.service.given import Given, check_given, check_room, confirm_epochs, confirm_of
 from orchestrator.service.home import check_name, generated_name
 from orchestrator.service.layout import check_options, lay_out, plan_notes, repeated, schedule_for
@@ -79,7 +80,8 @@ def draft(request: StudyRequest, states: States) -> Draft:
     space = repeated(space, request.seeds)
     workers, resources = share(space.resources, request.workers, request.backend)
     limits, limited = limits_of(request, space, resources.gpus)
-    given = Given(limits=limits, enqueued=enqueued_of(request, loaded, base), confirm=confirm_of(request, space))
+    enqueued, left_out = enqueued_of(request, loaded, base)
+    given = Given(limits=limits, enqueued=enqueued, confirm=confirm_of(request, space))
     kept_back = confirm_epochs(given.confirm, space.budget.max_epochs)
     plan = lay_out(request, space, base, algorithm, limits.epochs, kept_back)
     check_room(request, space, base, given.enqueued, plan.trials)
@@ -89,7 +91,9 @@ def draft(request: StudyRequest, states: States) -> Draft:
     notes = (
         *notes,
         *plan_notes(request, algorithm, schedule, given, plan),
+        *finite_notes(request, space, base, algorithm, plan),
         *limited,
+        *left_out,
         *earlier.notes,
         *summary.warnings,
     )

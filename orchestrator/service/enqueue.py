@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.search.cube import Cube
 from orchestrator.service.views import MOST_ENQUEUED, StudyRequest
 from reid_core.config import Value, Values, from_values, suggest
 from reid_core.errors import ConfigError, Finding, InvalidInput, SpaceError
@@ -12,6 +13,8 @@ from search_spaces.model import Choice, Float, Int
 
 __all__ = ["check_count", "enqueued_of"]
 
+_MOST_TOLD = 5
+
 
 def check_count(count: int, file: str) -> None:
     """Raise InvalidInput for more configurations than a study takes; `file` is where they stand."""
@@ -21,10 +24,12 @@ def check_count(count: int, file: str) -> None:
         raise InvalidInput(Finding("too-many-enqueued", message, file=file, key="enqueue", hint=hint))
 
 
-def enqueued_of(request: StudyRequest, loaded: LoadedSpace, base: Values) -> tuple[Values, ...]:
-    """The wanted configurations with the values of every active parameter; what they leave out is the space's default.
+def enqueued_of(request: StudyRequest, loaded: LoadedSpace, base: Values) -> tuple[tuple[Values, ...], tuple[str, ...]]:
+    """The wanted configurations with the values of every active parameter, and notes about those that are left out.
 
-    `base` is the configuration that trials start from. Raises InvalidInput with every fault: where, which, which key.
+    What a configuration leaves out is the space's default; one that equals the recipe's own, which comes first anyway,
+    or an earlier one is left out. `base` is the configuration that trials start from. Raises InvalidInput with every
+    fault: where, which, which key.
     """
     file = request.enqueue_file or "--enqueue"
     check_count(len(request.enqueue), file)
@@ -32,10 +37,20 @@ def enqueued_of(request: StudyRequest, loaded: LoadedSpace, base: Values) -> tup
     made = [checker.completed(number, given) for number, given in enumerate(request.enqueue, start=1)]
     if checker.findings:
         raise InvalidInput(checker.findings)
-    different: dict[tuple[tuple[str, object], ...], Values] = {}
-    for values in made:
-        different.setdefault(_hashable(values), values)
-    return tuple(different.values())
+    own = Cube(loaded.space, base).default if made else None
+    names = {} if own is None else {_hashable(own): "the recipe's own"}
+    different: list[Values] = []
+    notes: list[str] = []
+    for number, values in enumerate(made, start=1):
+        name = names.setdefault(_hashable(values), f"configuration {number}")
+        if name == f"configuration {number}":
+            different.append(values)
+        else:
+            notes.append(f"configuration {number} of {file} equals {name} and is left out")
+    if len(notes) > _MOST_TOLD:
+        others = f"{len(notes) - _MOST_TOLD} more configurations of {file} equal others and are left out"
+        notes = [*notes[:_MOST_TOLD], others]
+    return tuple(different), tuple(notes)
 
 
 def _hashable(values: Values) -> tuple[tuple[str, object], ...]:

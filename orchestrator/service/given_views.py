@@ -25,4 +25,6 @@ class WarmStartView(_View):
 
     study: str
     results: int = Field(description="values at rungs of this study")
-    same_data: bool = Field(description="both studies saw the same images and split")
+    same_data: bool = Field(
+        description="its values can be compared with this study's; otherwise only their order counts"
+    )

@@ -43,12 +43,12 @@ class KeptStudy:
             self._summary = (key, study_summary(self.state, idle, alive=alive))
         return self._summary[1]
 
-    def rows(self) -> tuple[TrialRow, ...]:
+    def rows(self, *, alive: bool = True) -> tuple[TrialRow, ...]:
         """The trials by number; rows of running ones tell the time left, which any report changes."""
         pace = progress.seconds_per_epoch(self.state)
         for number, trial in self.state.trials.items():
             if number not in self._rows or trial.status is TrialStatus.RUNNING:
-                self._rows[number] = trial_row(self.state, trial, pace)
+                self._rows[number] = trial_row(self.state, trial, pace, alive=alive)
         return tuple(self._rows[number] for number in sorted(self._rows))
 
     def detail(self, *, alive: bool, directory: str, mlflow: str) -> StudyDetail:
@@ -56,7 +56,7 @@ class KeptStudy:
         key = (self.state.seq, alive)
         if self._detail is None or self._detail[0] != key:
             summary = self.summary(alive=alive)
-            made = study_detail(self.state, summary, self.rows(), directory=directory, mlflow=mlflow)
+            made = study_detail(self.state, summary, self.rows(alive=alive), directory=directory, mlflow=mlflow)
             self._detail = (key, made)
         return self._detail[1]
 
@@ -65,9 +65,10 @@ class KeptStudy:
         detail = self.detail(alive=alive, directory=directory, mlflow=mlflow)
         return board_of(self.state, detail, StepsView(spent=tuple(self._spent), best=tuple(self._best)))
 
-    def trial(self, number: int, directory: str) -> TrialDetail:
+    def trial(self, number: int, directory: str, *, alive: bool = True) -> TrialDetail:
         """One trial in full."""
-        return trial_detail(self.state, self.state.trials[number], self._told.get(number, []), directory)
+        told = self._told.get(number, [])
+        return trial_detail(self.state, self.state.trials[number], told, directory, alive=alive)
 
     def _noted(self, logged: Logged) -> Logged:
         event = logged.event

@@ -17,6 +17,7 @@ from orchestrator.search import (
     schedule_of,
 )
 from orchestrator.search import lay_out as lay_out_trials
+from orchestrator.service.finite import most_trials
 from orchestrator.service.given import Given, confirm_epochs
 from orchestrator.service.views import StudyRequest
 from reid_core.api import Protocol
@@ -87,20 +88,28 @@ def lay_out(
 ) -> Plan:
     """The plan. A grid's number of trials is no choice: InvalidInput when the request wants another.
 
+    A search has no more trials than its space has configurations; a population keeps its members.
+
     With a limit of `epochs` and no number of trials there are as many as the epochs pay for, without those that are
     `kept_back` for confirming the finalists. Raises SpaceError as make_plan and grid_points do.
     """
     budget = space.budget
     if algorithm != GRID:
         if epochs is not None and _trials_are_open(request, space):
-            return _for_epochs(space, algorithm, schedule_for(request, space, algorithm), epochs, kept_back)
+            plan = _for_epochs(space, algorithm, schedule_for(request, space, algorithm), epochs, kept_back)
+            trials = plan.trials
+        else:
+            plan, trials = None, request.trials or budget.trials
+        capped = trials if algorithm == PBT else most_trials(space, base, trials)
+        if plan is not None and capped == trials:
+            return plan
         return lay_out_trials(
             algorithm,
             schedule_for(request, space, algorithm),
             max_epochs=budget.max_epochs,
             min_epochs=budget.min_epochs,
             eta=budget.eta,
-            trials=request.trials or budget.trials,
+            trials=capped,
         )
     count, seeds = len(grid_points(space, base)), space.search.seeds
     trials = count * seeds

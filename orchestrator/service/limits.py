@@ -13,7 +13,7 @@ from orchestrator.service.given_views import LimitView
 from orchestrator.service.views import StudyRequest
 from reid_core.errors import Finding, InvalidInput
 from search_spaces.limits import Target, parse_target, parse_wall_time, target_fault
-from search_spaces.model import COSTS, METRICS, Space
+from search_spaces.model import COSTS, METRICS, Space, lower_is_better
 
 __all__ = ["limit_views", "limits_of", "seconds_left_by_limits"]
 
@@ -30,7 +30,7 @@ def limits_of(request: StudyRequest, space: Space, gpus: float) -> tuple[Limits,
     wall_time = _read(parse_wall_time, request.wall_time or budget.wall_time, "wall-time", found)
     target = _read(parse_target, request.target or budget.target, "target", found)
     if target is not None:
-        _judge(target, found)
+        _judge(target, space, found)
     hours = request.gpu_hours if request.gpu_hours is not None else budget.gpu_hours
     notes: tuple[str, ...] = ()
     if hours is not None and not gpus:
@@ -64,8 +64,8 @@ def _read(parse: Callable[[str], T], text: str, option: str, found: list[Finding
         return None
 
 
-def _judge(target: Target, found: list[Finding]) -> None:
-    fault = target_fault(target, METRICS, ("loss", *COSTS))
+def _judge(target: Target, space: Space, found: list[Finding]) -> None:
+    fault = target_fault(target, METRICS, ("loss", *COSTS), lower_is_better(space.objective))
     if fault is not None:
         code, message, hint = fault
         found.append(Finding(code, message, file="--target", key="target", hint=hint))

@@ -67,10 +67,10 @@ def tally(state: StudyState) -> Tally:
 
 
 def best(state: StudyState) -> BestView | None:
-    """The incumbent over all reported epochs, ties go to the earlier trial; once confirmed, the best mean."""
-    means = confirmed(state)
-    if means:
-        return _confirmed_view(state, means[0])
+    """The incumbent over all reported epochs, ties go to the earlier trial; once confirmed or completed, the winner."""
+    found = winner(state) if state.status is StudyStatus.COMPLETED or confirmed(state) else None
+    if found is not None:
+        return found
     if not aims_of(state).plain:
         placed = _front(state).best
         return None if placed is None else _view(state, state.trials[placed.trial], placed.epoch)
@@ -152,11 +152,14 @@ def _meeting_target(state: StudyState, trials: list[TrialState]) -> list[TrialSt
 
 
 def default_at(state: StudyState, epoch: int | None = None) -> BestView | None:
-    """The recipe's default configuration at `epoch`, or at its own last one."""
+    """The recipe's default configuration at `epoch`, or at its own last one; its means there once it is confirmed."""
     trial = next((one for one in state.trials.values() if one.origin is Origin.DEFAULT), None)
     if trial is None or not trial.history:
         return None
     at = trial.epoch if epoch is None else epoch
+    over = next((one for one in confirmed(state) if one.trial == trial.id and at == trial.epoch), None)
+    if over is not None:
+        return BestView(trial=trial.id, epoch=at, metrics=over.means, runs=over.runs, deviations=over.deviations)
     return BestView(trial=trial.id, epoch=at, metrics=trial.history[at]) if at in trial.history else None
 
 

@@ -149,17 +149,20 @@ class Service:
 
     def trials(self, study: str) -> list[TrialRow]:
         """The trials of a study, by id."""
-        with self._use(self.store.find(study)) as kept:
-            return list(kept.rows())
+        row = self.store.find(study)
+        alive = self._alive(row)
+        with self._use(row) as kept:
+            return list(kept.rows(alive=alive))
 
     def trial(self, study: str, trial: int) -> TrialDetail:
         """One trial in full."""
         row = self.store.find(study)
+        alive = self._alive(row)
         with self._use(row) as kept:
             known = kept.state.trials
             if trial not in known:
                 raise NotFound(f"study {row.name} has no trial {trial}", hint=f"it has {len(known)} trials so far")
-            return kept.trial(trial, str(self._trial_folder(row.id, trial)))
+            return kept.trial(trial, str(self._trial_folder(row.id, trial)), alive=alive)
 
     def trial_log(self, study: str, trial: int, lines: int = 200) -> list[str]:
         """The last lines of a trial's log; empty when it has not written any."""

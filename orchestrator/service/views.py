@@ -148,7 +148,7 @@ class StudySummary(_View):
     epochs_spent: int
     seconds_left: float | None = None
     idle_share: float | None = Field(None, description="share of slot time that stood idle though work existed")
-    best: BestView | None = None
+    best: BestView | None = Field(None, description="the incumbent; once the study is completed, the winner")
     front: tuple[BestView, ...] = Field(
         (), description="of several objectives the Pareto front over all rungs, the best in the first objective first"
     )

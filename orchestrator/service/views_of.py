@@ -25,7 +25,7 @@ from orchestrator.service.views import (
 )
 from search_spaces.encoding import complete
 
-__all__ = ["study_detail", "study_summary", "trial_detail", "trial_row"]
+__all__ = ["standing", "study_detail", "study_summary", "trial_detail", "trial_row"]
 
 
 def study_summary(state: StudyState, idle: float | None = None, *, alive: bool = True) -> StudySummary:
@@ -35,11 +35,12 @@ def study_summary(state: StudyState, idle: float | None = None, *, alive: bool =
         raise ValueError("a log without StudyCreated")
     counts = dict.fromkeys((status.value for status in TrialStatus), 0)
     for trial in state.trials.values():
-        counts[trial.status.value] += 1
+        counts[standing(trial, alive=alive).value] += 1
+    interrupted = state.status is StudyStatus.RUNNING and not alive
     return StudySummary(
         id=created.study,
         name=created.name,
-        status=StudyStatus.INTERRUPTED if state.status is StudyStatus.RUNNING and not alive else state.status,
+        status=StudyStatus.INTERRUPTED if interrupted else state.status,
         reason=state.reason,
         space=created.space.name,
         algorithm=created.algorithm,
@@ -54,7 +55,7 @@ def study_summary(state: StudyState, idle: float | None = None, *, alive: bool =
         trials_by_status={name: count for name, count in counts.items() if count},
         epochs_planned=progress.planned_epochs(state),
         epochs_spent=state.epochs_spent,
-        seconds_left=progress.seconds_left(state),
+        seconds_left=None if interrupted else progress.seconds_left(state),
         idle_share=idle,
         best=progress.best(state),
         front=progress.front(state),
@@ -91,16 +92,21 @@ def study_detail(
     )
 
 
-def trial_row(state: StudyState, trial: TrialState, pace: float | None) -> TrialRow:
-    """One row of the trials table; `pace` is the study's seconds an epoch."""
-    return TrialRow(**_row(state, trial, pace))
+def standing(trial: TrialState, *, alive: bool) -> TrialStatus:
+    """Where a trial stands; without a live controller nothing runs, and what its log calls running waits."""
+    return TrialStatus.WAITING if trial.status is TrialStatus.RUNNING and not alive else trial.status
 
 
-def _row(state: StudyState, trial: TrialState, pace: float | None) -> dict[str, object]:
+def trial_row(state: StudyState, trial: TrialState, pace: float | None, *, alive: bool = True) -> TrialRow:
+    """One row of the trials table; `pace` is the study's seconds an epoch, `alive` as in `study_summary`."""
+    return TrialRow(**_row(state, trial, pace, alive=alive))
+
+
+def _row(state: StudyState, trial: TrialState, pace: float | None, *, alive: bool) -> dict[str, object]:
     failed = trial.status is TrialStatus.FAILED
     return {
         "id": trial.id,
-        "status": trial.status,
+        "status": standing(trial, alive=alive),
         "origin": trial.origin,
         "reason": trial.reason,
         "bracket": trial.bracket,
@@ -122,12 +128,14 @@ def _row(state: StudyState, trial: TrialState, pace: float | None) -> dict[str, 
         "failure": (trial.failures[-1][0].value if trial.failures else "infeasible") if failed else "",
         "message": trial.message if failed else "",
         "seconds": trial.seconds,
-        "seconds_left": progress.trial_seconds_left(trial, pace),
+        "seconds_left": progress.trial_seconds_left(trial, pace) if alive else None,
     }
 
 
-def trial_detail(state: StudyState, trial: TrialState, told: list[Logged], directory: str) -> TrialDetail:
-    """A trial in full; `told` are the events about it."""
+def trial_detail(
+    state: StudyState, trial: TrialState, told: list[Logged], directory: str, *, alive: bool = True
+) -> TrialDetail:
+    """A trial in full; `told` are the events about it, `alive` as in `study_summary`."""
     created = state.created
     if created is None:
         raise ValueError("a log without StudyCreated")
@@ -135,7 +143,7 @@ def trial_detail(state: StudyState, trial: TrialState, told: list[Logged], direc
     names = sorted({name for metrics in trial.history.values() for name in metrics})
     config = complete(created.base, trial.values, created.space.tied)
     return TrialDetail(
-        **_row(state, trial, progress.seconds_per_epoch(state)),
+        **_row(state, trial, progress.seconds_per_epoch(state), alive=alive),
         study=created.name,
         epochs=epochs,
         curves={name: tuple(trial.history[epoch].get(name) for epoch in epochs) for name in names},

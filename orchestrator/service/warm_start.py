@@ -42,6 +42,7 @@ class _Here:
     encoder: Encoder
     plan: Plan
     objective: Objective
+    others: tuple[str, ...]
     data: tuple[str, str]
 
 
@@ -50,10 +51,11 @@ def earlier_of(
 ) -> Earlier:
     """The fitting results of the studies `names`; `data` holds this study's fingerprints of data and split.
 
-    An epoch stands for the rung of this study that is the same share of a full run. Raises NotFound for an unknown
+    An epoch stands for the rung of this study that is the same share of a full run; the highest one, where that holds
+    for several. Raises NotFound for an unknown
     study, InvalidInput for one that nothing can be taken from.
     """
-    here = _Here(Encoder(space, base), plan, space.objective[0], data)
+    here = _Here(Encoder(space, base), plan, space.objective[0], tuple(one.metric for one in space.objective[1:]), data)
     results: list[EarlierResult] = []
     studies: list[str] = []
     notes: list[str] = []
@@ -104,8 +106,15 @@ def _taken(state: StudyState, created: StudyCreated, here: _Here) -> tuple[list[
     dropped = f"; not varied here: {', '.join(left_out)}" if left_out else ""
     shown = [*other[:_MOST_SHOWN], *(["..."] if len(other) > _MOST_SHOWN else [])]
     unlike = f"; other values there, so only their order counts: {', '.join(shown)}" if other else ""
-    note = f"warm start from study {created.name} ({data}): {fit}{only}{dropped}{unlike}"
-    return [result for _, results in kept for result in results], note
+    found = [result for _, results in kept for result in results]
+    note = f"warm start from study {created.name} ({data}): {fit}{only}{dropped}{unlike}{_unmeasured(found, here)}"
+    return found, note
+
+
+def _unmeasured(results: Sequence[EarlierResult], here: _Here) -> str:
+    """The other objectives that no result tells."""
+    missing = [metric for metric in here.others if not any(metric in result.metrics for result in results)]
+    return f"; not measured there: {', '.join(missing)}" if missing else ""
 
 
 def _other_settings(created: StudyCreated, here: _Here) -> list[str]:
@@ -138,10 +147,11 @@ def _fitting(trial: TrialState, created: StudyCreated, encoder: Encoder) -> Valu
 def _results(
     trial: TrialState, values: Values, created: StudyCreated, here: _Here, *, same_data: bool
 ) -> list[EarlierResult]:
+    ratio = created.plan.max_epochs / here.plan.max_epochs
+    # a value counts once, at the highest of the rungs that it could stand for
+    rungs = {max(1, math.floor(rung * ratio + 0.5)): rung for rung in sorted(here.plan.rungs)}
     results = []
-    for rung in here.plan.rungs:
-        share = rung / here.plan.max_epochs
-        epoch = max(1, math.floor(share * created.plan.max_epochs + 0.5))
+    for epoch, rung in rungs.items():
         metrics = {name: value for name, value in trial.history.get(epoch, {}).items() if math.isfinite(value)}
         if here.objective.metric in metrics:
             results.append(

@@ -47,6 +47,12 @@ def test_confirming_is_in_the_plan_and_keeps_epochs_back(plan):
         (("--wall-time", "soon"), 3, "--wall-time: error[bad-wall-time]: 'soon' is not a time; give a number and a"),
         (("--target", "mAP"), 3, "--target: error[bad-target]: 'mAP' is not a target; write METRIC >= VALUE"),
         (("--target", "mAP >= 60"), 3, "error[out-of-range]: mAP is a fraction in [0, 1], not 60; write 0.6 for 60 %"),
+        (("--target", "mAP <= 0.99"), 3, "error[target-against-goal]: mAP is better the higher it is"),
+        (("--wall-time", ""), 2, "--wall-time"),
+        (("--target", " "), 2, "it is empty: give a value, or leave the option out"),
+        (("--algorithm", ""), 2, "--algorithm"),
+        (("--schedule", ""), 2, "--schedule"),
+        (("--enqueue", ""), 2, "--enqueue"),
         (("--gpu-hours", 2), 3, "--gpu-hours: error[gpu-hours-need-gpu]: trials run without a GPU"),
         (("--gpu-hours", 0), 2, "--gpu-hours is 0"),
         (("--epochs", 1), 3, "--epochs: error[budget]: 1 epochs do not pay for one full run of 2"),
@@ -69,6 +75,25 @@ def test_what_makes_no_sense_is_refused_before_any_work(cli, home, space, words,
     done = cli(*RUN, "--space", space, *words)
     assert (done.code, message in done.err) == (code, True), done.err
     assert cli("studies", "ls", "--json").out == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("trials", "told"),
+    [
+        (1, "the only finalist gets 3 new seeds: at most 6 epochs"),
+        (2, "the best 2 get 3 new seeds each: at most 12 epochs"),
+        (9, "the best 3 get 3 new seeds each: at most 18 epochs"),
+    ],
+)
+def test_the_plan_tells_how_many_finalists_there_can_be(cli, home, space, measured_plan, trials, told):
+    done = cli("space", "plan", space, "--trials", trials, "--confirm", 3)
+    assert told in done.out
+
+
+def test_the_plan_tells_what_it_leaves_out_of_the_enqueued(cli, home, space, measured_plan):
+    done = cli("space", "plan", space, "--enqueue", "[{}]")
+    assert "configuration 1 of --enqueue equals the recipe's own and is left out" in done.out
+    assert "enqueued configuration" not in done.out
 
 
 def test_a_file_of_configurations_is_named_with_the_place_of_its_fault(cli, home, space, tmp_path):
@@ -118,7 +143,10 @@ def test_a_limited_study_and_one_that_starts_from_it(cli, space, limited):
     refused = cli(*RUN, "--resume", "first", "--epochs", 99)
     assert (refused.code, "--warm-start first" in refused.err) == (2, True)
 
-    done = cli(*RUN, "--space", space, "--algorithm", "hyperband", "--warm-start", "latest", "--name", "second")
+    words = ("--space", space, "--algorithm", "hyperband", "--warm-start", "latest")
+    told = cli("space", "plan", *words[1:]).out
+    assert ("of study first, comparable" in told, "other data" in told) == (True, False)
+    done = cli(*RUN, *words, "--name", "second")
     assert done.code == 0, done.err
     second = json.loads(cli("status", "second", "--json").out)
     assert second["warm_start"][0]["study"] == "first"

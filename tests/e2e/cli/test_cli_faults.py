@@ -88,7 +88,9 @@ def test_killed_and_resumed_equals_the_uninterrupted_study(cli, start, finished_
     until(process, "epoch_reported", epochs)
     process.kill()
     process.communicate()
-    assert "killed interrupted" in cli("status", "killed").out
+    told = cli("status", "killed").out
+    assert "killed interrupted" in told
+    assert "running" not in told
 
     assert cli("run", "--resume", "killed", "--no-mlflow").code == 0
     assert curves(cli, "killed") == uninterrupted

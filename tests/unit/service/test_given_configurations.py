@@ -25,7 +25,7 @@ from orchestrator.service.warm_start import earlier_of
 from reid_core.api import Protocol
 from reid_core.errors import InvalidInput
 from search_spaces.load import load_space
-from search_spaces.model import Choice, Float, Int, Space
+from search_spaces.model import Choice, Float, Int, Objective, Space
 
 TEXT = """
 name: x
@@ -39,10 +39,14 @@ constraints: [width * lr <= 4]
 """
 
 
-def enqueued(*configurations, file: str = "") -> tuple:
+def enqueued_and_notes(*configurations, file: str = "") -> tuple:
     loaded = load_space(TEXT)
     request = StudyRequest(space=TEXT, enqueue=configurations, enqueue_file=file)
     return enqueued_of(request, loaded, {**loaded.base, "depth": 3})
+
+
+def enqueued(*configurations, file: str = "") -> tuple:
+    return enqueued_and_notes(*configurations, file=file)[0]
 
 
 def findings(*configurations, file: str = "mine.json") -> list:
@@ -132,6 +136,20 @@ def test_of_equal_configurations_the_first_keeps_its_place():
     assert [values["width"] for values in enqueued(*given)] == [1, 2, 3]
 
 
+def test_configurations_that_are_left_out_are_told():
+    loaded = load_space(TEXT)
+    request = StudyRequest(space=TEXT, enqueue=[{"width": 4}, {"width": 2}, {"width": 2.0}])
+    own = {"depth": 3, "lr": 0.01, "kind": "a", "margin": 0.3, "width": 4}
+    made, notes = enqueued_of(request, loaded, own)
+    assert [values["width"] for values in made] == [2]
+    assert notes == (
+        "configuration 1 of --enqueue equals the recipe's own and is left out",
+        "configuration 3 of --enqueue equals configuration 2 and is left out",
+    )
+    _, many = enqueued_and_notes(*[{"width": 1}] * 9, file="mine.json")
+    assert (len(many), many[-1]) == (6, "3 more configurations of mine.json equal others and are left out")
+
+
 # earlier studies ----------------------------------------------------------------------------------
 
 HERE = Space(name="here", parameters={"lr": Float(low=1e-4, high=1.0, log=True), "width": Int(low=1, high=8)})
@@ -174,6 +192,20 @@ def test_an_epoch_stands_for_the_rung_that_is_the_same_share_of_a_full_run():
     ]
     assert {tuple(one.values.items()) for one in found.results} == {(("lr", 0.5), ("width", 4))}
     assert found.studies == ("old",)
+
+
+def test_a_value_counts_once_where_several_rungs_are_the_same_epoch_there():
+    trials = [{"lr": lr, "kind": "a"} for lr in (0.1, 0.2, 0.3, 0.4)]
+    state = earlier_study(*trials, max_epochs=1, width=4)
+    here = (HERE, {"lr": 0.1, "width": 4}, make_plan(9, 1, 3, 12), ("d", "s"))
+    found = earlier_of(["old"], lambda _: state, *here)
+    assert [(one.values["lr"], one.epoch) for one in found.results] == [(0.1, 9), (0.2, 9), (0.3, 9), (0.4, 9)]
+
+
+def test_objectives_that_the_earlier_study_did_not_measure_are_told():
+    space = HERE.model_copy(update={"objective": tuple(Objective(metric=name) for name in ("mAP", "flops", "rank1"))})
+    (note,) = taken(earlier_study({"lr": 0.5, "kind": "a"}, width=4), space).notes
+    assert note.endswith("; not measured there: flops, rank1")
 
 
 def test_trials_outside_of_this_space_are_left_out_and_counted():

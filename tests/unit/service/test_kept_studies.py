@@ -69,7 +69,7 @@ def test_a_study_read_in_parts_shows_what_one_read_at_once_shows(chunk: int) -> 
 
 
 def test_the_incumbent_and_the_pace_are_those_of_a_search_through_everything() -> None:
-    for end in range(1, len(STUDY) + 1):
+    for end in range(1, len(STUDY)):  # a completed study shows its winner
         state = fold(STUDY[:end])
         told = [(t.id, epoch, m) for t in state.trials.values() for epoch, m in t.history.items()]
         scores = [(m["mAP"], -number, -epoch) for number, epoch, m in told if not math.isnan(m["mAP"])]
@@ -84,6 +84,23 @@ def test_the_best_so_far_of_the_page_steps_up_with_the_epochs_spent() -> None:
     study.read(STUDY)
     steps = study.board(**PLACES).best
     assert list(zip(steps.spent, steps.best, strict=True)) == [(1, 0.1), (2, 0.3), (7, 0.5), (9, 0.6)]
+
+
+def test_without_a_live_controller_what_ran_waits_and_has_no_time_left() -> None:
+    cut = next(
+        place for place, one in enumerate(STUDY) if one.event == ControllerStarted(owner="h:2", token=2, workers=3)
+    )
+    study = KeptStudy()
+    study.read(STUDY[:cut])
+    living = study.detail(**PLACES)
+    dead = study.detail(**{**PLACES, "alive": False})
+
+    assert (living.trials[2].status, dead.trials[2].status) == ("running", "waiting")
+    assert living.trials[2].seconds_left
+    assert dead.trials[2].seconds_left is None
+    assert (dead.status, dead.seconds_left) == ("interrupted", None)
+    assert "running" not in dead.trials_by_status
+    assert study.trial(3, "", alive=False).status == "waiting"
 
 
 def test_the_board_tells_absent_values_from_null() -> None:

@@ -13,6 +13,8 @@ from orchestrator.events import (
     OutcomeKind,
     SegmentEnded,
     SegmentStarted,
+    StudyEnded,
+    StudyStatus,
     TrialSuggested,
     fold,
 )
@@ -69,6 +71,31 @@ def test_default_is_told_at_its_last_epoch_or_at_another():
     assert default_at(state).epoch == 2
     assert default_at(state, 1).metrics["mAP"] == 0.10
     assert default_at(state, 7) is None
+
+
+def test_a_completed_study_shows_its_winner_and_a_running_one_its_incumbent():
+    ended = [*STUDY, Logged(12, 20.0, StudyEnded(status=StudyStatus.COMPLETED))]
+    assert best(fold(STUDY)).trial == 2
+    assert best(fold(ended)) == winner(fold(ended))
+    assert best(fold(ended)).trial == 1
+
+
+def test_a_confirmed_default_stands_with_its_mean_and_the_gain_is_between_means():
+    events = [created(trials=2, max_epochs=1).model_copy(update={"confirm": 2})]
+    events += [ControllerStarted(owner="h:1", token=1, workers=1)]
+    told = [(0.666, None), (0.70, None), (0.695, 1), (0.69, 2), (0.578, 1), (0.68, 2)]
+    for number, (value, repeats) in enumerate(told, 1):
+        origin = Origin.CONFIRM if repeats else Origin.DEFAULT if number == 1 else Origin.RANDOM
+        new = TrialSuggested(trial=number, values={}, reason="", bracket=0, to_epoch=1, origin=origin, confirms=repeats)
+        opened = SegmentStarted(segment=number, trial=number, from_epoch=0, to_epoch=1)
+        events += [new, opened, epoch(number, 1, value), end(number, number)]
+    state = fold(log_of(*((0.0, event) for event in events)))
+
+    default = default_at(state)
+    assert default.runs == 3
+    assert default.metrics["mAP"] == pytest.approx((0.666 + 0.695 + 0.578) / 3)
+    assert default.deviations["mAP"] == pytest.approx(0.0609, abs=1e-4)
+    assert winner(state).gain == pytest.approx(0.69 - default.metrics["mAP"])
 
 
 def test_best_so_far_never_falls():

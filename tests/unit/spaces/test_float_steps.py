@@ -52,6 +52,8 @@ def test_value_between_two_steps_is_refused():
         ({"low": 0.1, "high": 0.5, "step": 0.0}, "greater_than"),
         ({"low": 0.0, "high": 1.0, "step": 0.9e-9}, "out-of-range"),
         ({"low": 0.0, "high": 1.0, "step": 1e-30}, "out-of-range"),  # more levels than decimals have digits
+        ({"low": 0.0, "high": 1.0, "step": 1e-300}, "out-of-range"),
+        ({"low": -1e300, "high": 1e300, "step": 1e-300}, "out-of-range"),  # their number is infinite
         ({"low": 0.0, "high": 1.0, "step": 5e-324}, "out-of-range"),
     ],
 )

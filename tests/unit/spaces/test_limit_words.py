@@ -9,8 +9,9 @@ import pytest
 from reid_core.errors import SpaceError
 from search_spaces.limits import parse_target, parse_wall_time, target_fault
 from search_spaces.load import load_space
+from search_spaces.model import Objective, lower_is_better
 
-METRICS, UNBOUNDED = ("mAP", "loss"), ("loss",)
+METRICS, UNBOUNDED, LOWER = ("mAP", "loss"), ("loss",), ("loss",)
 SPACE = "name: x\nbudget: {max_epochs: 9, min_epochs: 1, %s}\nparameters:\n  a: {type: float, low: 0.0, high: 1.0}\n"
 
 
@@ -50,10 +51,25 @@ def test_a_target_is_met_at_its_value_and_never_by_nan_or_a_missing_metric():
 
 
 def test_a_target_in_percent_is_told_its_fraction():
-    code, message, hint = target_fault(parse_target("mAP >= 60"), METRICS, UNBOUNDED)
+    code, message, hint = target_fault(parse_target("mAP >= 60"), METRICS, UNBOUNDED, LOWER)
     assert (code, message, hint) == ("out-of-range", "mAP is a fraction in [0, 1], not 60", "write 0.6 for 60 %")
-    assert target_fault(parse_target("loss <= 60"), METRICS, UNBOUNDED) is None
-    assert target_fault(parse_target("map >= 0.6"), METRICS, UNBOUNDED)[0] == "unknown-metric"
+    assert target_fault(parse_target("loss <= 60"), METRICS, UNBOUNDED, LOWER) is None
+    assert target_fault(parse_target("map >= 0.6"), METRICS, UNBOUNDED, LOWER)[0] == "unknown-metric"
+
+
+@pytest.mark.parametrize(
+    ("target", "way", "instead"), [("mAP <= 0.99", "higher", "mAP >= 0.99"), ("loss >= 1", "lower", "loss <= 1")]
+)
+def test_a_target_against_the_goal_is_told_the_other_way(target, way, instead):
+    code, message, hint = target_fault(parse_target(target), METRICS, UNBOUNDED, LOWER)
+    assert (code, hint) == ("target-against-goal", f"write {instead}")
+    assert f"is better the {way} it is" in message
+
+
+def test_the_goal_of_an_objective_comes_before_the_nature_of_its_metric():
+    assert lower_is_better([Objective(metric="mAP")]) == {"loss", "latency_ms", "parameters", "flops"}
+    turned = [Objective(metric="mAP", goal="minimize"), Objective(metric="flops", goal="maximize")]
+    assert lower_is_better(turned) == {"loss", "latency_ms", "parameters", "mAP"}
 
 
 @pytest.mark.parametrize(
@@ -63,6 +79,8 @@ def test_a_target_in_percent_is_told_its_fraction():
         ("target: mAP", "bad-target", 40),
         ("target: nope >= 0.5", "unknown-metric", 40),
         ("target: mAP >= 50", "out-of-range", 40),
+        ("target: mAP <= 0.99", "target-against-goal", 40),
+        ("target: latency_ms >= 5", "target-against-goal", 40),
         ("epochs: 0", "out-of-range", 40),
         ("gpu_hours: -1", "out-of-range", 40),
         ("gpu_hours: many", "wrong-type", 40),

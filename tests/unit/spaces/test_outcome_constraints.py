@@ -38,6 +38,13 @@ def test_metrics_and_configuration_keys_are_told_apart() -> None:
         ("latency_ms <= 'fast'", "wrong-type", 14, "metrics are numbers"),
         ("mAP >= 0.9 and latency_ms <= 'fast'", "wrong-type", 29, "metrics are numbers"),
         ("latency_ms <=", "bad-constraint", None, ""),
+        ("mAP >= 60", "out-of-range", 7, "write 0.6 for 60 %"),
+        ("latency_ms <= 5 and 60 <= mAP", "out-of-range", 20, "write 0.6 for 60 %"),
+        ("mAP > -1", "out-of-range", 6, ""),
+        ("latency_ms", "wrong-type", 0, "compare them with numbers, as in latency_ms <= 5"),
+        ("mAP >= 0.5 and latency_ms", "wrong-type", 15, "compare them"),
+        ("not latency_ms", "wrong-type", None, "compare them"),
+        ("1 <= 2", "constant-constraint", 0, "write what is compared"),
     ],
 )
 def test_a_wrong_constraint_is_refused_with_its_place(constraint, code, offset, says) -> None:
@@ -48,6 +55,10 @@ def test_a_wrong_constraint_is_refused_with_its_place(constraint, code, offset, 
     assert (found.code, found.line) == (code, 5)
     assert offset is None or found.col == 5 + offset
     assert says in found.hint
+
+
+def test_percent_may_be_written_as_a_product() -> None:
+    assert load_space(HEAD + "  - 100 * mAP >= 60\n").space.outcome_constraints == ("100 * mAP >= 60",)
 
 
 def test_a_key_of_the_space_with_a_metrics_name_is_a_key() -> None:
