@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TextIO
 
+import psutil
+
 from orchestrator.backends.memory import give_back
 from orchestrator.backends.protocol import Ended, Reported, Saved, Sink
 from orchestrator.trial.kinds import FailureKind
@@ -30,8 +32,8 @@ __all__ = ["REID_TRIAL", "load_trial", "run_segment", "worker_name"]
 REID_TRIAL = "orchestrator.trial.reid:ReidTrial"
 """The trial that production runs; tests name others by import path."""
 
-_WORTH_TIDYING = 1.0
-"""Seconds. Collecting walks through every object of the process, a fifth of a second; what less left waits for more."""
+_LONG, _LARGE = 1.0, 32e6
+"""Seconds or bytes worth tidying up after: collecting walks through every object, which takes a fifth of a second."""
 
 
 def load_trial(path: str) -> Trial:
@@ -68,7 +70,7 @@ class _Context:
 
 def run_segment(trial: Trial, spec: SegmentSpec, sink: Sink, stop: Callable[[], bool]) -> None:
     """Run `spec` to its end; `sink` gets its messages, the last one `Ended`. A crash becomes `Failed(bug)`."""
-    started = time.monotonic()
+    started, before = time.monotonic(), _resident()
     directory = Path(spec.directory)
     outcome: Outcome
     try:
@@ -81,9 +83,14 @@ def run_segment(trial: Trial, spec: SegmentSpec, sink: Sink, stop: Callable[[], 
     except OSError as error:
         outcome = Failed(FailureKind.DATA, f"cannot write {directory}: {error}", retryable=True)
     seconds = time.monotonic() - started
-    if seconds >= _WORTH_TIDYING:
+    if seconds >= _LONG or _resident() - before >= _LARGE:
         give_back()
     sink(Ended(spec.segment, outcome, seconds, worker_name()))
+
+
+def _resident() -> int:
+    """Bytes of memory that this process holds."""
+    return int(psutil.Process().memory_info().rss)
 
 
 def _told(outcome: Outcome) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,8 +33,11 @@ def floats(draw_from):
     if draw_from(st.booleans()):
         low, step = draw_from(st.integers(-999, 999)), draw_from(st.integers(1, 99))
         high = low + step * draw_from(st.integers(1, 400)) + draw_from(st.integers(0, step - 1))
-        scale = 10.0 ** draw_from(st.integers(-6, 2))
-        return Float(low=low * scale, high=high * scale, step=step * scale)
+        places = draw_from(st.integers(-6, 2))
+        low, high, step = (
+            float(Decimal(number).scaleb(places)) for number in (low, high, step)
+        )  # as people write them
+        return Float(low=low, high=high, step=step)
     low = draw_from(st.floats(-1e3, 1e3))
     return Float(low=low, high=low + draw_from(st.floats(1e-3, 1e6)))
 
