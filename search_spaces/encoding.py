@@ -78,6 +78,17 @@ class Encoder:
         active = self.active(values)
         return {name: values[name] for name in self.names if name in active and name in values}
 
+    def fitting(self, values: Mapping[str, Value]) -> Values | None:
+        """The active ones of `values` where they make a whole, valid configuration; else None."""
+        found = self.only_active(values)
+        if set(found) != self.active(values) or self.broken(found) is not None:
+            return None
+        try:
+            self.encode(found)
+        except SpaceError:  # outside of what the parameter may be in this space
+            return None
+        return found
+
     def encode(self, values: Mapping[str, Value]) -> Vector:
         """Encode a configuration as (D,); NaN for inactive and for missing parameters.
 

@@ -28,7 +28,6 @@ from orchestrator.events import (
     StudyCreated,
     StudyEnded,
     StudyState,
-    TrialSuggested,
     fold,
 )
 from orchestrator.search import epochs_to_go_on_from, make_algorithm
@@ -143,22 +142,8 @@ class Controller:
 
     def _suggest(self, decision: Suggest) -> None:
         move = decision.move
-        suggested = TrialSuggested(
-            trial=decision.trial,
-            values=move.values,
-            origin=move.origin,
-            reason=move.reason,
-            bracket=move.bracket,
-            to_epoch=move.to_epoch,
-            row=move.row,
-            seed=move.seed,
-            parent=move.parent,
-            from_epoch=move.from_epoch,
-            replaces=move.replaces,
-            confirms=move.confirms,
-        )
         why = move.reason if move.parent is None else ""  # a fork's beginning looks like an advance, told twice
-        self._start(Start(decision.trial, move.from_epoch, move.to_epoch, 1, why), [suggested])
+        self._start(Start(decision.trial, move.from_epoch, move.to_epoch, 1, why), [move.suggested(decision.trial)])
 
     def _start(self, start: Start, before: list[Event]) -> None:
         segment = self.state.segments + 1

@@ -23,7 +23,6 @@ from orchestrator.events import (
     StudyState,
     TrialState,
     TrialStatus,
-    TrialSuggested,
     event_from_json,
     event_to_json,
 )
@@ -85,19 +84,7 @@ class TuneStudy:
         """Make a move: a new trial begins, under the tool's name."""
         number = len(self.state.trials) + 1
         self._trials[name] = number
-        self._append(
-            TrialSuggested(
-                trial=number,
-                values=move.values,
-                origin=move.origin,
-                reason=move.reason,
-                bracket=move.bracket,
-                to_epoch=move.to_epoch,
-                row=move.row,
-                seed=move.seed,
-                confirms=move.confirms,
-            )
-        )
+        self._append(move.suggested(number))
         self._start(number, move.to_epoch, move.reason)
         return self.state.trials[number]
 

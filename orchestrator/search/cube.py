@@ -13,8 +13,7 @@ import numpy.typing as npt
 from orchestrator.events import EarlierResult, Origin, StudyCreated, TrialState
 from orchestrator.events.aims import Aims
 from orchestrator.search.models.kde import Axes, Floats
-from reid_core.config import Value, Values
-from reid_core.errors import SpaceError
+from reid_core.config import Values
 from search_spaces.encoding import Encoder
 from search_spaces.model import Choice, Goal, Parameter, Space
 from search_spaces.sampling import configurations, draw
@@ -58,8 +57,8 @@ class Cube:
         self._redrawn = np.array([_redrawn(parameter) for parameter in space.parameters.values()])
         self._kept: dict[int, tuple[Values, Floats]] = {}
         self._conditional = any(parameter.when for parameter in space.parameters.values())
-        self.default = self._known({name: base[name] for name in space.parameters if name in base})
-        prior = self._known(self.encoder.first())
+        self.default = self.encoder.fitting({name: base[name] for name in space.parameters if name in base})
+        prior = self.encoder.fitting(self.encoder.first())
         self.prior = prior if prior is not None else self.default
         aims = Aims(space.objective, space.outcome_constraints)
         self.opening = self._opening(enqueued, _best_of(earlier, aims))
@@ -159,17 +158,6 @@ class Cube:
         if not self._conditional:
             return points
         return self.encoder.settled(points)
-
-    def _known(self, wanted: dict[str, Value]) -> Values | None:
-        """The active ones of `wanted`, if they make a whole, valid configuration of the space."""
-        active = self.encoder.only_active(wanted)
-        if set(active) != self.encoder.active(wanted) or self.encoder.broken(active) is not None:
-            return None
-        try:
-            self.encoder.encode(active)
-        except SpaceError:  # the recipe's value is outside the space: then it is no configuration of it
-            return None
-        return active
 
     def _floors(self) -> Floats:
         """Half a step of each discrete column: narrower kernels could not reach the next value."""

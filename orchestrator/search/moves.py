@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol, TypeAlias
 
-from orchestrator.events import Origin, StudyState
+from orchestrator.events import Origin, StudyState, TrialSuggested
 from reid_core.config import Values
 
 __all__ = ["Advance", "Algorithm", "Move", "NewTrial"]
@@ -31,6 +31,11 @@ class NewTrial:
     from_epoch: int = 0
     replaces: int | None = None
     confirms: int | None = None
+
+    def suggested(self, trial: int) -> TrialSuggested:
+        """The event that puts this move into the log, as trial number `trial`."""
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        return TrialSuggested(trial=trial, **told)
 
 
 @dataclass(frozen=True, slots=True)

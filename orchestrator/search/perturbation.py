@@ -75,14 +75,8 @@ class Perturbation:
                 wanted[name] = moved if rng.random() < moving else values[name]
             else:  # counts only where the others make it active
                 wanted[name] = _anywhere(name, parameter, rng)
-        found = self._encoder.only_active(wanted)
-        if self._encoder.broken(found) is not None or not self._goes_on(values, found):
-            return None
-        try:
-            self._encoder.encode(found)
-        except SpaceError:  # the recipe's value of a parameter that has become active is outside the space
-            return None
-        return found
+        found = self._encoder.fitting(wanted)
+        return found if found is not None and self._goes_on(values, found) else None
 
     def _goes_on(self, before: Values, after: Values) -> bool:
         """Whether the whole configurations differ in nothing but what may change."""

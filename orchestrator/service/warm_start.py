@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from orchestrator.events import EarlierResult, Plan, StudyCreated, StudyState, TrialState
 from reid_core.api import Protocol
 from reid_core.config import Values
-from reid_core.errors import Finding, InvalidInput, SpaceError
+from reid_core.errors import Finding, InvalidInput
 from search_spaces.encoding import Encoder, complete
 from search_spaces.model import Goal, Objective, Space
 
@@ -86,7 +86,8 @@ def _taken(state: StudyState, created: StudyCreated, here: _Here) -> tuple[list[
     same_data = created.data_fingerprint != "" and (created.data_fingerprint, created.split_fingerprint) == here.data
     same = same_data and not other
     told = [trial for _, trial in sorted(state.trials.items()) if trial.history and trial.parent is None]
-    fitting = [(trial, values) for trial in told if (values := _fitting(trial, created, here.encoder)) is not None]
+    whole = [(trial, complete(created.base, trial.values, created.space.tied)) for trial in told]
+    fitting = [(trial, values) for trial, all_of in whole if (values := here.encoder.fitting(all_of)) is not None]
     made = [(trial, _results(trial, values, created, here, same_data=same)) for trial, values in fitting]
     useful = [(trial, results) for trial, results in made if results]
     if not useful:
@@ -129,19 +130,6 @@ def _other_settings(created: StudyCreated, here: _Here) -> list[str]:
     if created.plan.max_epochs != here.plan.max_epochs:
         found = ["SOLVER.MAX_EPOCH", *(key for key in found if key != "SOLVER.MAX_EPOCH")]
     return sorted(found, key=lambda key: not key.startswith(_MODEL_KEYS))
-
-
-def _fitting(trial: TrialState, created: StudyCreated, encoder: Encoder) -> Values | None:
-    """The trial's values of this space's active parameters; None when one is missing, outside, or refused."""
-    whole = complete(created.base, trial.values, created.space.tied)
-    values = encoder.only_active(whole)
-    if set(values) != encoder.active(whole) or encoder.broken(values) is not None:
-        return None
-    try:
-        encoder.encode(values)
-    except SpaceError:  # outside of what the parameter may be here
-        return None
-    return values
 
 
 def _results(

@@ -12,7 +12,7 @@ def _ask(run: Run, algorithm: str) -> Sample:
     """Time `next` alone; between two questions a new result comes in, as it does in a study, so no answer is kept."""
     from perf_study import Writer, grown_state
 
-    from orchestrator.events import Event, Logged, SegmentStarted, TrialSuggested
+    from orchestrator.events import Event, Logged, SegmentStarted
     from orchestrator.search import Move, NewTrial, make_algorithm
 
     begun = run.size(10_000, 1_000)
@@ -26,9 +26,7 @@ def _ask(run: Run, algorithm: str) -> Sample:
     def carry_out(move: Move) -> None:
         if isinstance(move, NewTrial):
             trial = max(state.trials) + 1
-            values, origin, reason = move.values, move.origin, move.reason
-            place = {"bracket": move.bracket, "to_epoch": move.to_epoch}
-            apply(TrialSuggested(trial=trial, values=values, origin=origin, reason=reason, **place))
+            apply(move.suggested(trial))
         else:
             trial = move.trial
         known = state.trials[trial]

@@ -2,7 +2,8 @@
 
     python ../shared/bench/score.py --optimiser tests/perf/lcbench_adapter.py:ReidTune [--seeds 3] [--trials 12]
 
-Plan, algorithm and state are orchestrator's own; every answer and result goes through the events of a log.
+Plan, algorithm and state are orchestrator's own; every answer and result goes through the events of a log, as under
+Ray Tune.
 """
 
 from __future__ import annotations
@@ -11,20 +12,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from orchestrator.events import (
-    EpochReported,
-    Event,
-    Logged,
-    OutcomeKind,
-    SegmentEnded,
-    SegmentStarted,
-    StudyCreated,
-    StudyState,
-    TrialStatus,
-    TrialSuggested,
-)
-from orchestrator.search import NewTrial, make_algorithm, make_plan, plan_for_epochs
-from orchestrator.trial.kinds import FailureKind
+from orchestrator.events import StudyCreated
+from orchestrator.integrations.tune_study import TuneStudy
+from orchestrator.search import NewTrial, make_plan, plan_for_epochs
 from search_spaces.model import Float, Int, Objective, Search, Space
 
 if TYPE_CHECKING:
@@ -94,67 +84,30 @@ class ReidTune:
             backend="inline",
             workers=workers,
         )
-        self.state = StudyState()
-        self._append(created)
-        self.search = make_algorithm(created)
+        self._study = TuneStudy(created)
 
     def ask(self) -> Job | None:
         """The next job."""
-        move = self.search.next(self.state)
+        move = self._study.ask()
         if move is None:
             return None
         if isinstance(move, NewTrial):
-            trial = len(self.state.trials) + 1
-            self._append(
-                TrialSuggested(
-                    trial=trial,
-                    values=move.values,
-                    origin=move.origin,
-                    reason=move.reason,
-                    bracket=move.bracket,
-                    to_epoch=move.to_epoch,
-                )
-            )
+            trial = self._study.open(move, str(len(self._study.state.trials) + 1))
         else:
-            trial = move.trial
-        start = self.state.trials[trial].epoch
-        self._append(
-            SegmentStarted(
-                segment=self.state.segments + 1,
-                trial=trial,
-                from_epoch=start,
-                to_epoch=move.to_epoch,
-                reason=move.reason,
-            )
-        )
-        return Job(trial, dict(self.state.trials[trial].values), start, move.to_epoch)
+            trial = self._study.state.trials[move.trial]
+            self._study.advance(move)
+        return Job(trial.id, dict(trial.values), trial.epoch, move.to_epoch)
 
     def tell(self, job: Job, values: Sequence[float]) -> None:
         """The job's values, one an epoch."""
-        segment = self._segment(job.trial)
+        name = str(job.trial)
         for epoch, value in enumerate(values, start=job.from_epoch + 1):
-            self._append(EpochReported(trial=job.trial, segment=segment, epoch=epoch, metrics={METRIC: value}))
-        self._append(SegmentEnded(segment=segment, trial=job.trial, outcome=OutcomeKind.COMPLETED))
+            self._study.report(name, epoch, {METRIC: value})
+        self._study.rest(name)
 
     def tell_failed(self, job: Job) -> None:
         """The job crashed for good."""
-        segment = self._segment(job.trial)
-        self._append(
-            SegmentEnded(
-                segment=segment,
-                trial=job.trial,
-                outcome=OutcomeKind.FAILED,
-                failure=FailureKind.BUG,
-                final=True,
-            )
-        )
-        assert self.state.trials[job.trial].status is TrialStatus.FAILED
-
-    def _segment(self, trial: int) -> int:
-        return next(run.segment for run in self.state.running.values() if run.trial == trial)
-
-    def _append(self, event: Event) -> None:
-        self.state.apply(Logged(self.state.seq + 1, 0.0, event))
+        self._study.end(str(job.trial), failure="crashed")
 
 
 class ReidTuneBohb(ReidTune):

@@ -22,7 +22,6 @@ from orchestrator.events import (
     SegmentStarted,
     StudyCreated,
     StudyState,
-    TrialSuggested,
 )
 from orchestrator.search import Move, NewTrial, make_algorithm
 from orchestrator.trial.kinds import FailureKind
@@ -106,19 +105,7 @@ def drive(
 def start(study: Driven, move: Move) -> None:
     if isinstance(move, NewTrial):
         trial = len(study.state.trials)
-        study.append(
-            TrialSuggested(
-                trial=trial,
-                values=move.values,
-                origin=move.origin,
-                reason=move.reason,
-                bracket=move.bracket,
-                to_epoch=move.to_epoch,
-                parent=move.parent,
-                from_epoch=move.from_epoch,
-                replaces=move.replaces,
-            )
-        )
+        study.append(move.suggested(trial))
     else:
         trial = move.trial
     study.append(

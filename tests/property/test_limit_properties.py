@@ -22,7 +22,6 @@ from orchestrator.events import (
     StudyState,
     StudyStatus,
     TrialStatus,
-    TrialSuggested,
 )
 from orchestrator.search import make_algorithm, make_plan
 from orchestrator.search.limits import committed_epochs
@@ -59,8 +58,7 @@ class Simulated:
                 case Stop(segment=segment):
                     self.stopping.add(segment)
                 case Suggest(trial=trial, move=move):
-                    told = ("values", "origin", "reason", "bracket", "to_epoch", "seed", "confirms")
-                    self.append(TrialSuggested(trial=trial, **{name: getattr(move, name) for name in told}))
+                    self.append(move.suggested(trial))
                     self.start(trial, 0, move.to_epoch)
                 case Start() as start:
                     self.start(start.trial, self.state.trials[start.trial].epoch, start.to_epoch)

@@ -17,7 +17,6 @@ from orchestrator.events import (
     SegmentStarted,
     StudyState,
     TrialStatus,
-    TrialSuggested,
 )
 from orchestrator.integrations.ray_tune import ReidTuneScheduler, ReidTuneSearch
 from orchestrator.search import make_algorithm
@@ -80,16 +79,7 @@ def test_suggestions_are_the_algorithms_own(algorithm):
     for trial in range(10):
         move = chooser.next(state)
         expected.append(move.values)
-        log(
-            TrialSuggested(
-                trial=trial,
-                values=move.values,
-                origin=move.origin,
-                reason=move.reason,
-                bracket=move.bracket,
-                to_epoch=move.to_epoch,
-            )
-        )
+        log(move.suggested(trial))
         log(SegmentStarted(segment=trial + 1, trial=trial, from_epoch=0, to_epoch=move.to_epoch))
         if trial:
             over(trial - 1)

@@ -19,7 +19,6 @@ from orchestrator.events import (
     SegmentStarted,
     StudyCreated,
     StudyState,
-    TrialSuggested,
 )
 from orchestrator.search import NewTrial, make_algorithm, make_plan
 from orchestrator.service.progress import winner
@@ -69,8 +68,7 @@ def run_study(landscape: Landscape, algorithm: str, confirm: int) -> StudyState:
     while (move := search.next(state)) is not None:
         trial = len(state.trials) + 1 if isinstance(move, NewTrial) else move.trial
         if isinstance(move, NewTrial):
-            told = ("values", "origin", "reason", "bracket", "to_epoch", "seed", "confirms")
-            append(TrialSuggested(trial=trial, **{name: getattr(move, name) for name in told}))
+            append(move.suggested(trial))
         begun = state.trials[trial]
         segment, start = state.segments + 1, begun.epoch
         append(SegmentStarted(segment=segment, trial=trial, from_epoch=start, to_epoch=move.to_epoch))
