@@ -67,6 +67,10 @@ class Aims:
         """How far the metrics are from satisfying the constraints; 0 when they satisfy all."""
         return sum([violation(text, metrics) for text in self.constraints]) if self.constraints else 0.0
 
+    def known_broken(self, metrics: Mapping[str, float]) -> bool:
+        """Whether a constraint is broken; not where the metrics that it asks for were never measured."""
+        return 0 < self.violation(metrics) < math.inf
+
     def broken(self, metrics: Mapping[str, float]) -> tuple[str, ...]:
         """The constraints that the metrics do not satisfy."""
         return tuple(text for text in self.constraints if violation(text, metrics) > 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -18,7 +17,7 @@ from search_spaces.encoding import Encoder
 from search_spaces.model import Choice, Goal, Parameter, Space
 from search_spaces.sampling import configurations, draw
 
-__all__ = ["Cube", "Proposal"]
+__all__ = ["Cube", "Proposal", "text_of"]
 
 _UNSEEN_DRAWS = 64
 _REDRAWN_NUMBER, _REDRAWN_CHOICE = 0.5, 0.35
@@ -166,6 +165,11 @@ class Cube:
         return np.array([0.5 / count if 1 < count < most else 0.0 for count in steps])
 
 
+def text_of(values: Values) -> str:
+    """A text that is equal for equal configurations, whose values may be lists."""
+    return repr(sorted(values.items()))
+
+
 def _best_of(earlier: Sequence[EarlierResult], aims: Aims) -> list[Proposal]:
     """The best configuration of each earlier study, among those that got furthest; ties go to the first.
 
@@ -174,8 +178,7 @@ def _best_of(earlier: Sequence[EarlierResult], aims: Aims) -> list[Proposal]:
     objective = aims.objectives[0]
     studies: dict[str, list[EarlierResult]] = {}
     for result in earlier:
-        broken = math.isfinite(aims.violation(result.metrics)) and aims.broken(result.metrics)
-        if objective.metric in result.metrics and not broken:
+        if objective.metric in result.metrics and not aims.known_broken(result.metrics):
             studies.setdefault(result.study, []).append(result)
     sign = -1.0 if objective.goal is Goal.MINIMIZE else 1.0
     proposals = []

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from orchestrator.events import Origin, StudyCreated, StudyState, TrialState
+from orchestrator.search.candidates import candidates
 from orchestrator.search.cube import Cube, Proposal
 from orchestrator.search.models.earlier import Earlier
 from orchestrator.search.models.gp import Floats
@@ -30,11 +31,7 @@ FREEZE_THAW = "freeze-thaw"
 """The algorithm's name."""
 
 _STARTS = 6
-_UNIFORM = 256
-_NEAR = 256
-_NEAR_BEST = 3
-_WIDTHS = (0.05, 0.1, 0.2)
-_MOVED_SHARE = 0.5
+_CANDIDATES = 256
 _DUE = 3
 _COST_POWER = 0.5  # 0: cost plays no part; 1: gain for each epoch that is left to the full run
 _MOST_RESTING = 100  # of each rung
@@ -147,26 +144,16 @@ class FreezeThaw:
         self, table: TrialTable, belief: Belief, rng: np.random.Generator, seen: list[Values]
     ) -> tuple[Proposal, float] | None:
         """The most promising new configuration and its expected improvement; half are drawn near the best."""
-        points = np.vstack([self._cube.uniform(rng, _UNIFORM), self._near_best(table, rng)])
-        points = self._cube.settle(points)
+        points = candidates(self._cube, table, rng, _CANDIDATES)
         gains = belief.improvement(self._surrogate.at_the_end(points))
         for index in np.argsort(-gains, kind="stable"):
             values = self._cube.realise(points[index])
             if values is not None and values not in seen:
-                where = "near the best" if index >= _UNIFORM else "anywhere"
+                where = "near the best" if index >= _CANDIDATES else "anywhere"
                 best = f"expected improvement {gains[index]:.3f} is the highest of {len(points)} new configurations"
                 reason = f"{best}, found {where}, after {belief.results} results"
                 return Proposal(values, Origin.MODEL, reason), float(gains[index])
         return None
-
-    def _near_best(self, table: TrialTable, rng: np.random.Generator) -> Floats:
-        """Points around the best trials: about half of the coordinates moved, by small and larger steps."""
-        scored = np.flatnonzero(table.last > WORST)
-        best = [table.trial(row) for row in table.best_first(scored, table.last[scored])[:_NEAR_BEST]]
-        if not best:
-            return np.empty((0, self._cube.dims))
-        chosen = self._cube.points(best)[rng.integers(len(best), size=_NEAR)]
-        return self._cube.nudge(chosen, rng.choice(_WIDTHS, size=(_NEAR, 1)), _MOVED_SHARE, rng)
 
     def _resting(self, table: TrialTable, purse: _Purse) -> list[TrialState]:
         """Those that may go on; the best of each rung where there are too many to ask about."""

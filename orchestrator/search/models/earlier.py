@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestrator.events import EarlierResult
-from orchestrator.search.cube import Cube
+from orchestrator.search.cube import Cube, text_of
 from orchestrator.search.models.gp import Floats
 from orchestrator.search.score import WORST, Aims
 
@@ -67,7 +67,7 @@ def _lifted(results: Sequence[EarlierResult], aims: Aims) -> list[float]:
     """Each value and what trials of its study usually gained from its rung to the highest."""
     trials: dict[str, dict[int, float]] = defaultdict(dict)
     for one in results:
-        trials[repr(sorted(one.values.items()))][one.epoch] = _score(one, aims)
+        trials[text_of(one.values)][one.epoch] = _score(one, aims)
     rungs = sorted({one.epoch for one in results})
     lift = dict.fromkeys(rungs, 0.0)
     for lower, upper in reversed(list(itertools.pairwise(rungs))):
@@ -83,5 +83,4 @@ def _lifted(results: Sequence[EarlierResult], aims: Aims) -> list[float]:
 def _score(result: EarlierResult, aims: Aims) -> float:
     """The first objective. A constraint on something that the earlier study did not measure is not held against it."""
     vector = Aims(aims.objectives[:1]).vector(result.metrics)
-    broken = np.isfinite(aims.violation(result.metrics)) and bool(aims.broken(result.metrics))
-    return WORST if vector is None or broken else vector[0]
+    return WORST if vector is None or aims.known_broken(result.metrics) else vector[0]

@@ -53,20 +53,17 @@ class BohbSampler:
     """New configurations from the densities of good and bad ones."""
 
     def __init__(self, created: StudyCreated) -> None:
-        self._cube = Cube.of(created)
-        self._opening = self._cube.opening
+        self.cube = Cube.of(created)
         self._rungs = created.plan.rungs
         self._table = TrialTable(created.plan.rungs, Aims.of(created))
         self._seed = created.seed
 
     def propose(self, state: StudyState) -> Proposal:
-        """The opening ones, then every fifth at random, then from the model as soon as it knows enough."""
+        """Every fifth at random, else from the model as soon as it knows enough."""
         count = len(state.trials)
-        if count < len(self._opening):
-            return self._opening[count]
         rng = np.random.default_rng([self._seed % 2**63, count])
         seen = [trial.values for trial in state.trials.values()]
-        uniform = Proposal(self._cube.random(rng, seen), Origin.RANDOM, "drawn uniformly, as every fifth trial")
+        uniform = Proposal(self.cube.random(rng, seen), Origin.RANDOM, "drawn uniformly, as every fifth trial")
         if count % _RANDOM_EVERY == _RANDOM_EVERY - 1:
             return uniform
         model = self._model(state)
@@ -78,10 +75,10 @@ class BohbSampler:
 
     def _before_model(self, count: int, rng: np.random.Generator, seen: list[Values], uniform: Proposal) -> Proposal:
         """Too few results for the model: around the recipe, or anywhere in a space without one."""
-        near = self._cube.around_prior(count, rng, seen)
+        near = self.cube.around_prior(count, rng, seen)
         if near is None:
             return Proposal(uniform.values, Origin.RANDOM, "drawn uniformly: too few results for the model")
-        changed = sum(near.get(name) != value for name, value in (self._cube.prior or {}).items())
+        changed = sum(near.get(name) != value for name, value in (self.cube.prior or {}).items())
         return Proposal(
             near, Origin.PRIOR, f"the recipe with {changed} values drawn anew: too few results for the model"
         )
@@ -90,8 +87,8 @@ class BohbSampler:
         """Both densities, or None while too few trials have results."""
         table = self._table.read(list(state.trials.values()))
         rows, scores = table.forecast()
-        prior = self._cube.prior
-        needed = self._cube.dims + 1 - (_PRIOR_POINTS if prior is not None else 0)
+        prior = self.cube.prior
+        needed = self.cube.dims + 1 - (_PRIOR_POINTS if prior is not None else 0)
         if len(rows) < max(needed, _LEAST_GOOD + 1):
             return None
         order = table.best_first(rows, scores)
@@ -101,7 +98,7 @@ class BohbSampler:
         densities = self._split(good, bad)
         if prior is not None:
             weight = _PRIOR_POINTS / (_PRIOR_POINTS + len(order))
-            point = self._cube.point(prior)
+            point = self.cube.point(prior)
             densities = (densities[0].with_point(point, weight, _PRIOR_WIDTH), densities[1])
         return _Model(*densities, known=len(order), count_good=count_good)
 
@@ -112,7 +109,7 @@ class BohbSampler:
         running = begun[np.argsort(self._table.ids[begun])][-_MODEL_POINTS:]
         if len(running):
             everything = np.vstack([good_points, bad_points])
-            whole = Density.estimate(self._cube.axes, everything, np.ones(len(everything)), floor=_BANDWIDTH_FLOOR)
+            whole = Density.estimate(self.cube.axes, everything, np.ones(len(everything)), floor=_BANDWIDTH_FLOOR)
             label = np.append(np.ones(len(good)), np.zeros(len(bad)))
             points = self._of(running)
             hopeful = whole.expect(points, label) > 0.5
@@ -120,16 +117,16 @@ class BohbSampler:
             good_points = np.vstack([good_points, points[hopeful]])
             bad_points = np.vstack([bad_points, points])
         return (
-            Density.estimate(self._cube.axes, good_points, _fading(len(good_points)), floor=_BANDWIDTH_FLOOR),
-            Density.estimate(self._cube.axes, bad_points, np.ones(len(bad_points)), floor=_BANDWIDTH_FLOOR),
+            Density.estimate(self.cube.axes, good_points, _fading(len(good_points)), floor=_BANDWIDTH_FLOOR),
+            Density.estimate(self.cube.axes, bad_points, np.ones(len(bad_points)), floor=_BANDWIDTH_FLOOR),
         )
 
     def _best(self, model: _Model, rng: np.random.Generator, seen: list[Values]) -> Proposal | None:
         """Of points drawn from the widened good density, the unseen valid one with the highest ratio."""
-        points = self._cube.settle(model.good.draw(rng, _CANDIDATES, widen=_WIDEN))
+        points = self.cube.settle(model.good.draw(rng, _CANDIDATES, widen=_WIDEN))
         ratio = model.good.log_density(points) - model.bad.log_density(points)
         for index in np.argsort(-ratio, kind="stable"):
-            values = self._cube.realise(points[index])
+            values = self.cube.realise(points[index])
             if values is not None and values not in seen:
                 odds = float(np.exp(ratio[index]))
                 reason = (
@@ -139,7 +136,7 @@ class BohbSampler:
         return None
 
     def _of(self, rows: Ints) -> Floats:
-        return self._cube.points([self._table.trial(row) for row in rows])
+        return self.cube.points([self._table.trial(row) for row in rows])
 
 
 def _times(odds: float) -> str:

@@ -42,16 +42,14 @@ class HpbandsterSampler:
     """hpbandster's model, built anew from the state at every question."""
 
     def __init__(self, created: StudyCreated) -> None:
-        self._cube = Cube.of(created)
+        self.cube = Cube.of(created)
         self._aims = Aims.of(created)
         self._rungs, self._seed = created.plan.rungs, created.seed
         self._filled: dict[int, tuple[TrialState, Floats]] = {}
 
     def propose(self, state: StudyState) -> Proposal:
-        """The opening configurations, then what the model suggests."""
-        count, opening = len(state.trials), self._cube.opening
-        if count < len(opening):
-            return opening[count]
+        """What the model suggests."""
+        count = len(state.trials)
         seen = [trial.values for trial in state.trials.values()]
         entropy = np.random.SeedSequence([self._seed % 2**63, count]).generate_state(1)
         with _seeded(int(entropy[0])):
@@ -59,7 +57,7 @@ class HpbandsterSampler:
             told = self._tell(generator, state)
             for _ in range(_ATTEMPTS):
                 config, how = generator.get_config(self._rungs[-1])
-                values = self._cube.realise(self._point(config))
+                values = self.cube.realise(self._point(config))
                 if values is not None and values not in seen:
                     if how.get("model_based_pick"):
                         budget = max(generator.kde_models)
@@ -67,12 +65,12 @@ class HpbandsterSampler:
                         return Proposal(values, Origin.MODEL, reason)
                     return Proposal(values, Origin.RANDOM, "drawn by hpbandster at random")
         reason = f"drawn uniformly: {_ATTEMPTS} suggestions of hpbandster broke a constraint or were tried before"
-        return Proposal(self._cube.random(np.random.default_rng(entropy), seen), Origin.RANDOM, reason)
+        return Proposal(self.cube.random(np.random.default_rng(entropy), seen), Origin.RANDOM, reason)
 
     def _generator(self, seed: int) -> Any:
         space = importlib.import_module("ConfigSpace")
         made = space.ConfigurationSpace(seed=seed)
-        for name, levels in zip(self._cube.encoder.names, self._cube.encoder.categories.tolist(), strict=True):
+        for name, levels in zip(self.cube.encoder.names, self.cube.encoder.categories.tolist(), strict=True):
             if levels:
                 made.add(space.CategoricalHyperparameter(name, [str(level) for level in range(levels)]))
             else:
@@ -102,14 +100,14 @@ class HpbandsterSampler:
         """The trial's point in hpbandster's words."""
         kept = self._filled.get(trial.id)
         if kept is None or kept[0] is not trial:
-            point = self._cube.point(trial.values)
-            drawn = self._cube.uniform(np.random.default_rng([self._seed % 2**63, trial.id]), 1)[0]
+            point = self.cube.point(trial.values)
+            drawn = self.cube.uniform(np.random.default_rng([self._seed % 2**63, trial.id]), 1)[0]
             kept = self._filled[trial.id] = (trial, np.where(np.isfinite(point), point, drawn))
-        named = zip(self._cube.encoder.names, kept[1].tolist(), self._cube.encoder.categories.tolist(), strict=True)
+        named = zip(self.cube.encoder.names, kept[1].tolist(), self.cube.encoder.categories.tolist(), strict=True)
         return {name: str(int(place)) if levels else place for name, place, levels in named}
 
     def _point(self, config: Mapping[str, float | str]) -> Floats:
-        return np.array([float(config[name]) for name in self._cube.encoder.names])
+        return np.array([float(config[name]) for name in self.cube.encoder.names])
 
 
 def _failed_before(trial: TrialState, rung: int) -> bool:

@@ -11,17 +11,15 @@ __all__ = ["RandomSampler"]
 
 
 class RandomSampler:
-    """Uniform configurations after the opening ones, none twice while others are left."""
+    """Uniform configurations, none twice while others are left."""
 
     def __init__(self, created: StudyCreated) -> None:
-        self._cube = Cube.of(created)
+        self.cube = Cube.of(created)
         self._seed = created.seed
 
     def propose(self, state: StudyState) -> Proposal:
         """The next configuration."""
         count = len(state.trials)
-        if count < len(self._cube.opening):
-            return self._cube.opening[count]
         rng = np.random.default_rng([self._seed % 2**63, count])
         seen = [trial.values for trial in state.trials.values()]
-        return Proposal(self._cube.random(rng, seen), Origin.RANDOM, "drawn uniformly")
+        return Proposal(self.cube.random(rng, seen), Origin.RANDOM, "drawn uniformly")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from orchestrator.events import Origin, StudyCreated, StudyState, TrialState
-from orchestrator.search.cube import Cube, Proposal
+from orchestrator.search.cube import Cube, Proposal, text_of
 from orchestrator.search.models.kde import Floats
 from reid_core.config import Values
 
@@ -23,16 +23,14 @@ class SobolSampler:
     """The next point of the sequence that is a new, valid configuration."""
 
     def __init__(self, created: StudyCreated) -> None:
-        self._cube = Cube.of(created)
+        self.cube = Cube.of(created)
         self._seed = created.seed
         self._configurations: list[tuple[Values, str] | None] = []
         self._tried: dict[int, tuple[Values, str]] = {}
 
     def propose(self, state: StudyState) -> Proposal:
         """The next configuration."""
-        count, opening = len(state.trials), self._cube.opening
-        if count < len(opening):
-            return opening[count]
+        count = len(state.trials)
         taken = {self._text(trial) for trial in state.trials.values()}
         for place in range(count + _LOOKED_AT):
             found = self._at(place)
@@ -42,13 +40,13 @@ class SobolSampler:
         rng = np.random.default_rng([self._seed % 2**63, count])
         seen = [trial.values for trial in state.trials.values()]
         reason = f"drawn uniformly: the first {count + _LOOKED_AT} points of the Sobol sequence hold nothing new"
-        return Proposal(self._cube.random(rng, seen), Origin.RANDOM, reason)
+        return Proposal(self.cube.random(rng, seen), Origin.RANDOM, reason)
 
     def _text(self, trial: TrialState) -> str:
         """The values of a trial as a text, kept: a trial never changes them."""
         kept = self._tried.get(trial.id)
         if kept is None or kept[0] is not trial.values:
-            kept = self._tried[trial.id] = (trial.values, _text(trial.values))
+            kept = self._tried[trial.id] = (trial.values, text_of(trial.values))
         return kept[1]
 
     def _at(self, place: int) -> tuple[Values, str] | None:
@@ -56,9 +54,9 @@ class SobolSampler:
         while place >= len(self._configurations):
             count = max(64, 2 * len(self._configurations))
             points = self._sequence(count)[len(self._configurations) :]
-            unit = self._cube.encoder.from_unit(points)
-            realised = (self._cube.realise(point) for point in unit)
-            self._configurations += [None if values is None else (values, _text(values)) for values in realised]
+            unit = self.cube.encoder.from_unit(points)
+            realised = (self.cube.realise(point) for point in unit)
+            self._configurations += [None if values is None else (values, text_of(values)) for values in realised]
         return self._configurations[place]
 
     def _sequence(self, count: int) -> Floats:
@@ -66,9 +64,5 @@ class SobolSampler:
         from scipy.stats import qmc  # noqa: PLC0415 - loads slowly
 
         rng = np.random.default_rng(self._seed % 2**63)
-        points: Floats = qmc.Sobol(self._cube.dims, scramble=True, rng=rng).random(count)
+        points: Floats = qmc.Sobol(self.cube.dims, scramble=True, rng=rng).random(count)
         return points
-
-
-def _text(values: Values) -> str:
-    return repr(sorted(values.items()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from orchestrator.events import StudyCreated, StudyState
-from orchestrator.search.cube import Proposal
+from orchestrator.search.cube import Cube, Proposal
 from orchestrator.search.moves import Move, NewTrial
 from orchestrator.search.schedules.brackets import Opening
 from orchestrator.search.schedules.named import Rule
@@ -15,10 +15,14 @@ __all__ = ["Sampler", "ScheduledSearch"]
 
 
 class Sampler(Protocol):
-    """Chooses configurations; the same state gives the same proposal."""
+    """Chooses configurations of the space `cube`; the same state gives the same proposal."""
+
+    @property
+    def cube(self) -> Cube:
+        """The space, whose opening configurations come before all that the sampler proposes."""
 
     def propose(self, state: StudyState) -> Proposal:
-        """The next configuration to try."""
+        """The next configuration to try after the opening ones."""
 
 
 class ScheduledSearch:
@@ -34,5 +38,6 @@ class ScheduledSearch:
         step = self._rule(self._plan, state, self._aims)
         if not isinstance(step, Opening):
             return step
-        proposal = self._sampler.propose(state)
+        opening = self._sampler.cube.opening
+        proposal = opening[len(state.trials)] if len(state.trials) < len(opening) else self._sampler.propose(state)
         return NewTrial(proposal.values, proposal.origin, proposal.reason, step.bracket, step.to_epoch)

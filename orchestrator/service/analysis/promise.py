@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from orchestrator.events import Origin, TrialState
+from orchestrator.search.candidates import candidates
+from orchestrator.search.cube import text_of
 from orchestrator.search.models.gp import Floats
 from orchestrator.search.models.surrogate import Belief
 from orchestrator.search.score import WORST, value_at
@@ -24,8 +26,6 @@ FEW_POINTS = 0.002
 _SMALL_SHARE = 0.01  # the same for other metrics: 1 % of the best value
 _SHOWN = 5
 _DRAWN = 512
-_NEAR_BEST = 3
-_WIDTHS = (0.05, 0.1, 0.2)
 _RUNS = 4
 _PURPOSE = 3
 
@@ -142,7 +142,7 @@ def _threshold(evidence: Evidence, best: float) -> tuple[float, str]:
     for trial in evidence.trials:
         value = value_at(trial, evidence.created.plan.max_epochs, objectives)
         if value > WORST:
-            repeated.setdefault(_key(trial.values), []).append(value)
+            repeated.setdefault(text_of(trial.values), []).append(value)
     groups = [values for values in repeated.values() if len(values) > 1]
     runs = sum(map(len, groups))
     squares = sum(float(np.var(values)) * len(values) for values in groups)
@@ -184,33 +184,18 @@ def _runs(evidence: Evidence) -> list[_Run]:
 
 
 def _candidates(evidence: Evidence) -> Floats:
-    """New points (M, D): half anywhere, half near the best trials."""
-    cube, table = evidence.cube, evidence.table
-    rng = np.random.default_rng(evidence.seed(_PURPOSE))
-    points = cube.uniform(rng, _DRAWN)
-    scored = np.flatnonzero(table.last > WORST)
-    best = [table.trial(int(row)) for row in table.best_first(scored, table.last[scored])[:_NEAR_BEST]]
-    if best:
-        chosen = cube.points(best)[rng.integers(len(best), size=_DRAWN)]
-        near = cube.nudge(chosen, rng.choice(_WIDTHS, size=(_DRAWN, 1)), 0.5, rng)
-        points = np.vstack([points, near])
-    return cube.settle(points)
-
-
-def _key(values: Values) -> str:
-    """What is equal for equal configurations, whose values may be lists."""
-    return repr(sorted(values.items()))
+    return candidates(evidence.cube, evidence.table, np.random.default_rng(evidence.seed(_PURPOSE)), _DRAWN)
 
 
 def _tried(evidence: Evidence) -> frozenset[str]:
-    return frozenset(_key(trial.values) for trial in evidence.trials)
+    return frozenset(text_of(trial.values) for trial in evidence.trials)
 
 
 def _realised(evidence: Evidence, point: Floats, tried: frozenset[str]) -> Values | None:
     """The configuration at a settled point; None when a constraint refuses it or it was tried."""
     filled = np.where(np.isfinite(point), point, 0.0)  # coordinates of inactive parameters do not count
     values = evidence.cube.realise(filled)
-    return None if values is None or _key(values) in tried else values
+    return None if values is None or text_of(values) in tried else values
 
 
 def _expected(evidence: Evidence, belief: Belief, scale: Scale, points: Floats) -> tuple[Floats, Floats]:

@@ -46,7 +46,7 @@ class Source(Protocol):
 
 
 class OptunaSampler:
-    """The opening configurations, then what Optuna suggests.
+    """What Optuna suggests.
 
     A suggestion that breaks a constraint, or was tried before, is asked for again with another seed; after
     several of them a configuration is drawn uniformly.
@@ -54,30 +54,28 @@ class OptunaSampler:
 
     def __init__(self, created: StudyCreated, source: Source) -> None:
         self._space, self._base, self._seed = created.space, created.base, created.seed
-        self._cube = Cube.of(created)
+        self.cube = Cube.of(created)
         self._source = source
 
     def propose(self, state: StudyState) -> Proposal:
         """The next configuration."""
-        count, opening = len(state.trials), self._cube.opening
-        if count < len(opening):
-            return opening[count]
+        count = len(state.trials)
         seen = [trial.values for trial in state.trials.values()]
         refused: list[Refused] = []
         for attempt in range(self._source.attempts):
             entropy = np.random.SeedSequence([self._seed % 2**63, count, attempt])
             suggestion = self._source.suggest(state, refused, int(entropy.generate_state(1)[0]))
             values = self._configuration(suggestion.params)
-            broken = self._cube.encoder.broken(values) is not None
+            broken = self.cube.encoder.broken(values) is not None
             if not broken and values not in seen:
                 origin = Origin.MODEL if suggestion.modelled else Origin.RANDOM
                 return Proposal(values, origin, suggestion.reason)
             refused.append(Refused(suggestion.params, broken))
         rng = np.random.default_rng([self._seed % 2**63, count])
         reason = f"drawn uniformly: {len(refused)} suggestions of Optuna's broke a constraint or were tried before"
-        return Proposal(self._cube.random(rng, seen), Origin.RANDOM, reason)
+        return Proposal(self.cube.random(rng, seen), Origin.RANDOM, reason)
 
     def _configuration(self, params: dict[str, Scalar]) -> Values:
         """The values of active parameters, those of the space to the last digit."""
-        encoder = self._cube.encoder
+        encoder = self.cube.encoder
         return encoder.decode(encoder.encode(from_optuna(self._space, self._base, params)))
