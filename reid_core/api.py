@@ -4,11 +4,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from reid_core.results import (
+    CheckpointFile,
+    CheckpointSummary,
+    DataSummary,
+    EpochResult,
+    Fit,
+    Fork,
+    GroupMetrics,
+    ModelCost,
+    Protocol,
+    Report,
+    SetSummary,
+    TrainResult,
+    WeightsSummary,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,17 +32,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CheckpointFile",
+    "CheckpointSummary",
     "DataSummary",
     "EpochResult",
     "Fit",
     "Fork",
+    "GroupMetrics",
     "ModelCost",
     "Protocol",
-    "QueryGroup",
     "Report",
     "SetSummary",
     "TrainResult",
     "WeightsSummary",
+    "describe_checkpoint",
     "describe_data",
     "embed",
     "evaluate",
@@ -40,200 +56,18 @@ __all__ = [
 ]
 
 
-class Protocol(StrEnum):
-    """Which images are trained on and which are measured.
+def describe_checkpoint(path: Path) -> CheckpointSummary:
+    """What a checkpoint that `train` wrote holds. Raises CheckpointError where there is none, or it is torn."""
+    from reid_core.engine.contents import checkpoint_summary
 
-    VALIDATION: train without the held-out identities, measure on them (cut from train; what a search sees).
-    TEST: train on all training identities, measure on query / gallery.
-    """
-
-    VALIDATION = "validation"
-    TEST = "test"
-
-
-@dataclass(frozen=True, slots=True)
-class CheckpointFile:
-    """A durable checkpoint: path, number of finished epochs in it, sha256 of the file."""
-
-    path: Path
-    epoch: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fork(CheckpointFile):
-    """A checkpoint of another run, to go on from with a configuration that differs in what may change in training.
-
-    Weights and the optimiser's memory come from it; learning rates, losses and augmentation from the configuration
-    (see reid_core.config.may_change_in_training).
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class EpochResult:
-    """One finished epoch (counted from 1): training and, when it was evaluated, retrieval metrics."""
-
-    epoch: int
-    metrics: Mapping[str, float]
-    checkpoint: CheckpointFile | None
-
-
-@dataclass(frozen=True, slots=True)
-class TrainResult:
-    """How training ended: last finished epoch, its checkpoint, whether it was asked to stop before `to_epoch`.
-
-    `best` is the checkpoint of the epoch with the highest mAP on the validation split; None on the test split, where
-    nothing may be chosen.
-    """
-
-    epoch: int
-    metrics: Mapping[str, float]
-    checkpoint: CheckpointFile | None
-    stopped: bool
-    best: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class QueryGroup:
-    """mAP and rank1 over the `queries`, with a match, of one camera or identity."""
-
-    name: str
-    queries: int
-    metrics: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Retrieval metrics and the protocol they were measured under, in words and counts.
-
-    mAP, mINP, rank1, rank5, rank10 are fractions. With query expansion, re-ranking or DSR they are what comes after
-    it, and plain_mAP … what the embeddings give without. With TEST.ROC: tpr_at_fpr_1e-4, _1e-3, _1e-2.
-    `cameras` and `identities` take the queries apart; cameras that nobody knows are left out. With several data sets
-    in DATASETS.TESTS this is the first, `name`, and `others` are the rest.
-    """
-
-    metrics: Mapping[str, float]
-    protocol: str
-    queries: int
-    gallery: int
-    skipped_queries: int
-    checkpoint: str = ""
-    name: str = ""
-    cameras: Sequence[QueryGroup] = ()
-    identities: Sequence[QueryGroup] = ()
-    others: Sequence[Report] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SetSummary:
-    """One data set of DATASETS.NAMES and DATASETS.TESTS, as counted; no name where it is the only one."""
-
-    name: str
-    layout: str
-    trained: bool
-    tested: bool
-    train_images: int
-    train_identities: int
-    cameras: int
-    query_images: int
-    gallery_images: int
-
-
-@dataclass(frozen=True, slots=True)
-class DataSummary:
-    """What the data sets hold, as counted; fingerprints change when an image or a split changes.
-
-    With several `sets`, training counts are of those trained on together, query and gallery of those tested on.
-    """
-
-    layout: str
-    fingerprint: str
-    split_fingerprint: str
-    train_images: int
-    train_identities: int
-    cameras: int
-    val_identities: int
-    val_queries: int
-    val_gallery: int
-    query_images: int
-    gallery_images: int
-    ignored: Mapping[str, int] = field(default_factory=dict)
-    warnings: Sequence[str] = ()
-    sets: Sequence[SetSummary] = ()
-
-    def sentence(self, protocol: Protocol = Protocol.VALIDATION) -> str:
-        """One line for people."""
-        cut = f"of {self.val_identities} identities"
-        measured = f"validation {self.val_queries} queries x {self.val_gallery} gallery {cut}"
-        if protocol is Protocol.TEST:
-            measured = f"test {self.query_images} queries x {self.gallery_images} gallery"
-        return (
-            f"{self.train_images} images of {self.train_identities} identities in {self.cameras} cameras "
-            f"({self._which()}); {measured}"
-        )
-
-    def _which(self) -> str:
-        if len(self.sets) < 2:
-            return self.layout
-        trained = " + ".join(one.name for one in self.sets if one.trained)
-        return f"{trained}; tests on {', '.join(one.name for one in self.sets if one.tested)}"
-
-
-@dataclass(frozen=True, slots=True)
-class ModelCost:
-    """What embedding an image costs: weights, multiply-adds, and milliseconds an image in batches of `batch`."""
-
-    parameters: int
-    flops: int
-    latency_ms: float
-    device: str
-    batch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """What a configuration's model takes of a file given as `key`, or the `reason` and `hint` why it takes nothing.
-
-    `missing`, `unexpected` and `other_shape` are names of tensors, `notes` sentences for people.
-    """
-
-    key: str
-    fits: bool
-    loaded: int = 0
-    missing: Sequence[str] = ()
-    unexpected: Sequence[str] = ()
-    other_shape: Sequence[str] = ()
-    notes: Sequence[str] = ()
-    reason: str = ""
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class WeightsSummary:
-    """What a file of weights is: `source` and `architecture` are guessed from names and shapes, 'unknown' else.
-
-    `wrappers` are the keys that the tensors lie under, outermost first; `parameters` counts learned numbers;
-    `identities` are those of a whole model's classifier, 0 where there is none.
-    """
-
-    path: str
-    bytes: int
-    sha256: str
-    source: str
-    architecture: str
-    identities: int
-    wrappers: Sequence[str]
-    tensors: int
-    parameters: int
-    dtypes: Mapping[str, int]
-    fit: Fit | None
+    return checkpoint_summary(path)
 
 
 def describe_data(config: Config) -> DataSummary:
     """Read the folders that DATASETS names, without decoding images. Raises DataError with every finding."""
-    from reid_core.data.pipeline import summary
+    from reid_core.tasks.task import task_of
 
-    return summary(config)
+    return task_of(config).summary(config)
 
 
 def prepare(
@@ -247,9 +81,9 @@ def prepare(
 
     `progress` hears (done, total). Raises DataError naming the images that do not decode.
     """
-    from reid_core.data.pipeline import open_split
+    from reid_core.tasks.task import task_of
 
-    open_split(config, protocol, threads=threads, progress=progress)
+    task_of(config).open(config, protocol, threads=threads, progress=progress)
 
 
 def newest_checkpoint(directory: Path, *, log: Callable[[str], None] | None = None) -> CheckpointFile | None:

@@ -309,8 +309,8 @@ def evaluate_command(
         print_metrics(one.metrics)
         click.echo(one.protocol)
         if breakdown:
-            print_groups("camera", one.cameras)
-            print_groups("identity", one.identities)
+            for kind, groups in one.groups.items():
+                print_groups(kind, groups)
 
 
 def _config(recipe: str, data: str, settings: tuple[tuple[str, str], ...]) -> Config:

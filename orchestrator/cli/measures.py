@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.cli.output import console, percent, table
 
 if TYPE_CHECKING:
-    from reid_core.api import EpochResult, QueryGroup
+    from reid_core.api import EpochResult, GroupMetrics
 
 __all__ = ["epoch_line", "print_groups", "print_metrics"]
 
@@ -45,13 +45,13 @@ def print_metrics(metrics: Mapping[str, float]) -> None:
         console().print(table(columns, [[percent(value) for value in rates.values()]], right=columns))
 
 
-def print_groups(kind: str, groups: Sequence[QueryGroup]) -> None:
+def print_groups(kind: str, groups: Sequence[GroupMetrics]) -> None:
     """A table of groups, the lowest mAP first; nothing where there are none."""
     if not groups:
         return
     hardest = sorted(groups, key=lambda group: group.metrics["mAP"])
     rows = [
-        [group.name, f"{group.queries:,}", percent(group.metrics["mAP"]), percent(group.metrics["rank1"])]
+        [group.name, f"{group.size:,}", percent(group.metrics["mAP"]), percent(group.metrics["rank1"])]
         for group in hardest
     ]
     columns = [kind, "queries", "mAP, %", "rank-1, %"]

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from reid_core.config.backbones import FAMILIES, IMPORT_PATH, IMPORT_PATH_FORM
+from reid_core.tasks.cards import cards
 
 __all__ = ["CHOICES", "COMPARING_LOSSES", "GROUPING_SAMPLERS", "NOT_YET", "Choices"]
 
@@ -37,7 +38,8 @@ class Choices:
 
 
 CHOICES: dict[str, Choices] = {
-    "MODEL.META_ARCHITECTURE": Choices(("Baseline", "MGN", "MoCo", "PCB"), ("Distiller",)),
+    "TASK.NAME": Choices(tuple(cards())),
+    "MODEL.META_ARCHITECTURE": Choices(("Baseline", "MGN", "MoCo", "PCB")),
     "MODEL.BACKBONE.NAME": Choices(tuple(FAMILIES), pattern=IMPORT_PATH, form=IMPORT_PATH_FORM),
     "MODEL.BACKBONE.IBN_KIND": Choices(("a", "b")),
     "MODEL.BACKBONE.NORM": Choices(("BN", "syncBN", "GN"), ("FrozenBN", "GhostBN")),
@@ -111,6 +113,8 @@ CHOICES: dict[str, Choices] = {
     "SOLVER.AMP.DTYPE": Choices(("bf16", "fp16")),
     "SOLVER.CLIP_GRADIENTS.CLIP_TYPE": Choices(("norm", "value")),
     "TEST.METRIC": Choices(("cosine", "euclidean", "dsr")),
+    "KD.LOGITS.NAME": Choices(("js", "kl")),
+    "KD.CACHE": Choices(("auto", "off")),
 }
 """Keys that take one of a list of names."""
 
@@ -122,9 +126,5 @@ GROUPING_SAMPLERS = frozenset(
 )
 """Those of DATALOADER.SAMPLER_TRAIN that deal DATALOADER.NUM_INSTANCE images of an identity together."""
 
-NOT_YET: dict[str, str] = {
-    "KD.EMA.ENABLED": "distillation",
-    "KD.MODEL_CONFIG": "distillation",
-    "KD.MODEL_WEIGHTS": "distillation",
-}
+NOT_YET: dict[str, str] = {}
 """Switches, lists and texts that must stay off or empty, and what they would turn on."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import ValidationError
 
+from reid_core.config.fastreid_distillers import as_distillation
 from reid_core.config.keys import KeyInfo, flatten, key_table, nest
 from reid_core.config.rules import Fault, check
 from reid_core.config.schema import Config
@@ -50,7 +51,11 @@ def to_values(config: Config) -> Values:
 
 
 def typed(values: Mapping[str, object]) -> tuple[Values, list[Fault]]:
-    """Check known keys one by one: those of the right type and range, as the schema stores them, and the faults."""
+    """Check known keys one by one: those of the right type and range, as the schema stores them, and the faults.
+
+    What FastReID's distillers stand for is among them, under its own keys.
+    """
+    values = as_distillation(values)
     try:
         config = Config.model_validate(nest(cast("Values", dict(values))))
     except ValidationError as error:

@@ -12,6 +12,10 @@ _MAY = (
     "MODEL.HEADS.SCALE",
     "INPUT.",
     "DATALOADER.",
+    "KD.LOGITS.",
+    "KD.OVERHAUL.SCALE",
+    "KD.RELATION.",
+    "KD.EMBEDDING.",
 )
 # Within these: what decides which states a checkpoint has, which images are decoded, or how long training is.
 _MAY_NOT = (
@@ -33,7 +37,7 @@ _MAY_NOT = (
 def may_change_in_training(key: str) -> bool:
     """Whether a training may go on from its checkpoint with another value of `key`, as a population does.
 
-    Learning rates and their schedule, weight decays, batches and their sampling, weights and margins of the losses,
-    and augmentation may change. What makes the model, its optimiser or the data set may not.
+    Learning rates and their schedule, weight decays, batches and their sampling, weights and margins of the losses and
+    of distillation, and augmentation may change. What makes the model, its optimiser or the data set may not.
     """
     return key.startswith(_MAY) and not key.startswith(_MAY_NOT)

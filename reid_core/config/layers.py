@@ -105,6 +105,7 @@ def _file_layer(source: Source) -> Layer:
         message = "a configuration is a mapping of sections, as 'SOLVER: {BASE_LR: 0.001}'"
         misplaced.append((Fault(("",), "wrong-type", message), ()))
     values, wrong = typed(raw)
+    paths |= {key: paths["MODEL.META_ARCHITECTURE"] for key in values if key not in paths}  # what a distiller adds
     located = [*misplaced, *((fault, paths[fault.keys[0]]) for fault in wrong)]
     findings = tuple(_in_file(fault, source, path) for fault, path in located)
     return Layer(values, findings, frozenset(fault.keys[0] for fault, _ in located), source, paths)

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from reid_core.config.availability import CHOICES, COMPARING_LOSSES, GROUPING_SAMPLERS, NOT_YET, Choices
 from reid_core.config.backbones import FAMILIES, Switch, size_of
+from reid_core.config.distillation_rules import distillation_faults
+from reid_core.config.fault import Fault
 from reid_core.config.schema import Config
 from reid_core.config.schema.model import Backbone
 from reid_core.config.source import suggest
 from reid_core.config.values import Values
 
 __all__ = ["Fault", "check"]
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A fault that is not yet tied to a place in a file.
-
-    `keys` are the keys involved, the blamed one first; `item` counts the items of its list from 0.
-    """
-
-    keys: tuple[str, ...]
-    code: str
-    message: str
-    hint: str = ""
-    item: int | None = None
 
 
 def check(config: Config, values: Values) -> Iterator[Fault]:
@@ -266,4 +253,5 @@ _RULES: tuple[Callable[[Config], Iterator[Fault]], ...] = (
     _schedule,
     _image_size,
     _measuring,
+    distillation_faults,
 )

@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from reid_core.data.images import ImageArray
@@ -23,9 +24,16 @@ from reid_core.data.transforms import TrainTransform, planes
 __all__ = ["Batch", "EvalBatch", "TrainBatches", "eval_batches"]
 
 
+Targets: TypeAlias = Labels | npt.NDArray[np.float32]
+"""What is learned of each image: labels (N,), or numbers (N, ...)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A training batch: images uint8 (B, 3, H, W) RGB 0..255, labels, cameras and positions int64 (B,)."""
+    """A training batch: images uint8 (B, 3, H, W) RGB 0..255, labels, cameras and positions int64 (B,).
+
+    Where a task learns no single label, labels are float32 (B, ...).
+    """
 
     images: torch.Tensor
     labels: torch.Tensor
@@ -44,7 +52,7 @@ class TrainBatches:
     def __init__(
         self,
         images: ImageArray,
-        labels: Labels,
+        labels: Targets,
         camids: Labels,
         sampler: Sampler,
         transform: TrainTransform,
@@ -66,6 +74,12 @@ class TrainBatches:
     def batches_per_epoch(self) -> int:
         """How many batches every epoch has."""
         return self._sampler.batches_per_epoch
+
+    def relabel(self, labels: Labels, sampler: Sampler) -> None:
+        """Go on with other labels (N,), drawn by `sampler`, which has as many batches an epoch."""
+        if sampler.batches_per_epoch != self.batches_per_epoch:
+            raise ValueError(f"{sampler.batches_per_epoch} batches an epoch; there were {self.batches_per_epoch}")
+        self._labels, self._sampler = labels, sampler
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """The batches of one epoch (counted as the caller does; the number is part of the seed)."""

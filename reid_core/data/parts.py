@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from reid_core.data.cache import ImageCache
 from reid_core.data.checks import unmatched
@@ -24,13 +25,19 @@ class Part:
     """Images with who they show and which camera took them; everything (N,) in the order of `records`.
 
     Where the camera is not known the image counts as one of its own (numbered below NO_CAMERA): the same-camera rule
-    then drops only the image itself.
+    then drops only the image itself. `targets` (N, ...) are what to learn, where that is no single label.
     """
 
     records: tuple[ImageRecord, ...]
     labels: Labels
     camids: Labels
     images: ImageArray
+    targets: npt.NDArray[np.float32] | None = None
+
+    @property
+    def learned(self) -> npt.NDArray[np.float32] | Labels:
+        """What a model learns of each image: `targets` where there are some, else `labels`."""
+        return self.labels if self.targets is None else self.targets
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +56,11 @@ class EvaluationData:
     warnings: tuple[str, ...]
     name: str = ""
     first_camera: int = 0
+
+    @property
+    def pixels(self) -> tuple[ImageArray, ...]:
+        """The images to embed, once each."""
+        return (self.gallery.images,) if self.query_in_gallery is not None else (self.query.images, self.gallery.images)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from reid_core.api import DataSummary, Protocol, SetSummary
 from reid_core.config import Config
 from reid_core.config.availability import GROUPING_SAMPLERS
 from reid_core.data.cache import ImageCache, Progress, cache_folder
@@ -22,6 +22,7 @@ from reid_core.data.sources import Interpolation
 from reid_core.data.split import Cut, cut, cut_fingerprint
 from reid_core.data.synthetic.images import SyntheticParameters, synthetic_dataset
 from reid_core.errors import DataError, Finding
+from reid_core.results import DataSummary, Protocol, SetSummary
 
 __all__ = [
     "SplitData",
@@ -33,8 +34,12 @@ __all__ = [
 ]
 
 
+E = TypeVar("E")
+"""What a task measures a model on."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class SplitData:
+class SplitData(Generic[E]):
     """Training and evaluation data under one protocol; `sampler` knows the batches of an epoch.
 
     Several data sets to test on are several `evaluations`, in the order of DATASETS.TESTS; choices follow the first.
@@ -44,13 +49,13 @@ class SplitData:
     train: Part
     num_classes: int
     sampler: Sampler
-    evaluations: tuple[EvaluationData, ...]
+    evaluations: tuple[E, ...]
     dataset_fingerprint: str
     split_fingerprint: str
     warnings: tuple[str, ...]
 
     @property
-    def evaluation(self) -> EvaluationData:
+    def evaluation(self) -> E:
         """The first of `evaluations`, often the only one."""
         return self.evaluations[0]
 
@@ -121,7 +126,7 @@ def summary(config: Config) -> DataSummary:
 
 def open_split(
     config: Config, protocol: Protocol, *, threads: int | None = None, progress: Progress | None = None
-) -> SplitData:
+) -> SplitData[EvaluationData]:
     """Training and evaluation data, decoded into the cache where they are not there yet.
 
     Under the test protocol DATASETS.COMBINEALL adds query and gallery to what is trained on. `threads` decode (default:

@@ -8,7 +8,7 @@ import torch
 
 from reid_core.losses.precision import at_least_float32
 
-__all__ = ["overhaul_distance", "overhaul_margin"]
+__all__ = ["overhaul_distance", "overhaul_distances", "overhaul_margin"]
 
 _RARE = 0.001
 """A channel that is negative less often than this has the margin -3 std in place of its mean (FastReID, Heo et al.)."""
@@ -33,7 +33,12 @@ def overhaul_distance(student: torch.Tensor, teacher: torch.Tensor, margin: torc
     student and teacher (B, C, h, w), `margin` (1, C, 1, 1), at most 0. What the teacher has below the margin is taken
     as the margin; where it is not positive, the student is only held back from above ("partial L2").
     """
+    return overhaul_distances(student, teacher, margin).sum()
+
+
+def overhaul_distances(student: torch.Tensor, teacher: torch.Tensor, margin: torch.Tensor) -> torch.Tensor:
+    """`overhaul_distance` of each image of the batch, (B,)."""
     student = at_least_float32(student)
     wanted = torch.maximum(at_least_float32(teacher), margin)
     counts = (student > wanted) | (wanted > 0)
-    return torch.where(counts, (student - wanted).square(), 0.0).sum()
+    return torch.where(counts, (student - wanted).square(), 0.0).sum(dim=(1, 2, 3))

@@ -17,10 +17,10 @@ from typing import Any, TypeAlias
 
 import torch
 
-from reid_core.api import CheckpointFile
 from reid_core.config import Values
 from reid_core.engine import durable
 from reid_core.errors import CheckpointError
+from reid_core.results import CheckpointFile
 
 __all__ = ["Checkpoint", "State", "load", "save", "sidecar"]
 

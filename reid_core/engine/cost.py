@@ -10,12 +10,13 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from reid_core.api import ModelCost
 from reid_core.config import Config
 from reid_core.engine.compute import Compute
-from reid_core.modeling import Architecture, build_model
+from reid_core.modeling import Architecture
 from reid_core.modeling.fusion import fused
 from reid_core.modeling.reparameterise import reparameterised
+from reid_core.results import ModelCost
+from reid_core.tasks.task import task_of
 
 __all__ = ["model_cost"]
 
@@ -27,7 +28,7 @@ def model_cost(config: Config, *, batch: int = 1) -> ModelCost:
     """See `reid_core.api.measure_cost`."""
     compute = Compute.of(config)
     configured = config.model.heads.num_classes
-    model = reparameterised(build_model(config, min(configured, 2) or 2, pretrained=False))
+    model = reparameterised(task_of(config).model(config, min(configured, 2) or 2, pretrained=False))
     parameters, flops = _counted(model, config)
     compute.place(model)
     return ModelCost(parameters, flops, _milliseconds(model, config, compute, batch), str(compute.device), batch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from reid_core.api import Protocol, QueryGroup, Report
 from reid_core.config import Config, to_values
 from reid_core.data.loader import EvalBatch
-from reid_core.data.parts import EvaluationData
-from reid_core.data.pipeline import open_evaluations
-from reid_core.data.records import NO_CAMERA
 from reid_core.data.sources import CorruptImage, FileSource, Interpolation
 from reid_core.data.transforms import planes
 from reid_core.engine import checkpoint as checkpoints
@@ -23,11 +19,12 @@ from reid_core.engine.checkpoint import Checkpoint
 from reid_core.engine.compatibility import check_same_model
 from reid_core.engine.compute import Compute
 from reid_core.engine.embedding import embeddings
-from reid_core.engine.measuring import conditions, measure
 from reid_core.errors import CheckpointError, DataError, Finding
-from reid_core.evaluation import Ranking, by_group, unit_rows
-from reid_core.modeling import Architecture, build_model
+from reid_core.evaluation import unit_rows
+from reid_core.modeling import Architecture
 from reid_core.modeling.reparameterise import reparameterised
+from reid_core.results import Protocol, Report
+from reid_core.tasks.task import task_of
 
 __all__ = ["embed_files", "load_model", "measure_checkpoint"]
 
@@ -41,7 +38,7 @@ def load_model(config: Config, path: Path, compute: Compute) -> tuple[Architectu
     """
     state = checkpoints.load(path)
     check_same_model(state, path, to_values(config))
-    model = build_model(config, state.identities, pretrained=False)
+    model = task_of(config).model(config, state.identities, pretrained=False)
     weights = state.parts["average"]["values"] if "average" in state.parts else state.model
     try:
         model.load_state_dict(weights)
@@ -59,38 +56,14 @@ def measure_checkpoint(config: Config, path: Path, protocol: Protocol, threads: 
     """See `reid_core.api.evaluate`."""
     compute = Compute.of(config)
     model, state = load_model(config, path, compute)
-    reports = []
-    for data in open_evaluations(config, protocol, threads=threads):
-        measured = measure(model, data, config, compute, epoch=state.epoch)
-        words = f"{protocol}: {data.sentence}; {conditions(config)}"
-        reports.append(_report(measured.metrics(), measured.ranking, data, words, path))
+    task, reports = task_of(config), []
+    for data in task.evaluations(config, protocol, threads=threads):
+        measured = task.measure(model, data, config, compute, epoch=state.epoch)
+        words = "; ".join(filter(None, (f"{protocol}: {data.sentence}", measured.conditions)))
+        reports.append(
+            Report(measured.metrics, words, measured.counts, str(path), name=data.name, groups=measured.groups)
+        )
     return replace(reports[0], others=tuple(reports[1:]))
-
-
-def _report(metrics: Mapping[str, float], ranking: Ranking, data: EvaluationData, words: str, path: Path) -> Report:
-    query = data.query
-    cameras = {camid: str(camid - data.first_camera) for camid in query.camids.tolist() if camid > NO_CAMERA}
-    identities = dict(zip(query.labels.tolist(), [record.pid for record in query.records], strict=True))
-    return Report(
-        metrics=metrics,
-        protocol=words,
-        queries=int(ranking.valid.sum()),
-        gallery=ranking.gallery,
-        skipped_queries=ranking.skipped,
-        checkpoint=str(path),
-        name=data.name,
-        cameras=_breakdown(ranking, query.camids, cameras),
-        identities=_breakdown(ranking, query.labels, identities),
-    )
-
-
-def _breakdown(ranking: Ranking, groups: npt.NDArray[np.int64], names: Mapping[int, str]) -> tuple[QueryGroup, ...]:
-    """The groups that have a name."""
-    return tuple(
-        QueryGroup(names[one.group], one.queries, {"mAP": one.mean_ap, "rank1": one.rank1})
-        for one in by_group(ranking, groups)
-        if one.group in names
-    )
 
 
 def embed_files(config: Config, path: Path, images: Sequence[Path]) -> npt.NDArray[np.float32]:

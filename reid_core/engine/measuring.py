@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,7 @@ from reid_core.evaluation import (
 )
 from reid_core.modeling import Architecture
 
-__all__ = ["Measurement", "conditions", "measure", "measure_all"]
+__all__ = ["Measurement", "conditions", "measure"]
 
 _FPRS = {"1e-4": 1e-4, "1e-3": 1e-3, "1e-2": 1e-2}
 
@@ -106,18 +106,6 @@ def _finite(rows: _Rows, epoch: int) -> _Rows:
         epoch=epoch,
         hint="the training got out of hand: lower SOLVER.BASE_LR",
     )
-
-
-def measure_all(
-    model: Architecture, evaluations: Sequence[EvaluationData], config: Config, compute: Compute, *, epoch: int
-) -> dict[str, float]:
-    """The metrics of the first of `evaluations` by their names, those of the others as NAME/mAP …; see `measure`."""
-    metrics: dict[str, float] = {}
-    for place, data in enumerate(evaluations):
-        prefix = f"{data.name}/" if place else ""
-        measured = measure(model, data, config, compute, epoch=epoch).metrics()
-        metrics |= {f"{prefix}{name}": value for name, value in measured.items()}
-    return metrics
 
 
 def _refined(query: _Rows, gallery: _Rows, metric: Distance, config: Config) -> _Blocks:

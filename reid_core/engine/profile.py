@@ -13,21 +13,23 @@ from dataclasses import asdict, dataclass
 from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
 
-from reid_core.api import Protocol
 from reid_core.config import Config, from_values
 from reid_core.data.augmentation import train_transform
 from reid_core.data.images import ImageArray
 from reid_core.data.loader import TrainBatches, eval_batches
-from reid_core.data.pipeline import SplitData, open_split
+from reid_core.data.pipeline import SplitData
 from reid_core.engine import checkpoint as checkpoints
 from reid_core.engine.compute import Compute, cpu_threads
 from reid_core.engine.embedding import embeddings
 from reid_core.engine.retention import path_of
 from reid_core.engine.trainer import Trainer
+from reid_core.results import Protocol
+from reid_core.tasks.task import task_of
 
 __all__ = ["Profile", "profile"]
 
@@ -59,22 +61,20 @@ def profile(config: Config, threads: int) -> Profile:
         data, batches, trainer = _begun(config, compute, threads)
         begin = time.perf_counter() - cold
         step = _seconds_per_step(trainer, batches, compute)
-        embed = _seconds_per_image(trainer, data.evaluation.gallery.images, config, compute)
-    measured = len(data.evaluation.gallery.records)
-    if data.evaluation.query_in_gallery is None:
-        measured += len(data.evaluation.query.records)
+        embed = _seconds_per_image(trainer, data.evaluation.pixels[-1], config, compute)
+    measured = sum(len(images) for images in data.evaluation.pixels)
     epoch = step * data.batches_per_epoch + embed * measured + _seconds_to_save(trainer)
     return Profile(epoch, config.solver.ims_per_batch / step, begin, time.perf_counter() - began)
 
 
-def _begun(config: Config, compute: Compute, threads: int) -> tuple[SplitData, TrainBatches, Trainer]:
+def _begun(config: Config, compute: Compute, threads: int) -> tuple[SplitData[Any], TrainBatches, Trainer]:
     """What a segment makes before its first step."""
-    data = open_split(config, Protocol.VALIDATION, threads=threads)
+    task = task_of(config)
+    data = task.open(config, Protocol.VALIDATION, threads=threads)
     part = data.train
     transform = train_transform(config, 0, part.images)
-    batches = TrainBatches(part.images, part.labels, part.camids, data.sampler, transform, seed=0)
-    files = [record.path for record in part.records]
-    return data, batches, Trainer(config, batches, data.num_classes, compute, seed=0, files=files)
+    batches = TrainBatches(part.images, part.learned, part.camids, data.sampler, transform, seed=0)
+    return data, batches, Trainer(task, config, batches, compute, data=data, seed=0)
 
 
 def _seconds_to_save(trainer: Trainer) -> float:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from reid_core.api import CheckpointFile
 from reid_core.engine import checkpoint, durable
 from reid_core.errors import CheckpointError
+from reid_core.results import CheckpointFile
 
 __all__ = ["checkpoints", "latest", "path_of", "prune"]
 

@@ -8,24 +8,25 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from reid_core.api import CheckpointFile, EpochResult, Fork, Protocol, TrainResult
 from reid_core.config import Config, to_values
 from reid_core.config.availability import GROUPING_SAMPLERS
 from reid_core.data.augmentation import train_transform
 from reid_core.data.loader import TrainBatches
-from reid_core.data.pipeline import SplitData, open_split
+from reid_core.data.pipeline import SplitData
 from reid_core.engine import checkpoint as checkpoints
 from reid_core.engine import durable
 from reid_core.engine.cameras import check_cameras
 from reid_core.engine.compatibility import check_same_run
 from reid_core.engine.compute import Compute
 from reid_core.engine.crew import ALONE, Crew
-from reid_core.engine.measuring import measure_all
 from reid_core.engine.precise_bn import check_processes
 from reid_core.engine.retention import path_of, prune
 from reid_core.engine.trainer import Trainer
 from reid_core.errors import ConfigError, Finding, TrainingDiverged
+from reid_core.results import CheckpointFile, EpochResult, Fork, Protocol, TrainResult
+from reid_core.tasks.task import AnyTask, task_of
 
 __all__ = ["DIVERGED", "Hooks", "Run"]
 
@@ -72,11 +73,14 @@ class Run:
         _check_shares(config, crew.count)
         check_processes(config, crew.count)
         self._compute = Compute.of(config, rank=crew.rank, count=crew.count)
-        self._data = open_split(config, protocol, threads=threads)
+        self._task = task_of(config)
+        self._data = self._task.open(config, protocol, threads=threads)
         check_cameras(config, self._data.train.camids)
         for warning in self._data.warnings:
             hooks.log(warning)
-        self._trainer = _trainer(config, self._data, self._compute, crew, seed=seed, pretrained=start is None)
+        self._trainer = _trainer(
+            self._task, config, self._data, self._compute, crew, seed=seed, pretrained=start is None
+        )
         if config.solver.compile_:
             hooks.log("the first batch compiles the model, which takes a minute or more")
         self._saved = start
@@ -113,7 +117,7 @@ class Run:
                 return self._result(stopped=True)
         if self._best is not None:
             epoch, value = self._best
-            self._hooks.log(f"best on the validation split: epoch {epoch}, mAP {value:.3f}")
+            self._hooks.log(f"best on the validation split: epoch {epoch}, {self._task.card.best} {value:.3f}")
         return self._result(stopped=False)
 
     def _finish_epoch(self, last: int) -> bool:
@@ -129,8 +133,9 @@ class Run:
 
     def _train_and_measure(self, last: int) -> dict[str, float]:
         began = time.perf_counter()
+        found = self._relabel()
         try:
-            metrics = self._trainer.train_epoch(self._epoch)
+            metrics = self._trainer.train_epoch(self._epoch) | found
         except TrainingDiverged as error:
             if not error.files or not self._crew.leads:
                 raise
@@ -139,6 +144,17 @@ class Run:
         if self._crew.leads and (self._epoch == last or (period and self._epoch % period == 0)):
             metrics |= self._measure()
         return metrics | {"seconds": time.perf_counter() - began}
+
+    def _relabel(self) -> dict[str, float]:
+        """Let the task label the training images anew for this epoch; what it reports of that."""
+        trainer = self._trainer
+        found = self._task.relabel(
+            trainer.model, self._data, self._config, self._compute, seed=trainer.seed, epoch=self._epoch
+        )
+        if found is None:
+            return {}
+        trainer.relabel(found.labels, found.sampler)
+        return dict(found.metrics)
 
     def _with_batch(self, error: TrainingDiverged) -> TrainingDiverged:
         """Save which images were in the batch, and say where."""
@@ -163,11 +179,12 @@ class Run:
         with self._trainer.measured_weights():
             if precise.enabled and self._epoch == self._config.solver.max_epoch:
                 self._trainer.measure_statistics(precise.num_iter, self._epoch)
-            metrics = measure_all(
+            metrics = self._task.measure_all(
                 self._trainer.model, self._data.evaluations, self._config, self._compute, epoch=self._epoch
             )
-        if self._chooses and (self._best is None or metrics["mAP"] > self._best[1]):
-            self._best = (self._epoch, metrics["mAP"])
+        value = metrics[self._task.card.best]
+        if self._chooses and (self._best is None or value > self._best[1]):
+            self._best = (self._epoch, value)
         return metrics
 
     def _save(self) -> CheckpointFile:
@@ -186,16 +203,24 @@ class Run:
         return TrainResult(self._epoch, self._metrics, self._saved, stopped, best)
 
 
-def _trainer(config: Config, data: SplitData, compute: Compute, crew: Crew, *, seed: int, pretrained: bool) -> Trainer:
+def _trainer(
+    task: AnyTask,
+    config: Config,
+    data: SplitData[Any],
+    compute: Compute,
+    crew: Crew,
+    *,
+    seed: int,
+    pretrained: bool,
+) -> Trainer:
     part = data.train
     ahead = _AHEAD_ON_GPU if compute.device.type == "cuda" else 0
     transform = train_transform(config, seed, part.images)
     rows = partial(crew.rows, parts=config.solver.accumulate) if crew.count > 1 else None
     batches = TrainBatches(
-        part.images, part.labels, part.camids, data.sampler, transform, seed=seed, prefetch=ahead, rows=rows
+        part.images, part.learned, part.camids, data.sampler, transform, seed=seed, prefetch=ahead, rows=rows
     )
-    files = [record.path for record in part.records]
-    return Trainer(config, batches, data.num_classes, compute, seed=seed, files=files, pretrained=pretrained, crew=crew)
+    return Trainer(task, config, batches, compute, data=data, seed=seed, pretrained=pretrained, crew=crew)
 
 
 def _check_shares(config: Config, processes: int) -> None:

@@ -26,12 +26,12 @@ import torch
 from torch import distributed
 from torch.distributed import Store, TCPStore  # type: ignore[attr-defined]  # torch does not list them
 
-from reid_core.api import CheckpointFile, Fork, Protocol, TrainResult
 from reid_core.config import Config, Values, from_values, to_values
 from reid_core.engine.compute import Compute, cpu_threads, memory_errors
 from reid_core.engine.crew import Crew
 from reid_core.engine.run import Hooks, Run
 from reid_core.errors import ReidTuneError, UsageError
+from reid_core.results import CheckpointFile, Fork, Protocol, TrainResult
 
 __all__ = ["Plan", "train_together"]
 

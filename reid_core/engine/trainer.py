@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
@@ -13,6 +13,9 @@ import torch
 
 from reid_core.config import Config, from_values, to_values
 from reid_core.data.loader import Batch, TrainBatches
+from reid_core.data.pipeline import SplitData
+from reid_core.data.records import Labels
+from reid_core.data.samplers import Sampler
 from reid_core.engine.checkpoint import Checkpoint
 from reid_core.engine.compilation import compiled
 from reid_core.engine.compute import Compute, cudnn_timing, seeded
@@ -20,8 +23,6 @@ from reid_core.engine.crew import ALONE, Crew
 from reid_core.engine.means import Means
 from reid_core.engine.precise_bn import measure_statistics
 from reid_core.errors import TrainingDiverged
-from reid_core.losses import build_losses
-from reid_core.modeling import build_model
 from reid_core.solver import (
     build_average,
     build_clip,
@@ -33,6 +34,7 @@ from reid_core.solver import (
     learning_rate,
     set_learning_rate,
 )
+from reid_core.tasks.task import AnyTask
 
 __all__ = ["Trainer"]
 
@@ -48,7 +50,7 @@ class _Stateful(Protocol):
 
 
 class Trainer:
-    """Trains the model of `config` for `identities` on `batches`; `files` names their images, for messages.
+    """Trains the model of `task` on `batches` of the training images of `data`.
 
     Everything random is drawn from (seed, epoch), the learning rate and the freeze are functions of the iteration:
     what `checkpoint` returns is all there is to know. `crew` are the processes that train together; `batches` are then
@@ -57,27 +59,27 @@ class Trainer:
 
     def __init__(
         self,
+        task: AnyTask,
         config: Config,
         batches: TrainBatches,
-        identities: int,
         compute: Compute,
         *,
+        data: SplitData[Any],
         seed: int,
-        files: Sequence[str],
         pretrained: bool = True,
         crew: Crew = ALONE,
     ) -> None:
         self.config = config
         self.seed = seed
-        self.identities = identities
+        self.identities = data.num_classes
         self._batches = batches
         self._compute = compute
-        self._files = files
+        self._records = data.train.records
         self._crew = crew
         self._micro_batches = config.solver.accumulate
         with seeded(compute.device, seed, 0):
-            self.model = build_model(config, identities, pretrained=pretrained)
-            self._losses = build_losses(config, self.model.num_classes, self.model.metric_dims)
+            self.model = task.model(config, data.num_classes, pretrained=pretrained)
+            self._losses = task.losses(config, self.model, data)
         compute.place(self.model)
         self._losses.to(compute.device)
         self._optimizer = build_optimizer(config, self.model)
@@ -88,6 +90,10 @@ class Trainer:
         self._scaler = compute.scaler()
         self._average = build_average(config, self.model) if crew.leads else None
         self._outputs = compiled(self.model.outputs, compute) if config.solver.compile_ else self.model.outputs
+
+    def relabel(self, labels: Labels, sampler: Sampler) -> None:
+        """Go on with other labels (N,) of the training images, drawn by `sampler`."""
+        self._batches.relabel(labels, sampler)
 
     def train_epoch(self, epoch: int) -> dict[str, float]:
         """Train `epoch` (from 1): means of the losses over its images, last learning rate, images a second.
@@ -218,7 +224,7 @@ class Trainer:
     def _diverged(self, epoch: int, iteration: int, batch: Batch, losses: dict[str, float]) -> TrainingDiverged:
         sizes = self._crew.sizes(len(batch.indices), self._compute.device)
         indices = self._crew.gather(batch.indices.to(self._compute.device), sizes)
-        files = [self._files[index] for index in indices.tolist()]
+        files = [self._records[index].path for index in indices.tolist()]
         terms = ", ".join(f"{name} {value:g}" for name, value in losses.items())
         more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
         return TrainingDiverged(

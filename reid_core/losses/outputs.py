@@ -18,12 +18,14 @@ class BranchOutputs:
     logits:       (B, C), what classification losses see (with the classifier's margin and scale, if it has one).
     plain_logits: (B, C), without margin: predictions and distillation.
     keys:         (B, D), what a momentum encoder makes of the same images, without gradient.
+    embedding:    (B, D), this branch's part of the embedding.
     """
 
     features: torch.Tensor | None = None
     logits: torch.Tensor | None = None
     plain_logits: torch.Tensor | None = None
     keys: torch.Tensor | None = None
+    embedding: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)

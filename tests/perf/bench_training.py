@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from perf_rows import Row, Run, Sample, at_least_times, benchmark, not_yet, seconds
 
 if TYPE_CHECKING:
     from reid_core.data.loader import Batch, TrainBatches
+    from reid_core.data.pipeline import SplitData
     from reid_core.engine.trainer import Trainer
 
 _PEER = "FastReID's model and losses in plain PyTorch"
@@ -102,26 +103,31 @@ def _trainer(size: tuple[int, int], depth: int) -> Trainer:
     from reid_core.config import load_config
     from reid_core.engine.compute import Compute
     from reid_core.engine.trainer import Trainer
+    from reid_core.tasks.task import task_of
 
     width = 2048 if depth == 50 else 512
     settings = {"MODEL.BACKBONE.DEPTH": f"{depth}x", "MODEL.BACKBONE.FEAT_DIM": width, "MODEL.DEVICE": "cpu"}
     sizes = {"INPUT.SIZE_TRAIN": list(size), "INPUT.SIZE_TEST": list(size), "SOLVER.IMS_PER_BATCH": 32}
     config = load_config("bnneck", {**settings, **sizes}).config
-    return Trainer(config, _no_batches(), _PEOPLE, Compute.of(config), seed=0, files=())
+    data, batches = _no_data()
+    return Trainer(task_of(config), config, batches, Compute.of(config), data=data, seed=0)
 
 
-def _no_batches() -> TrainBatches:
+def _no_data() -> tuple[SplitData[Any], TrainBatches]:
     """The step is given its batch: nothing is loaded."""
     import numpy as np
 
     from reid_core.data.images import ImageArray
     from reid_core.data.loader import TrainBatches
+    from reid_core.data.parts import Part
+    from reid_core.data.pipeline import SplitData
     from reid_core.data.samplers import TrainingSampler
     from reid_core.data.transforms import Augmentation, TrainTransform
 
     images = ImageArray(np.zeros((32, 1, 1, 3), dtype=np.uint8), np.arange(32))
-    labels = np.zeros(32, dtype=np.int64)
-    return TrainBatches(images, labels, labels, TrainingSampler(32, 32), TrainTransform(Augmentation(), 0), seed=0)
+    labels, sampler = np.zeros(32, dtype=np.int64), TrainingSampler(32, 32)
+    data: SplitData[Any] = SplitData(Part((), labels, labels, images), _PEOPLE, sampler, (), "", "", ())
+    return data, TrainBatches(images, labels, labels, sampler, TrainTransform(Augmentation(), 0), seed=0)
 
 
 def _batch(count: int, size: tuple[int, int]) -> Batch:

@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).resolve().parents[2] / "build" / "real_searches.jsonl"
 COMMAND = str(Path(sys.executable).with_name("reid-tune"))
@@ -35,7 +36,7 @@ def search(options: argparse.Namespace, algorithm: str, seed: int) -> dict[str, 
         words += ["--set", key, value]
     _run(words)
     study = _json(["status", name, "--json"])
-    best = _json(["best", name, "--retrain", "--epochs", str(options.retrain), "--json"])
+    (best,) = _json(["best", name, "--retrain", "--epochs", str(options.retrain), "--json"])
     return {
         "data": Path(options.data).name,
         "algorithm": algorithm,
@@ -53,9 +54,8 @@ def _run(words: list[str]) -> str:
     return done.stdout
 
 
-def _json(words: list[str]) -> dict[str, object]:
-    found: dict[str, object] = json.loads(_run(words))
-    return found
+def _json(words: list[str]) -> Any:
+    return json.loads(_run(words))
 
 
 def known() -> list[dict[str, object]]:
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, nargs=2, default=(128, 64), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--trials", type=int, default=12)
     parser.add_argument("--epochs", type=int, default=9, help="of a full run")
-    parser.add_argument("--retrain", type=int, default=18, help="epochs of the winner's retraining")
+    parser.add_argument("--retrain", type=int, default=9, help="epochs of the winner's retraining")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--algorithms", nargs="+", default=["freeze-thaw", "tpe", "random"])
     options = parser.parse_args()

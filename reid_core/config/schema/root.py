@@ -10,6 +10,7 @@ from reid_core.config.schema.inputs import Input
 from reid_core.config.schema.model import Model
 from reid_core.config.schema.section import Section
 from reid_core.config.schema.solver import Solver
+from reid_core.config.schema.task import Task
 from reid_core.config.schema.testing import Test
 
 __all__ = ["DIFFERENCES", "Config"]
@@ -23,6 +24,7 @@ DIFFERENCES: dict[str, str] = {
 class Config(Section):
     """A complete training configuration: `config.solver.base_lr` is SOLVER.BASE_LR."""
 
+    task: Task = Task()
     model: Model = Model()
     input: Input = Input()
     datasets: Datasets = Datasets()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -87,6 +87,28 @@ class Architecture(nn.Module, ABC):
         if not isinstance(outputs, dict):
             raise TypeError("outputs() needs a model in training mode; call train() first, or embed()")
         return outputs
+
+    def predictions(self, images: torch.Tensor, camids: torch.Tensor | None = None) -> Outputs:
+        """What `outputs` gives, without targets and so without margin, in the mode the model is in: a teacher's."""
+        return self._training_outputs(images, None, camids)
+
+    def joined_embedding(self, outputs: Outputs) -> torch.Tensor | None:
+        """The embedding (B, D) that `outputs` of this model hold, None where they hold none; as `embed` joins it."""
+        parts = [outputs[branch].embedding for branch in self._embedding_order(outputs)]
+        known = [part for part in parts if part is not None]
+        return torch.cat(known, dim=1) if known else None
+
+    def _embedding_order(self, outputs: Outputs) -> Sequence[str]:
+        return tuple(outputs)
+
+    def scores(self, images: torch.Tensor, camids: torch.Tensor | None = None) -> torch.Tensor:
+        """Class scores (B, C) without margin, in evaluation mode: for tasks that predict classes.
+
+        TypeError for an architecture whose branches have classifiers of their own.
+        """
+        del images, camids
+        name = type(self).__name__
+        raise TypeError(f"{name} has no classifier of whole images; set MODEL.META_ARCHITECTURE to Baseline")
 
     def own_losses(self, outputs: Outputs, targets: torch.Tensor) -> dict[str, torch.Tensor]:
         """Weighted scalars by name that only the model can compute; they join the sum of MODEL.LOSSES. Mostly none.

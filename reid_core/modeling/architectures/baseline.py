@@ -48,6 +48,10 @@ class Baseline(Architecture):
         features: torch.Tensor = self.backbone(normalised, camids) if self.sees_cameras else self.backbone(normalised)
         return features
 
+    def scores(self, images: torch.Tensor, camids: torch.Tensor | None = None) -> torch.Tensor:
+        """Class scores (B, C) without margin."""
+        return self.heads.classify(self.feature_map(images, camids)).plain_logits
+
     def _training_outputs(
         self, images: torch.Tensor, targets: torch.Tensor | None, camids: torch.Tensor | None
     ) -> Outputs:

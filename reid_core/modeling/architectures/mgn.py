@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 
 import torch
@@ -93,6 +93,10 @@ class MGN(Architecture):
             "b33": _logits_of(b33, b31.features, b32.features, b33.features),
         }
 
+    def _embedding_order(self, outputs: Outputs) -> Sequence[str]:
+        del outputs
+        return ("b1", "b2", "b3", "b21", "b22", "b31", "b32", "b33")
+
     def _embeddings(self, images: torch.Tensor, camids: torch.Tensor | None) -> torch.Tensor:
         del camids
         whole, (halves, upper, lower), (thirds, top, middle, bottom) = self._maps(images)
@@ -112,7 +116,9 @@ class MGN(Architecture):
 def _logits_of(head: HeadOutputs, *features: torch.Tensor) -> BranchOutputs:
     """The logits of one stripe, and with them the joined features of several, if any."""
     joined = torch.cat(features, dim=1) if features else None
-    return BranchOutputs(features=joined, logits=head.logits, plain_logits=head.plain_logits)
+    return BranchOutputs(
+        features=joined, logits=head.logits, plain_logits=head.plain_logits, embedding=head.embedding
+    )
 
 
 def _without_stride(stage: nn.Sequential) -> nn.Sequential:

@@ -40,8 +40,9 @@ class MoCo(Baseline):
         self, images: torch.Tensor, targets: torch.Tensor | None, camids: torch.Tensor | None
     ) -> Outputs:
         head = self.heads.classify(self.feature_map(images, camids), targets)
-        keys = self.key_encoder.keys(self, images, camids) if self.key_encoder else head.features.detach()
-        return {"": BranchOutputs(head.features, head.logits, head.plain_logits, keys)}
+        follows = self.key_encoder is not None and self.training
+        keys = self.key_encoder.keys(self, images, camids) if self.key_encoder and follows else head.features.detach()
+        return {"": BranchOutputs(head.features, head.logits, head.plain_logits, keys, head.embedding)}
 
     def own_losses(self, outputs: Outputs, targets: torch.Tensor) -> dict[str, torch.Tensor]:
         """`loss_mb`; takes the batch into the memory."""

@@ -63,7 +63,9 @@ class PCB(Architecture):
         given = [head.classify(part, targets) for head, part in zip(self._heads, parts, strict=True)]
         outputs: Outputs = {"": BranchOutputs(features=torch.cat([one.features for one in given], dim=1))}
         for number, one in enumerate(given, start=1):
-            outputs[f"p{number}"] = BranchOutputs(logits=one.logits, plain_logits=one.plain_logits)
+            outputs[f"p{number}"] = BranchOutputs(
+                logits=one.logits, plain_logits=one.plain_logits, embedding=one.embedding
+            )
         return outputs
 
     def _embeddings(self, images: torch.Tensor, camids: torch.Tensor | None) -> torch.Tensor:

@@ -77,6 +77,7 @@ class RepVGGBlock(nn.Module):
         self.rbr_identity = make_norm(norm, out_channels) if same else None
         self.rbr_dense: _Branch | None = _Branch(channels, out_channels, 3, stride, groups, norm)
         self.rbr_1x1: _Branch | None = _Branch(channels, out_channels, 1, stride, groups, norm)
+        self.relu = nn.ReLU()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, channels, H, W) -> (B, out_channels, H / stride, W / stride)."""
@@ -85,7 +86,8 @@ class RepVGGBlock(nn.Module):
         y: torch.Tensor = first(x)
         for branch in others:
             y = y + branch(x)
-        return functional.relu(y)
+        z: torch.Tensor = self.relu(y)
+        return z
 
     @torch.no_grad()
     def reparameterise(self) -> None:

@@ -85,7 +85,7 @@ class EmbeddingHead(nn.Module):
         before, after = self.embed(feature_map)
         logits, plain = self.classifier(after, self.weight, targets)
         features = before if self.neck_feature is NeckFeature.BEFORE else after
-        return HeadOutputs(features=features, logits=logits, plain_logits=plain)
+        return HeadOutputs(features=features, logits=logits, plain_logits=plain, embedding=after)
 
     def forward(self, feature_map: torch.Tensor, targets: torch.Tensor | None = None) -> torch.Tensor | HeadOutputs:
         """`classify` while training, else embeddings (B, embedding_dim)."""

@@ -6,7 +6,6 @@ import hashlib
 from collections import Counter
 from pathlib import Path
 
-from reid_core.api import Fit, WeightsSummary
 from reid_core.config import Config
 from reid_core.config.weights import PRETRAIN_PATH, WEIGHTS
 from reid_core.errors import CheckpointError, NotFound
@@ -15,6 +14,7 @@ from reid_core.modeling.registry import build_backbone
 from reid_core.modeling.weights.describe import Description, describe_file
 from reid_core.modeling.weights.loading import load_model_state, load_state
 from reid_core.modeling.weights.reading import WeightFile, backbone_part, read_weights
+from reid_core.results import Fit, WeightsSummary
 
 __all__ = ["inspect_file"]
 

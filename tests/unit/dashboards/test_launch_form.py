@@ -39,6 +39,13 @@ def test_typed_values_reach_the_request(space):
     assert request.set == {"A.B": [1, 2], "C": 3}
 
 
+def test_typed_teachers_reach_the_request_and_their_faults_the_field(space):
+    assert fill(space, {"teacher": "study:cows, /models/big.pt"}).request.teacher == ("study:cows", "/models/big.pt")
+    assert fill(space, {"teacher": " "}).request.teacher == ()
+    fault = FindingView(code="missing-file", message="there is no file", file="--teacher", key="teacher")
+    assert errors_by_field((fault,), space) == {"teacher": [fault]}
+
+
 def test_edited_range_makes_a_space_of_its_own_that_loads(space, tmp_path):
     filled = fill(space, {"param:SOLVER.BASE_LR": "{type: float, low: 1.0e-4, high: 3.0e-3, log: true}"})
     assert filled.edited == {"SOLVER.BASE_LR"}

@@ -46,8 +46,8 @@ def test_a_checkpoint_measures_as_it_did_while_training(trained):
     saved = torch.load(path, weights_only=True)["metrics"]
     report = api.evaluate(config, path, protocol=api.Protocol.VALIDATION, threads=1)
     assert report.metrics == {name: saved[name] for name in ("mAP", "mINP", "rank1", "rank5", "rank10")}
-    assert report.queries + report.skipped_queries == 8
-    assert report.gallery == 8
+    assert report.counts["queries"] + report.counts["skipped_queries"] == 8
+    assert report.counts["gallery"] == 8
     assert report.protocol.startswith("validation: 8 queries x 8 gallery of 2 identities held out of train")
     assert report.checkpoint == str(path)
 

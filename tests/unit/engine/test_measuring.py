@@ -16,7 +16,7 @@ from reid_core.engine.compute import Compute, cpu_threads
 from reid_core.engine.embedding import embeddings
 from reid_core.engine.inference import load_model
 from reid_core.engine.local_features import local_features, pyramid
-from reid_core.engine.measuring import conditions, measure, measure_all
+from reid_core.engine.measuring import conditions, measure
 from reid_core.errors import ConfigError, TrainingDiverged
 from reid_core.evaluation import (
     Distance,
@@ -29,6 +29,7 @@ from reid_core.evaluation import (
     retrieval_metrics,
     tpr_at_fpr,
 )
+from reid_core.tasks.task import task_of
 
 _SIZE = {
     "INPUT__SIZE_TRAIN": [64, 64],
@@ -186,24 +187,24 @@ def test_a_map_too_small_for_any_window_is_taken_cell_by_cell():
 
 def test_cameras_and_identities_take_the_queries_apart(sized, checkpoint):
     report = measured(sized(), checkpoint)
-    for groups, count in ((report.cameras, 2), (report.identities, 4)):
+    for groups, count in ((report.groups["camera"], 2), (report.groups["identity"], 4)):
         assert len({group.name for group in groups}) == len(groups) == count
-        assert sum(group.queries for group in groups) == report.queries
+        assert sum(group.size for group in groups) == report.counts["queries"]
         for name in ("mAP", "rank1"):
-            mean = sum(group.queries * group.metrics[name] for group in groups) / report.queries
+            mean = sum(group.size * group.metrics[name] for group in groups) / report.counts["queries"]
             assert mean == pytest.approx(report.metrics[name])
 
 
 def test_identities_are_named_as_the_data_names_them(sized, checkpoint, features):
     _, _, _, data, _ = features
-    names = [group.name for group in measured(sized(), checkpoint).identities]
+    names = [group.name for group in measured(sized(), checkpoint).groups["identity"]]
     assert sorted(names) == sorted({record.pid for record in data.query.records})
 
 
 def test_data_without_cameras_has_no_breakdown_by_camera(sized, checkpoint):
     report = measured(sized(DATASETS__NO_CAMERAS=True), checkpoint)
-    assert report.cameras == ()
-    assert len(report.identities) == 4
+    assert report.groups["camera"] == ()
+    assert len(report.groups["identity"]) == 4
     assert "the query itself is dropped" in report.protocol
 
 
@@ -217,8 +218,9 @@ def test_training_reports_the_refined_metrics_and_the_plain_ones(sized, tmp_path
 
 def test_several_data_sets_are_measured_each_under_its_name(sized, features):
     *_, data, model = features
-    alone = measure_all(model, [data], sized(), _CPU, epoch=1)
-    both = measure_all(model, [data, replace(data, name="other")], sized(), _CPU, epoch=1)
+    task = task_of(sized())
+    alone = task.measure_all(model, [data], sized(), _CPU, epoch=1)
+    both = task.measure_all(model, [data, replace(data, name="other")], sized(), _CPU, epoch=1)
     assert both == alone | {f"other/{name}": value for name, value in alone.items()}
 
 
