@@ -37,6 +37,7 @@ lint: setup  ## ruff, mypy --strict, import-linter, generated files up to date
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/space_reference.py --check
+	$(BIN)/python tools/task_table.py --check
 
 fast: setup  ## the inner loop: tests that take less than a few seconds each
 	$(BIN)/pytest -q -m "not slow and not browser and not faults" tests/unit tests/property tests/architecture

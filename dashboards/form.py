@@ -72,6 +72,9 @@ def fill(space: SpaceView, values: Mapping[str, str]) -> Filled:
         text = values.get(name, "").strip()
         if text:
             given[name] = text
+    teachers = [one.strip() for one in values.get("teacher", "").split(",") if one.strip()]
+    if teachers:
+        given["teacher"] = teachers
     given["set"] = _settings(values.get("set", ""), findings)
     fields = parameter_fields(space)
     edited = frozenset(item.key for item in fields if values.get(item.field, item.text).strip() != item.text)
@@ -109,7 +112,8 @@ def _settings(text: str, findings: list[FindingView]) -> object:
 
 def _compose(space: SpaceView, fields: list[ParameterField], values: Mapping[str, str]) -> str:
     """The space's YAML with the edited ranges in it."""
-    head = space.space.model_dump(mode="json", exclude_defaults=True, exclude={"parameters", "constraints"})
+    head = space.space.model_dump(mode="json", exclude_defaults=True, exclude={"parameters", "constraints", "measures"})
+    head["objective"] = [one.model_dump(mode="json") for one in space.space.objective]
     text = yaml.safe_dump(head, sort_keys=False, width=10_000) + "parameters:\n"
     text += "".join(f"  {item.key}: {values.get(item.field, item.text).strip() or 'null'}\n" for item in fields)
     if space.space.constraints:
@@ -128,7 +132,7 @@ def errors_by_field(findings: tuple[FindingView, ...], space: SpaceView) -> dict
 def _field_of(finding: FindingView, space: SpaceView) -> str:
     option, _, _ = finding.file.partition(" ")  # `--set SOLVER.BASE_LR` belongs to the settings, not to the parameter
     for name in (option.removeprefix("--").replace("-", "_"), finding.key.partition(".")[0]):
-        if name in {*_NUMBERS, *_TEXTS, "seed", "set"}:
+        if name in {*_NUMBERS, *_TEXTS, "teacher", "seed", "set"}:
             return name
     for key in space.space.parameters:
         if finding.key in {key, f"parameters.{key}"} or finding.key.startswith(f"parameters.{key}."):

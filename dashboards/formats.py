@@ -6,8 +6,9 @@ import math
 import time
 from datetime import UTC, datetime
 
+from search_spaces.measures import Measures, any_measures
+
 __all__ = [
-    "METRIC_LABELS",
     "ago",
     "clock",
     "duration",
@@ -21,40 +22,32 @@ __all__ = [
     "value",
 ]
 
-METRIC_LABELS = {
-    "mAP": "mAP %",
-    "mINP": "mINP %",
-    "rank1": "rank-1 %",
-    "rank5": "rank-5 %",
-    "rank10": "rank-10 %",
-    "images_per_second": "images/s",
-    "latency_ms": "latency ms",
-    "flops": "multiply-adds",
-    "lr": "learning rate",
-    "seconds": "seconds",
-}
-_FRACTIONS = frozenset({"mAP", "mINP", "rank1", "rank5", "rank10"})
+_LABELS = {"images_per_second": "images/s", "latency_ms": "latency ms", "lr": "learning rate"}
 _NONE = "–"  # noqa: RUF001 - an en dash marks an empty cell
 _MINUS = "−"  # noqa: RUF001 - the minus sign is as wide as a digit
 
 
-def metric(number: float | None, name: str = "mAP") -> str:
-    """A metric in its display unit: fractions as percent with one digit, losses and the like as they are."""
+def metric(number: float | None, name: str = "mAP", measures: Measures | None = None) -> str:
+    """A metric in its display unit: fractions as percent with one digit, losses and the like as they are.
+
+    `measures` are those of the study; without, those of every installed task.
+    """
     if number is None or not math.isfinite(number):
         return _NONE
-    return f"{100 * number:.1f}" if name in _FRACTIONS else value(float(f"{number:.4g}"))
+    return f"{100 * number:.1f}" if (measures or any_measures()).is_fraction(name) else value(float(f"{number:.4g}"))
 
 
-def gain(number: float | None, name: str = "mAP") -> str:
+def gain(number: float | None, name: str = "mAP", measures: Measures | None = None) -> str:
     """A difference of two metrics with its sign."""
     if number is None or not math.isfinite(number):
         return _NONE
-    return f"{'+' if number >= 0 else _MINUS}{metric(abs(number), name)}"
+    return f"{'+' if number >= 0 else _MINUS}{metric(abs(number), name, measures)}"
 
 
-def metric_label(name: str) -> str:
-    """The metric's name with its unit."""
-    return METRIC_LABELS.get(name, name)
+def metric_label(name: str, measures: Measures | None = None) -> str:
+    """The metric's title with its unit; `measures` as in `metric`."""
+    measure = (measures or any_measures()).measure(name)
+    return f"{measure.title} %" if measure.fraction else _LABELS.get(name, measure.title)
 
 
 def duration(seconds: float | None) -> str:

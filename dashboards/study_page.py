@@ -91,7 +91,7 @@ def trial_context(study: StudyDetail, trial: TrialDetail) -> dict[str, object]:
         "study": study,
         "trial": trial,
         "objective": study.objective[0].metric,
-        "headline": list(dict.fromkeys((study.objective[0].metric, "mAP", "mINP", "rank1", "loss"))),
+        "headline": list(dict.fromkeys((study.objective[0].metric, *study.measures.shown, "loss"))),
         "searched": frozenset({*study.space_model.parameters, *study.space_model.tied}),
         "before": ids[place - 1] if place > 0 else None,
         "after": ids[place + 1] if 0 <= place < len(ids) - 1 else None,

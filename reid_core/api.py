@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from reid_core.results import (
     Protocol,
     Report,
     SetSummary,
+    Submission,
     TrainResult,
     WeightsSummary,
 )
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from reid_core.config import Config
+    from reid_core.config.values import Value
 
 __all__ = [
     "CheckpointFile",
@@ -42,6 +44,7 @@ __all__ = [
     "Protocol",
     "Report",
     "SetSummary",
+    "Submission",
     "TrainResult",
     "WeightsSummary",
     "describe_checkpoint",
@@ -52,6 +55,7 @@ __all__ = [
     "measure_cost",
     "newest_checkpoint",
     "prepare",
+    "submit",
     "train",
 ]
 
@@ -122,6 +126,7 @@ def train(  # noqa: PLR0913 - each option stands for itself, and all but two hav
     TrainingDiverged; ReidTuneError when another process fails; torch.OutOfMemoryError (GPU) and MemoryError (CPU) pass
     through.
     """
+    from reid_core.config.teachers import teacher_files
     from reid_core.config.weights import starting_weights
     from reid_core.engine.compute import cpu_threads, memory_errors, share_of_threads
     from reid_core.engine.run import Hooks, Run
@@ -129,6 +134,7 @@ def train(  # noqa: PLR0913 - each option stands for itself, and all but two hav
     last = config.solver.max_epoch if to_epoch is None else to_epoch
     if not 1 <= last <= config.solver.max_epoch:
         raise ValueError(f"to_epoch is {last}; it must be 1 to SOLVER.MAX_EPOCH, which is {config.solver.max_epoch}")
+    teacher_files(config)
     if checkpoint is None:
         starting_weights(config)  # a file of weights that is missing is said before images are decoded
     if processes < 1:
@@ -169,6 +175,44 @@ def embed(
 
     with cpu_threads(threads), memory_errors():
         return embed_files(config, checkpoint, images)
+
+
+def submit(  # noqa: PLR0913 - each option stands for itself, and all but two have a default
+    checkpoints: Sequence[Path],
+    data: Path,
+    *,
+    query: str = "query",
+    gallery: str = "gallery",
+    weights: Sequence[float] = (),
+    settings: Mapping[str, Value] | None = None,
+    top: int = 200,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Submission:
+    """Rank the images of a folder below `data` for those of another; nobody needs to know who is on them.
+
+    Several `checkpoints` are asked together: the similarity of two images is the mean of theirs, by `weights`, each
+    with images of its own size. `settings` (TEST.SCALES …) go over what the checkpoints were trained with; query
+    expansion and re-ranking are as TEST of the first says. `top` images a query, equally near ones in the order of
+    their names; `progress` hears (done, total). Without re-ranking no more than a block of distances is in memory.
+    Raises CheckpointError, ConfigError, DataError; TrainingDiverged when embeddings are not finite.
+    """
+    from reid_core.engine.compute import cpu_threads, memory_errors
+    from reid_core.engine.submission import rank_folders
+
+    if top < 1:
+        raise ValueError(f"top is {top}; it must be 1 or more")
+    with cpu_threads(threads), memory_errors():
+        return rank_folders(
+            checkpoints,
+            data,
+            folders=(query, gallery),
+            weights=weights,
+            settings=dict(settings or {}),
+            top=top,
+            threads=threads,
+            progress=progress,
+        )
 
 
 def measure_cost(config: Config, *, threads: int | None = None, batch: int = 1) -> ModelCost:

@@ -23,6 +23,7 @@ __all__ = [
     "Protocol",
     "Report",
     "SetSummary",
+    "Submission",
     "TrainResult",
     "WeightsSummary",
 ]
@@ -108,6 +109,18 @@ class Report:
     name: str = ""
     groups: Mapping[str, Sequence[GroupMetrics]] = field(default_factory=dict)
     others: Sequence[Report] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Rank lists of images without labels: by the name of each query those of the nearest of `gallery` images.
+
+    `conditions` tell in words how they were ranked.
+    """
+
+    ranking: Mapping[str, Sequence[str]]
+    gallery: int
+    conditions: str
 
 
 @dataclass(frozen=True, slots=True)

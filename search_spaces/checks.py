@@ -14,7 +14,7 @@ from search_spaces.draft import Draft
 from search_spaces.encoding import complete
 from search_spaces.equality import index_of
 from search_spaces.limits import fraction_fault
-from search_spaces.model import COSTS, METRICS, Choice, Float, Int, Parameter
+from search_spaces.model import Choice, Float, Int, Parameter
 from search_spaces.outcomes import constants, names_outcome, probe
 
 __all__ = ["check_defaults", "check_keys", "check_references"]
@@ -52,7 +52,7 @@ def check_references(draft: Draft, outside: Iterable[str]) -> None:
             elif other in draft.parameters:
                 _check_reachable(draft, draft.parameters[other], other, allowed(wanted), path)
     for index, constraint in draft.constraints:
-        if names_outcome(constraint, METRICS, known):
+        if names_outcome(constraint, draft.measures.names, known):
             _check_outcome(draft, index, constraint)
             continue
         if not constraint.keys:
@@ -62,17 +62,18 @@ def check_references(draft: Draft, outside: Iterable[str]) -> None:
         for other, offset in constraint.keys:
             if other not in known:
                 message = f"`{constraint.text}`: {other} is not a configuration key"
-                hint = suggest(other, {*known, *METRICS})
+                hint = suggest(other, {*known, *draft.measures.names})
                 draft.report_inside("unknown-key", message, ("constraints", index), offset, hint=hint)
 
 
 def _check_outcome(draft: Draft, index: int, constraint: Constraint) -> None:
     """Find what is no metric in a constraint on outcomes, and one that no outcome could satisfy or break."""
     path = ("constraints", index)
+    metrics = draft.measures.names
     for other, offset in constraint.keys:
-        if other not in METRICS:
+        if other not in metrics:
             message = f"`{constraint.text}` names metrics, and {other} is none"
-            hint = suggest(other, METRICS) or "a constraint is over metrics or over configuration keys, not over both"
+            hint = suggest(other, metrics) or "a constraint is over metrics or over configuration keys, not over both"
             draft.report_inside("mixed-constraint", message, path, offset, hint=hint)
             return
     wrong = probe(constraint)
@@ -81,7 +82,7 @@ def _check_outcome(draft: Draft, index: int, constraint: Constraint) -> None:
         draft.report_inside("wrong-type", message, path, wrong.offset, hint=_COMPARED)
         return
     for metric, number, offset in constants(constraint):
-        found = None if metric in {"loss", *COSTS} else fraction_fault(metric, number)
+        found = fraction_fault(metric, number) if draft.measures.is_fraction(metric) else None
         if found is not None:
             code, message, hint = found
             draft.report_inside(code, f"`{constraint.text}`: {message}", path, offset, hint=hint)

@@ -12,7 +12,7 @@ from reid_core.errors import ConfigError, SpaceError
 from search_spaces.conditions import allowed
 from search_spaces.encoding import complete
 from search_spaces.load import LoadedSpace
-from search_spaces.model import Choice, Float, Int, Parameter, Space
+from search_spaces.model import FILE_FIELDS, Choice, Float, Int, Parameter, Space
 from search_spaces.tied import words
 
 __all__ = ["ParameterRow", "diff", "rows", "settings", "tied_rows", "to_yaml"]
@@ -79,7 +79,7 @@ def settings(loaded: LoadedSpace) -> list[tuple[str, str]]:
 
 def to_yaml(space: Space) -> str:
     """Write a space as YAML; read back without options, it is the same space."""
-    plain = space.model_dump(mode="json", exclude_defaults=True)
+    plain = space.model_dump(mode="json", exclude_defaults=True, exclude={"measures"})
     plain["parameters"] = {
         name: {"type": parameter.type, **parameter.model_dump(mode="json", exclude_defaults=True)}
         for name, parameter in space.parameters.items()
@@ -90,7 +90,7 @@ def to_yaml(space: Space) -> str:
         plain["tied"] = {name: rule.model_dump(mode="json", exclude_defaults=True) for name, rule in space.tied.items()}
     if len(space.objective) == 1:
         plain["objective"] = space.objective[0].model_dump(mode="json")
-    ordered = {name: plain[name] for name in Space.model_fields if name in plain}
+    ordered = {name: plain[name] for name in FILE_FIELDS if name in plain}
     return yaml.dump(ordered, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
@@ -148,7 +148,7 @@ _Dumper.add_representer(float, _represent_float)
 
 
 def _leaves(space: Space) -> Iterator[tuple[str, str]]:
-    told_below = {"name", "description", "parameters", "tied", "fixed", "rows", "published"}
+    told_below = {"name", "description", "parameters", "tied", "fixed", "rows", "published", "measures"}
     plain = space.model_dump(mode="json", exclude=told_below)
     for section, value in plain.items():
         if isinstance(value, dict):

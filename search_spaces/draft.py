@@ -13,6 +13,7 @@ from reid_core.config import Source, Values, suggest
 from reid_core.config.source import Path, Plain
 from reid_core.errors import Finding, SpaceError
 from search_spaces.constraints import Constraint
+from search_spaces.measures import Measures, any_measures
 from search_spaces.model import Budget, Objective, Parameter, Resources, Search, Space
 from search_spaces.rows import Published, Row
 from search_spaces.tied import Tied
@@ -54,6 +55,7 @@ class Draft:
     rows: tuple[Row, ...] = ()
     published: tuple[Published, ...] = ()
     constraints: list[tuple[int, Constraint]] = field(default_factory=list)
+    measures: Measures = field(default_factory=any_measures)
 
     def report(self, code: str, message: str, path: Path, *, hint: str = "", key: str = "") -> None:
         """Add a fault at the key of `path` in the file."""
@@ -120,6 +122,7 @@ class Draft:
             rows=self.rows,
             published=self.published,
             constraints=tuple(constraint.text for _, constraint in self.constraints),
+            measures=self.measures,
         )
 
 

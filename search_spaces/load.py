@@ -17,6 +17,7 @@ from search_spaces.base import check_base, checked, recipe_values, scaled_base
 from search_spaces.checks import check_defaults, check_keys, check_references
 from search_spaces.draft import Draft
 from search_spaces.encoding import complete, default_values
+from search_spaces.metric_checks import settle_measures
 from search_spaces.model import Budget, Parameter, Space
 from search_spaces.parse import parse_space
 from search_spaces.row_checks import check_row_configurations, check_row_keys, fit_rows
@@ -66,6 +67,7 @@ def load_space(
         raise SpaceError(error.findings) from error
     draft = parse_space(source, text, _stem(file))
     if not draft.parameters and not draft.rows:
+        settle_measures(draft, {})
         draft.refuse()
     return _Loading(draft, dict(overrides)).load(max_epochs, min_epochs)
 
@@ -103,6 +105,7 @@ class _Loading:
         fixed = checked(draft, draft.fixed, options=False)
         options = checked(draft, self.options, options=True)
         recipe = recipe_values(draft, {**fixed, **options})
+        settle_measures(draft, {**recipe, **fixed, **options} if recipe else {})
         known = set(keys()) if draft.recipe is not None else {*fixed, *options}
         check_references(draft, known)
         if draft.recipe is not None and not recipe:

@@ -16,6 +16,7 @@ from search_spaces.constraints import parse_constraint
 from search_spaces.equality import repeated
 from search_spaces.faults import fault
 from search_spaces.limits import parse_target, parse_wall_time
+from search_spaces.measures import COSTS, LOSS, Measures, measures_of
 from search_spaces.outcomes import split
 from search_spaces.parameters import Choice, Float, Frozen, Int, Number, Parameter, Whole
 from search_spaces.rows import Published, Row
@@ -24,7 +25,7 @@ from search_spaces.tied import Tied, is_tied, tied_faults
 __all__ = [
     "ALGORITHMS",
     "COSTS",
-    "METRICS",
+    "FILE_FIELDS",
     "SCHEDULES",
     "Budget",
     "Choice",
@@ -42,10 +43,6 @@ __all__ = [
 ]
 
 
-COSTS = ("latency_ms", "parameters", "flops")
-"""What a model costs: milliseconds an image on the trial's device, weights, multiply-adds an image. Less is better."""
-METRICS = ("mAP", "mINP", "rank1", "rank5", "rank10", "loss", *COSTS)
-"""What a trial reports after each epoch; all but loss and the costs are fractions in [0, 1]."""
 ALGORITHMS = (
     "asha",
     "bohb",
@@ -82,9 +79,13 @@ class Goal(StrEnum):
 class Objective(Frozen):
     """What the search optimises, measured on the validation split."""
 
-    metric: str = Field("mAP", description=f"a metric that the trial reports: {', '.join(METRICS)}")
+    metric: str = Field(
+        "mAP",
+        description=f"a metric that the task reports (`reid-tune tasks`), {LOSS}, {', '.join(COSTS)}; "
+        "default: that by which the task chooses, mAP for reid",
+    )
     goal: Goal = Field(
-        Goal.MAXIMIZE, description="maximize or minimize; default: minimize for loss and costs, else maximize"
+        Goal.MAXIMIZE, description="maximize or minimize; default: minimize for loss, costs and errors, else maximize"
     )
 
     @model_validator(mode="before")
@@ -93,14 +94,21 @@ class Objective(Frozen):
         """Let `mAP` stand for `{metric: mAP}`; loss and costs are minimised when nothing else is said."""
         if isinstance(raw, str):
             raw = {"metric": raw}
-        if isinstance(raw, dict) and raw.get("metric") in {"loss", *COSTS}:
+        if isinstance(raw, dict) and raw.get("metric") in {LOSS, *COSTS}:
             return {"goal": Goal.MINIMIZE, **raw}
         return raw
 
+    def settled(self, measures: Measures) -> Objective:
+        """With the task's own metric and the measure's direction, where nothing else was said."""
+        metric = self.metric if "metric" in self.model_fields_set else measures.best
+        natural = Goal.MINIMIZE if metric in measures.lower else Goal.MAXIMIZE
+        return Objective(metric=metric, goal=self.goal if "goal" in self.model_fields_set else natural)
 
-def lower_is_better(objectives: Sequence[Objective]) -> frozenset[str]:
+
+def lower_is_better(objectives: Sequence[Objective], measures: Measures | None = None) -> frozenset[str]:
     """Metrics that are better the lower they are: an objective's by its goal, others by their nature."""
-    goals = {**dict.fromkeys(("loss", *COSTS), Goal.MINIMIZE), **{one.metric: one.goal for one in objectives}}
+    lower = (measures or measures_of()).lower
+    goals = {**dict.fromkeys(lower, Goal.MINIMIZE), **{one.metric: one.goal for one in objectives}}
     return frozenset(metric for metric, goal in goals.items() if goal is Goal.MINIMIZE)
 
 
@@ -181,6 +189,9 @@ class Space(Frozen):
     constraints: tuple[str, ...] = Field(
         (), description="expressions over keys that every configuration satisfies, or over metrics: `latency_ms <= 5`"
     )
+    measures: Measures = Field(
+        default_factory=measures_of, description="what its trials report; from the task of the recipe, not from a file"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -212,12 +223,12 @@ class Space(Frozen):
     @property
     def configuration_constraints(self) -> tuple[str, ...]:
         """Those of `constraints` that a configuration satisfies or not before it is trained."""
-        return tuple(split(self.constraints, METRICS, {*self.parameters, *self.fixed, *self.tied})[0])
+        return tuple(split(self.constraints, self.measures.names, {*self.parameters, *self.fixed, *self.tied})[0])
 
     @property
     def outcome_constraints(self) -> tuple[str, ...]:
         """Those of `constraints` that name a metric: a trial that breaks one is worth less than any that does not."""
-        return tuple(split(self.constraints, METRICS, {*self.parameters, *self.fixed, *self.tied})[1])
+        return tuple(split(self.constraints, self.measures.names, {*self.parameters, *self.fixed, *self.tied})[1])
 
     @property
     def costs(self) -> tuple[str, ...]:
@@ -225,6 +236,10 @@ class Space(Frozen):
         named = {objective.metric for objective in self.objective}
         named |= {key for text in self.outcome_constraints for key, _ in parse_constraint(text).keys}
         return tuple(cost for cost in COSTS if cost in named)
+
+
+FILE_FIELDS = tuple(name for name in Space.model_fields if name != "measures")
+"""What a file may say of a space."""
 
 
 def joint_faults(

@@ -10,11 +10,9 @@ from reid_core.config import Source, Value, Values, suggest
 from reid_core.config.source import Path, Plain
 from search_spaces.constraints import Constraint, ExpressionError, parse_constraint
 from search_spaces.draft import Draft, shown
-from search_spaces.limits import parse_target, target_fault
 from search_spaces.model import (
     ALGORITHMS,
-    COSTS,
-    METRICS,
+    FILE_FIELDS,
     SCHEDULES,
     Budget,
     Choice,
@@ -24,9 +22,7 @@ from search_spaces.model import (
     Parameter,
     Resources,
     Search,
-    Space,
     joint_faults,
-    lower_is_better,
 )
 from search_spaces.row_checks import judge_rows
 from search_spaces.rows import Published, Row
@@ -48,9 +44,8 @@ def parse_space(source: Source, text: str, name: str) -> Draft:
         draft.report("wrong-type", "a space is a mapping with the key `parameters`", ())
         return draft
     for key in raw:
-        if key not in Space.model_fields:
-            known = ", ".join(Space.model_fields)
-            hint = suggest(key, Space.model_fields) or f"a space has {known}"
+        if key not in FILE_FIELDS:
+            hint = suggest(key, FILE_FIELDS) or f"a space has {', '.join(FILE_FIELDS)}"
             draft.report("unknown-key", f"{key} is not a field of a space", (key,), hint=hint, key=key)
     draft.name = _text(draft, raw, "name") or name
     draft.description = _text(draft, raw, "description")
@@ -207,14 +202,7 @@ def _constraints(draft: Draft, raw: Plain) -> list[tuple[int, Constraint]]:
 
 
 def _judge_names(draft: Draft) -> None:
-    """Metrics and algorithms are known by name only here: code may bring others of its own."""
-    several = isinstance(draft.source.value, dict) and isinstance(draft.source.value.get("objective"), list)
-    for index, objective in enumerate(draft.objective):
-        if objective.metric not in METRICS:
-            path: Path = ("objective", index, "metric") if several else ("objective", "metric")
-            hint = suggest(objective.metric, METRICS) or f"there are {', '.join(METRICS)}"
-            message = f"{objective.metric} is not a metric that a trial reports"
-            draft.report("unknown-metric", message, path, hint=hint, key="objective")
+    """Algorithms are known by name only here: code may bring others of its own."""
     if draft.search.algorithm not in ALGORITHMS:
         hint = suggest(draft.search.algorithm, ALGORITHMS) or f"there are {', '.join(ALGORITHMS)}"
         message = f"{draft.search.algorithm} is not a search algorithm"
@@ -225,13 +213,6 @@ def _judge_names(draft: Draft) -> None:
         draft.report(
             "unknown-schedule", f"{schedule} is not a schedule", ("search", "schedule"), hint=hint, key="search"
         )
-    if draft.budget.target:
-        found = target_fault(
-            parse_target(draft.budget.target), METRICS, ("loss", *COSTS), lower_is_better(draft.objective)
-        )
-        if found is not None:
-            code, message, hint = found
-            draft.report(code, message, ("budget", "target"), hint=hint, key="budget")
 
 
 def _judge_parts(draft: Draft, raw: Plain) -> None:

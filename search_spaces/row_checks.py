@@ -9,7 +9,6 @@ from reid_core.config.convert import typed
 from reid_core.errors import ConfigError
 from search_spaces.draft import Draft
 from search_spaces.encoding import complete
-from search_spaces.model import METRICS
 from search_spaces.rows import RECIPE, Row, parents, row_values
 
 __all__ = ["check_row_configurations", "check_row_keys", "fit_rows", "judge_rows"]
@@ -18,7 +17,7 @@ _MAX_EPOCH = "SOLVER.MAX_EPOCH"
 
 
 def judge_rows(draft: Draft) -> None:
-    """Find rows that are wrong by themselves: names, what they add to, empty ones, unknown columns and metrics."""
+    """Find rows that are wrong by themselves: names, what they add to, empty ones, unknown columns."""
     names = [row.name for row in draft.rows]
     columns = [column.name for column in draft.published]
     for index, name in enumerate(columns):
@@ -29,16 +28,11 @@ def judge_rows(draft: Draft) -> None:
         if not row.set and index:
             message, hint = f"{row.name} sets nothing: it is the row above", "give it a `set`"
             draft.report("empty-row", message, ("rows", index), hint=hint, key="rows")
-        for column, metrics in row.published.items():
-            path = ("rows", index, "published", column)
+        for column in row.published:
             if column not in columns:
+                path = ("rows", index, "published", column)
                 hint = suggest(column, columns) or "list it, with its source, under `published:`"
                 draft.report("unknown-column", f"{column} is not a published column", path, hint=hint, key="rows")
-            for metric in metrics:
-                if metric not in METRICS:
-                    hint = suggest(metric, METRICS) or f"there are {', '.join(METRICS)}"
-                    message = f"{metric} is not a metric that a trial reports"
-                    draft.report("unknown-metric", message, (*path, metric), hint=hint, key="rows")
 
 
 def _judge_name(draft: Draft, index: int, names: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from search_spaces import catalog
 from search_spaces.load import load_space
-from search_spaces.model import Budget, Choice, Float, Int, Objective, Resources, Search, Space
+from search_spaces.model import FILE_FIELDS, Budget, Choice, Float, Int, Objective, Resources, Search, Space
 from search_spaces.rows import Published, Row
 from search_spaces.tied import Tied
 
@@ -143,6 +143,8 @@ def _table(model: type[BaseModel]) -> Iterator[str]:
     properties = model.model_json_schema()["properties"]
     inner = sorted(model.model_fields.items(), key=lambda item: (item[0] != "type", item[0] in {"when", "help"}))
     for name, field in inner:
+        if name not in FILE_FIELDS and model is Space:
+            continue
         required = field.is_required() or name == "type"
         default = "required" if required else _default(field.get_default(call_default_factory=True))
         yield f"| `{name}` | {_type(properties[name])} | {default} | {_what(field.description, properties[name])} |"

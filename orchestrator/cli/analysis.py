@@ -51,7 +51,7 @@ def _dependence(view: AnalysisView) -> Sheet:
         return Sheet(title, (), (), (), (f"Needs {part.needs}.",))
     minimise = view.objective.goal.value == "minimize"
     columns = ("parameter", "best at", "expected", "worst at", "expected there")
-    rows = tuple(_extremes(one, view.objective.metric, minimise=minimise) for one in part.parameters)
+    rows = tuple(_extremes(one, fraction=view.fraction, minimise=minimise) for one in part.parameters)
     note = (
         f"{_metric(view)} that the model expects at epoch {view.max_epochs}, mean over the other parameters ± the "
         "model's deviation. Unclear: the values differ by less than that deviation."
@@ -59,14 +59,14 @@ def _dependence(view: AnalysisView) -> Sheet:
     return Sheet(title, columns, rows, ("expected", "expected there"), (note,))
 
 
-def _extremes(one: DependenceView, metric: str, *, minimise: bool) -> tuple[str, ...]:
+def _extremes(one: DependenceView, *, fraction: bool, minimise: bool) -> tuple[str, ...]:
     places = sorted(range(len(one.values)), key=lambda place: one.mean[place], reverse=not minimise)
     best, worst = one.mean[places[0]], one.mean[places[-1]]
     if abs(best - worst) < sum(one.deviation) / len(one.deviation):
-        return (one.name, "unclear", _spread(best, one.deviation[places[0]], metric), "-", "-")
+        return (one.name, "unclear", _spread(best, one.deviation[places[0]], fraction=fraction), "-", "-")
     cells = [one.name]
     for place in (places[0], places[-1]):
-        cells += [number(one.values[place]), _spread(one.mean[place], one.deviation[place], metric)]
+        cells += [number(one.values[place]), _spread(one.mean[place], one.deviation[place], fraction=fraction)]
     return tuple(cells)
 
 
@@ -74,14 +74,20 @@ def _belief(view: AnalysisView) -> Sheet:
     title, part = "What the model believes", view.belief
     if part.needs:
         return Sheet(title, (), (), (), (f"Needs {part.needs}.",))
-    metric = view.objective.metric
+    fraction = view.fraction
     rows = [
-        (str(one.trial), str(one.epoch), _value(one.seen, metric), _spread(one.mean, one.deviation, metric), _why(one))
+        (
+            str(one.trial),
+            str(one.epoch),
+            _value(one.seen, fraction=fraction),
+            _spread(one.mean, one.deviation, fraction=fraction),
+            _why(one),
+        )
         for one in part.trials
     ]
     if part.new is not None:
         told = ", ".join(f"{key.rpartition('.')[2]} {number(value)}" for key, value in part.new.values.items())
-        rows.append((_NEW, "-", "-", _spread(part.new.mean, part.new.deviation, metric), told))
+        rows.append((_NEW, "-", "-", _spread(part.new.mean, part.new.deviation, fraction=fraction), told))
     columns = ("trial", "epoch", "seen", "expected in full", WHY)
     note = (
         f"{_metric(view)} that the model expects at epoch {view.max_epochs} ± its deviation; the best believed first."
@@ -99,22 +105,18 @@ def _gain(view: AnalysisView) -> Sheet:
 
 
 def _metric(view: AnalysisView) -> str:
-    from orchestrator.service.analysis.evidence import is_fraction
-
-    return f"{view.objective.metric} in percent" if is_fraction(view.objective.metric) else view.objective.metric
+    return f"{view.objective.metric} in percent" if view.fraction else view.objective.metric
 
 
 def _share(share: float) -> str:
     return f"{100 * share:.0f}"
 
 
-def _spread(mean: float, deviation: float, metric: str) -> str:
-    return f"{_value(mean, metric)} ± {_value(deviation, metric)}"
+def _spread(mean: float, deviation: float, *, fraction: bool) -> str:
+    return f"{_value(mean, fraction=fraction)} ± {_value(deviation, fraction=fraction)}"
 
 
-def _value(value: float | None, metric: str) -> str:
-    from orchestrator.service.analysis.evidence import is_fraction
-
+def _value(value: float | None, *, fraction: bool) -> str:
     if value is None:
         return "-"
-    return f"{100 * value:.1f}" if is_fraction(metric) else f"{value:.4g}"
+    return f"{100 * value:.1f}" if fraction else f"{value:.4g}"

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli.beginning import beginning
 from orchestrator.cli.command import Command, Group
 from orchestrator.cli.data_options import data_settings, no_cameras_option, skip_bad_images_option
 from orchestrator.cli.measures import epoch_line, print_groups, print_metrics
-from orchestrator.cli.output import console, json_option, measured, measured_label, number, print_json, table
+from orchestrator.cli.output import console, json_option, number, print_json, table
 
 if TYPE_CHECKING:
     from reid_core.api import EpochResult
@@ -121,8 +122,11 @@ def config_cost(
         print_json(asdict(cost))
         return
     known = {"parameters": cost.parameters, "flops": cost.flops, "latency_ms": cost.latency_ms}
-    columns = [measured_label(name) for name in known]
-    console().print(table(columns, [[measured(value, name) for name, value in known.items()]], right=columns))
+    from search_spaces.measures import measures_of
+
+    measures = measures_of()
+    columns = [measures.label(name) for name in known]
+    console().print(table(columns, [[measures.text(value, name) for name, value in known.items()]], right=columns))
     together = "one image at a time" if batch == 1 else f"{batch} images at once"
     click.echo(f"latency: median of an image, {together}, on {cost.device}")
 
@@ -206,7 +210,7 @@ def train_command(
     """
     from orchestrator.service.machine import cores
     from reid_core import api
-    from reid_core.errors import Conflict
+    from search_spaces.measures import measures_of
 
     for key, given in (("SOLVER.LR_SCALE_RULE", lr_scale_rule), ("SOLVER.LR_SCALE_BATCH", lr_scale_batch)):
         if given is not None:
@@ -215,19 +219,11 @@ def train_command(
     config = _config(recipe, data, settings)
     if lr_scale_batch is not None and config.solver.lr_scale_rule == "none":
         raise click.UsageError("--lr-scale-batch says nothing without --lr-scale-rule linear or sqrt")
-    start = api.newest_checkpoint(out, log=lambda line: click.echo(line, err=True))
-    if start is not None and not resume:
-        raise Conflict(
-            f"{out} holds a training of {start.epoch} epochs",
-            hint="--resume continues it; for another training give another --out, or delete that folder",
-        )
-    if resume and not as_json:
-        went = f"continues after epoch {start.epoch} from {start.path}" if start else f"no checkpoint in {out} yet"
-        click.echo(went if start else f"{went}: starts anew")
+    start = beginning(out, resume=resume, quiet=as_json)
 
     def on_epoch(result: EpochResult) -> None:
         if not as_json:
-            click.echo(epoch_line(result, config.solver.max_epoch))
+            click.echo(epoch_line(result, config.solver.max_epoch, measures_of(config.task.name)))
 
     result = api.train(
         config,
@@ -283,7 +279,7 @@ def evaluate_command(
     breakdown: bool,
     as_json: bool,
 ) -> None:
-    """Measure a checkpoint: mAP, mINP and CMC, with the protocol they were measured under.
+    """Measure a checkpoint by its task's metrics (mAP, mINP and CMC), with the protocol they were measured under.
 
     With query expansion, re-ranking or DSR the first row is what comes after it, the second what the embeddings give
     without. --json always has the breakdown by camera and identity.
@@ -296,6 +292,7 @@ def evaluate_command(
     from orchestrator.service.machine import cores
     from reid_core import api
     from reid_core.errors import NotFound
+    from search_spaces.measures import measures_of
 
     if not checkpoint.exists():
         raise NotFound(f"there is no checkpoint {checkpoint}", hint="give the path of an existing .pt file")
@@ -305,12 +302,13 @@ def evaluate_command(
     if as_json:
         print_json(asdict(report))
         return
+    measures = measures_of(config.task.name)
     for one in (report, *report.others):
-        print_metrics(one.metrics)
+        print_metrics(one.metrics, measures)
         click.echo(one.protocol)
         if breakdown:
             for kind, groups in one.groups.items():
-                print_groups(kind, groups)
+                print_groups(kind, groups, measures)
 
 
 def _config(recipe: str, data: str, settings: tuple[tuple[str, str], ...]) -> Config:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from orchestrator.cli.output import console, counted, measured, measured_label, table
+from orchestrator.cli.output import console, counted, table
 
 if TYPE_CHECKING:
     from orchestrator.service.views import BestView, StudySummary
+    from search_spaces.measures import Measures
 
 __all__ = ["front_lines", "print_front"]
 
@@ -38,9 +39,9 @@ def print_front(summary: StudySummary) -> None:
     if not summary.front:
         return
     out, metrics = console(), [each.metric for each in summary.objective]
-    columns = ["trial", "epoch", *map(measured_label, metrics)]
+    columns = ["trial", "epoch", *map(summary.measures.label, metrics)]
     out.print()
-    out.print(table(columns, [_row(one, metrics) for one in summary.front], right=columns))
+    out.print(table(columns, [_row(one, metrics, summary.measures) for one in summary.front], right=columns))
     name = summary.name
     out.print(
         f"\nPareto front{_volume(summary.hypervolume)}. Take another one than the winner: "
@@ -50,8 +51,8 @@ def print_front(summary: StudySummary) -> None:
     )
 
 
-def _row(one: BestView, metrics: Sequence[str]) -> list[str]:
-    return [str(one.trial), str(one.epoch), *(measured(one.metrics.get(name), name) for name in metrics)]
+def _row(one: BestView, metrics: Sequence[str], measures: Measures) -> list[str]:
+    return [str(one.trial), str(one.epoch), *(measures.text(one.metrics.get(name), name) for name in metrics)]
 
 
 def _volume(share: float | None) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from orchestrator.cli.output import duration, measured, origin_of, percent, plain_json, plus_minus
+from orchestrator.cli.output import duration, origin_of, plain_json, plus_minus
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from orchestrator.events import Logged, StudyState
+    from search_spaces.measures import Measures
 
 __all__ = ["EventLines", "LiveTable", "PlainLines", "Screen", "trials_table"]
 
-COLUMNS = ("trial", "origin", "rung", "epoch", "mAP", "mINP", "rank-1", "state", "time left")
+BEFORE, AFTER = ("trial", "origin", "rung", "epoch"), ("state", "time left")
+"""The columns of the table around those of the metrics."""
 
 
 class Screen:
@@ -55,7 +57,7 @@ class PlainLines(Screen):
         from orchestrator.service.narrate import narrate
         from orchestrator.service.progress import planned_epochs
 
-        told = narrate(logged)
+        told = narrate(logged, _measures(state))
         if told.kind in {"study_created", "checkpoint_saved"}:
             return
         planned = str(planned_epochs(state)) if state.created is not None else "?"
@@ -104,7 +106,7 @@ class LiveTable(Screen):
         best = progress.best(state)
         lead = ""
         if best is not None:
-            spread = plus_minus(best, progress.objective_of(state).metric)
+            spread = plus_minus(best, progress.objective_of(state).metric, _measures(state))
             lead = f"   best {_named(best.metrics, state)}{spread} (trial {best.trial}, epoch {best.epoch})"
         limits = "".join(f"   {limit.text}" for limit in limit_views(state.created.limits, state))
         rest = "" if left is None else f", {duration(left)} left"
@@ -116,7 +118,13 @@ def _named(metrics: dict[str, float], state: StudyState) -> str:
     from orchestrator.service import progress
 
     metric = progress.objective_of(state).metric
-    return f"{metric} {measured(metrics.get(metric), metric)}"
+    return f"{metric} {_measures(state).text(metrics.get(metric), metric)}"
+
+
+def _measures(state: StudyState) -> Measures:
+    from search_spaces.measures import measures_of
+
+    return measures_of() if state.created is None else state.created.space.measures
 
 
 def trials_table(state: StudyState, *, alive: bool = True) -> RenderableType:
@@ -130,7 +138,8 @@ def trials_table(state: StudyState, *, alive: bool = True) -> RenderableType:
 
     best, pace = progress.best(state), progress.seconds_per_epoch(state)
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for column in COLUMNS:
+    measures = _measures(state)
+    for column in (*BEFORE, *map(measures.title, measures.shown), *AFTER):
         words = column in {"origin", "state"}  # these give way in a narrow terminal, numbers do not
         made.add_column(column, justify="left" if words else "right", no_wrap=not words)
     for number, trial in sorted(state.trials.items()):
@@ -141,7 +150,7 @@ def trials_table(state: StudyState, *, alive: bool = True) -> RenderableType:
             Text(origin_of(trial)),
             str(trial.to_epoch),
             str(trial.epoch),
-            *(percent(shown.get(name)) for name in ("mAP", "mINP", "rank1")),
+            *(measures.text(shown.get(name), name) for name in measures.shown),
             _state_text(status, trial.failures[-1][0].value if trial.failures else ""),
             duration(progress.trial_seconds_left(trial, pace) if alive else None),
             style=style,

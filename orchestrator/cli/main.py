@@ -10,15 +10,19 @@ from typing import NoReturn
 import click
 from click.shell_completion import shell_complete
 
+from orchestrator.cli.best import best_command, export_config_command
 from orchestrator.cli.command import ShortForm
 from orchestrator.cli.completion import COMPLETE_VARIABLE, PROGRAM, completion_command
+from orchestrator.cli.distill import distill_command
 from orchestrator.cli.engine import config_group, evaluate_command, train_command
 from orchestrator.cli.machine import doctor_command, mlflow_group, serve_command
 from orchestrator.cli.output import INTERRUPTED, discard_output
 from orchestrator.cli.run import demo_command, run_command
 from orchestrator.cli.spaces import space_group
-from orchestrator.cli.studies import best_command, export_config_command, status_command, studies_group
+from orchestrator.cli.studies import status_command, studies_group
 from orchestrator.cli.study_report import report_command
+from orchestrator.cli.submit import submit_command
+from orchestrator.cli.tasks import tasks_command
 from orchestrator.cli.trials import trial_group
 from orchestrator.cli.weights import weights_group
 
@@ -62,8 +66,11 @@ for command in (
     export_config_command,
     space_group,
     config_group,
+    tasks_command,
     train_command,
+    distill_command,
     evaluate_command,
+    submit_command,
     weights_group,
     serve_command,
     mlflow_group,

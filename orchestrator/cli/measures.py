@@ -1,7 +1,8 @@
-"""What `reid-tune train` says of an epoch, and the tables of `evaluate`: metrics, queries by camera or identity."""
+"""What `reid-tune train` says of an epoch, and the tables of `evaluate`: metrics, over all and by group."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,12 @@ from orchestrator.cli.output import console, percent, table
 
 if TYPE_CHECKING:
     from reid_core.api import EpochResult, GroupMetrics
+    from search_spaces.measures import Measures
 
 __all__ = ["epoch_line", "print_groups", "print_metrics"]
 
 
-def epoch_line(result: EpochResult, last: int) -> str:
+def epoch_line(result: EpochResult, last: int, measures: Measures) -> str:
     """An epoch in a line: loss, learning rate, what was measured, speed."""
     metrics = result.metrics
     words = [
@@ -21,18 +23,18 @@ def epoch_line(result: EpochResult, last: int) -> str:
         f"loss {metrics.get('loss', float('nan')):.3f}",
         f"lr {metrics.get('lr', 0):.2e}",
     ]
-    words += [f"{name} {percent(metrics[name])}" for name in ("mAP", "mINP", "rank1") if name in metrics]
+    words += [f"{name} {measures.text(metrics[name], name)}" for name in measures.short(metrics)]
     if "images_per_second" in metrics:
         words.append(f"{metrics['images_per_second']:.0f} images/s")
     return "  ".join(words)
 
 
-def print_metrics(metrics: Mapping[str, float]) -> None:
+def print_metrics(metrics: Mapping[str, float], measures: Measures) -> None:
     """One row, a second without what refines the ranking, and the rates of TEST.ROC below."""
-    names = [name for name in ("mAP", "mINP", "rank1", "rank5", "rank10") if name in metrics]
-    columns = [f"{name.replace('rank', 'rank-')}, %" for name in names]
+    names = measures.told(metrics)
+    columns = [measures.label(name) for name in names]
     rows = [
-        [percent(metrics[prefix + name]) for name in names]
+        [measures.text(metrics[prefix + name], name) for name in names]
         for prefix in ("", "plain_")
         if all(prefix + name in metrics for name in names)
     ]
@@ -45,14 +47,18 @@ def print_metrics(metrics: Mapping[str, float]) -> None:
         console().print(table(columns, [[percent(value) for value in rates.values()]], right=columns))
 
 
-def print_groups(kind: str, groups: Sequence[GroupMetrics]) -> None:
-    """A table of groups, the lowest mAP first; nothing where there are none."""
-    if not groups:
+def print_groups(kind: str, groups: Sequence[GroupMetrics], measures: Measures) -> None:
+    """A table of groups, the lowest in their first measure first; nothing where there are none."""
+    reported = {name for group in groups for name in group.metrics}
+    names = measures.told(reported) or sorted(reported)
+    if not names:
         return
-    hardest = sorted(groups, key=lambda group: group.metrics["mAP"])
+    first, sign = names[0], -1 if measures.measure(names[0]).lower_is_better else 1
+    hardest = sorted(groups, key=lambda group: sign * group.metrics.get(first, math.inf))
     rows = [
-        [group.name, f"{group.size:,}", percent(group.metrics["mAP"]), percent(group.metrics["rank1"])]
+        [group.name, f"{group.size:,}", *(measures.text(group.metrics.get(name), name) for name in names)]
         for group in hardest
     ]
-    columns = [kind, "queries", "mAP, %", "rank-1, %"]
+    counted = "queries" if "mAP" in names else "images"
+    columns = [kind, counted, *map(measures.label, names)]
     console().print(table(columns, rows, right=columns[1:]))

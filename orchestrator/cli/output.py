@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from orchestrator.events import TrialState
     from orchestrator.service.views import BestView, TrialRow
+    from search_spaces.measures import Measures
 
 __all__ = [
     "INTERRUPTED",
@@ -28,8 +29,6 @@ __all__ = [
     "discard_output",
     "duration",
     "json_option",
-    "measured",
-    "measured_label",
     "number",
     "origin_of",
     "percent",
@@ -116,31 +115,11 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
 
 
-def measured(value: float | None, metric: str) -> str:
-    """A metric in its unit: fractions in percent, milliseconds with two decimals, `2.23 M` weights, loss as it is."""
-    if value is None:
-        return "-"
-    match metric:
-        case "parameters" | "flops":
-            return f"{value / 1e6:.2f} M"
-        case "latency_ms":
-            return f"{value:.2f}"
-        case "loss":
-            return f"{value:.3f}"
-    return percent(value)
-
-
-def measured_label(metric: str) -> str:
-    """A metric's name with the unit that `measured` shows it in."""
-    units = {"latency_ms": "latency, ms", "parameters": "parameters", "flops": "multiply-adds", "loss": "loss"}
-    return units.get(metric) or f"{metric.replace('rank', 'rank-')}, %"
-
-
-def plus_minus(best: BestView, metric: str) -> str:
-    """` ± 0.8 over 4 seeds` after a metric in percent; empty for a single run."""
+def plus_minus(best: BestView, metric: str, measures: Measures) -> str:
+    """` ± 0.8 over 4 seeds` after a metric; empty for a single run."""
     if best.runs == 1 or metric not in best.deviations:
         return ""
-    return f" ± {percent(best.deviations[metric])} over {best.runs} seeds"
+    return f" ± {measures.text(best.deviations[metric], metric)} over {best.runs} seeds"
 
 
 def number(value: object) -> str:

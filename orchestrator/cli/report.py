@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.output import INTERRUPTED, console, counted, duration, measured, measured_label, number, table
+from orchestrator.cli.output import INTERRUPTED, console, counted, duration, number, table
 from orchestrator.events import StudyState, StudyStatus
-from search_spaces.model import COSTS
+from search_spaces.measures import COSTS, Measures, measures_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from orchestrator.service.views import BestView
 
 __all__ = ["print_outcome", "print_winner"]
+
+_MOST = 4  # metrics of the task, besides those that it shows everywhere
 
 
 def print_outcome(
@@ -110,8 +112,10 @@ def _print_comparison(out: Console, service: Service, study: str, best: BestView
     )
     champion = state.trials[best.trial]
     objectives = [each.metric for each in state.created.space.objective] if state.created is not None else []
+    measures = measures_of() if state.created is None else state.created.space.measures
     costs = [name for name in objectives if name in COSTS]
-    names: list[str] = [name for name in ("mAP", "mINP", "rank1", "rank5", *costs) if name in best.metrics]
+    shown = dict.fromkeys((*measures.told(best.metrics)[:_MOST], *measures.shown, *costs))
+    names = [name for name in shown if name in best.metrics]
     rows: list[list[str | Text]] = []
     beside = None
     if default is not None:
@@ -119,16 +123,22 @@ def _print_comparison(out: Console, service: Service, study: str, best: BestView
         won = ", the winner" if default.id == champion.id else ""
         name = f"default configuration (trial {default.id}{won})"
         beside = default_at(state, common)
-        rows.append([name, str(common), *_cells({} if beside is None else beside.metrics, names, beside)])
+        rows.append([name, str(common), *_cells({} if beside is None else beside.metrics, names, measures, beside)])
         if default.id != champion.id and common != best.epoch and common in champion.history:
             rows.append(
-                [f"winner (trial {champion.id})", str(common), *_cells(champion.history.get(common, {}), names)]
+                [
+                    f"winner (trial {champion.id})",
+                    str(common),
+                    *_cells(champion.history.get(common, {}), names, measures),
+                ]
             )
     if default is None or default.id != champion.id:
-        last = [f"winner (trial {champion.id})", str(best.epoch), *_cells(best.metrics, names, best)]
+        last = [f"winner (trial {champion.id})", str(best.epoch), *_cells(best.metrics, names, measures, best)]
         rows.append([Text(cell, "bold") for cell in last])
-    shown = [measured_label(name) if name in costs else name.replace("rank", "rank-") for name in names]
-    out.print(table(["validation, %", "epochs", *shown], rows, right=["epochs", *shown], keys=2))
+    percent = all(measures.is_fraction(name) for name in names if name not in costs)
+    heads = [measures.title(name) if percent and name not in costs else measures.label(name) for name in names]
+    first = "validation, %" if percent else "validation"
+    out.print(table([first, "epochs", *heads], rows, right=["epochs", *heads], keys=2))
     _print_runs(out, best, beside)
 
 
@@ -140,11 +150,12 @@ def _print_runs(out: Console, best: BestView, default: BestView | None) -> None:
         out.print(f"\nmean ± standard deviation: {', '.join(over)}", markup=False)
 
 
-def _cells(metrics: dict[str, float], names: list[str], best: BestView | None = None) -> list[str]:
-    """Metrics in percent; those of a winner that was confirmed with their deviations."""
+def _cells(metrics: dict[str, float], names: list[str], measures: Measures, best: BestView | None = None) -> list[str]:
+    """Metrics in their units; those of a winner that was confirmed with their deviations."""
     deviations = {} if best is None else best.deviations
     return [
-        measured(metrics.get(name), name) + (f" ± {measured(deviations[name], name)}" if name in deviations else "")
+        measures.text(metrics.get(name), name)
+        + (f" ± {measures.text(deviations[name], name)}" if name in deviations else "")
         for name in names
     ]
 

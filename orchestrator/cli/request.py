@@ -76,6 +76,12 @@ _OPTIONS = (
         help="Use the results of an earlier study that fit this space, and try its best first. Repeatable.",
     ),
     click.option(
+        "--teacher",
+        multiple=True,
+        metavar="STUDY|FILE",
+        help="What students learn from: study:NAME, its best trial, or a checkpoint. With several, which one varies.",
+    ),
+    click.option(
         "--confirm",
         type=int,
         metavar="N",
@@ -139,7 +145,7 @@ def request_options(function: F) -> F:
 def build_request(space: str, options: dict[str, Any]) -> StudyRequest:
     """The options as a request. Raises UsageError, ConfigError."""
     from orchestrator.cli.configurations import read_configurations
-    from orchestrator.service.views import MOST_EARLIER, StudyRequest
+    from orchestrator.service.views import MOST_EARLIER, MOST_TEACHERS, StudyRequest
     from reid_core.config import parse_value
     from reid_core.errors import UsageError
 
@@ -158,5 +164,8 @@ def build_request(space: str, options: dict[str, Any]) -> StudyRequest:
     if len(options["warm_start"]) > MOST_EARLIER:
         told = f"--warm-start names {len(options['warm_start'])} studies"
         raise UsageError(told, hint=f"give at most {MOST_EARLIER}")
+    if len(options["teacher"]) > MOST_TEACHERS:
+        told = f"--teacher is given {len(options['teacher'])} times"
+        raise UsageError(told, hint=f"give at most {MOST_TEACHERS}")
     enqueued = read_configurations(options.pop("enqueue"))
     return StudyRequest(space=space, set=settings, **options, **enqueued)

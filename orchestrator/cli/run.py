@@ -48,6 +48,7 @@ def run_command(space: str | None, *, resume: str | None, events: bool, no_mlflo
       reid-tune run --space bnneck.yaml --data cows/ --max-epochs 30 --set SOLVER.IMS_PER_BATCH 32
       reid-tune run --space bnneck.yaml --epochs 500 --wall-time 8h --target 'mAP >= 0.6'
       reid-tune run --space mine.yaml --warm-start latest --enqueue favourites.json --confirm 3
+      reid-tune run --space distill.yaml --teacher study:cows --data cows/
       reid-tune run --resume latest
     """
     from orchestrator.service.service import Service
@@ -121,7 +122,7 @@ def _refuse_changes(options: dict[str, Any], name: str) -> None:
     """A study is continued as it was made: options that would change what ends it are not passed over."""
     from reid_core.errors import UsageError
 
-    for option in ("epochs", "gpu_hours", "wall_time", "target", "confirm", "enqueue", "warm_start"):
+    for option in ("epochs", "gpu_hours", "wall_time", "target", "confirm", "enqueue", "warm_start", "teacher"):
         if options[option]:
             spelled = option.replace("_", "-")
             message = f"--{spelled} cannot change a study that is continued"

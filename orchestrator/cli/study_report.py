@@ -13,18 +13,18 @@ from orchestrator.cli.markup import Sheet, latex, markdown
 from orchestrator.cli.output import (
     console,
     counted,
-    measured,
-    measured_label,
     number,
     plain_json,
     print_json,
     study_argument,
     table,
 )
+from orchestrator.cli.teachers import teacher_text
 
 if TYPE_CHECKING:
     from orchestrator.service.report import ReportRow, ReportTrial, Spread, StudyReport
     from orchestrator.service.service import Service
+    from search_spaces.measures import Measures
 
 __all__ = ["print_report", "report_command", "sheet_of"]
 
@@ -41,7 +41,13 @@ _PARAMETERS = "parameters"
     show_default=True,
     help="text for people, md for a page, latex for a paper, json for programs.",
 )
-@click.option("--metric", "metrics", default="", metavar="NAMES", help="Metrics, with commas. Default: rank1,mAP,mINP.")
+@click.option(
+    "--metric",
+    "metrics",
+    default="",
+    metavar="NAMES",
+    help="Metrics, with commas. Default: the task's own, for reid mAP,mINP,rank1.",
+)
 @click.option(
     "--trials",
     "most",
@@ -86,18 +92,8 @@ def report_command(study: str, form: str, metrics: str, most: int, *, analysis: 
 
 
 def _wanted(text: str) -> list[str]:
-    """The metrics that are asked for. Raises UsageError for one that no trial reports."""
-    from orchestrator.service.report import METRICS_SHOWN
-    from reid_core.config import suggest
-    from reid_core.errors import UsageError
-    from search_spaces.model import METRICS
-
-    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    for name in names:
-        if name not in METRICS:
-            hint = suggest(name, METRICS) or f"there are {', '.join(METRICS)}"
-            raise UsageError(f"{name} is not a metric that trials report", hint=hint)
-    return names or list(METRICS_SHOWN)
+    """The metrics that are asked for."""
+    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def print_report(service: Service, study: str) -> None:
@@ -122,28 +118,29 @@ def sheet_of(report: StudyReport, *, folded: bool = False) -> Sheet:
 
 
 def _rows_sheet(report: StudyReport) -> Sheet:
-    compared = "mAP" if "mAP" in report.metrics else report.metrics[0]
+    measures = report.measures
+    compared = measures.best if measures.best in report.metrics else report.metrics[0]
     cited = {column.name: _cited(report, column.name) for column in report.columns}
     cited = {name: metrics for name, metrics in cited.items() if metrics}
     right = [
         "seeds",
-        *(_heading(name) for name in report.metrics),
-        f"Δ {_heading(compared)}",
-        *(f"{name}\n{' / '.join(map(_heading, metrics))}" for name, metrics in cited.items()),
+        *(_heading(name, report) for name in report.metrics),
+        f"Δ {_heading(compared, report)}",
+        *(f"{name}\n{' / '.join(_heading(one, report) for one in metrics)}" for name, metrics in cited.items()),
     ]
     rows = [
         (
             row.name,
             _count(row),
-            *(_spread(row.metrics.get(name), name) for name in report.metrics),
-            _spread(row.gains.get(compared), compared, sign="+"),
-            *(_published(row.published.get(column, {}), metrics) for column, metrics in cited.items()),
+            *(_spread(row.metrics.get(name), name, measures) for name in report.metrics),
+            _spread(row.gains.get(compared), compared, measures, sign="+"),
+            *(_published(row.published.get(column, {}), metrics, measures) for column, metrics in cited.items()),
         )
         for row in report.rows
     ]
     sources = [f"{column.name}: {column.source}" for column in report.columns if column.source and column.name in cited]
     notes = [
-        f"In percent{_over(report.seeds)}. Δ: difference to the row that it adds to, seed by seed.",
+        f"{_unit(report)}{_over(report.seeds)}. Δ: difference to the row that it adds to, seed by seed.",
         _measured(report),
         *(["Published: " + "; ".join(sources)] if sources else []),
     ]
@@ -162,8 +159,8 @@ def _cited(report: StudyReport, column: str) -> list[str]:
     return [name for name in report.metrics if name in known]
 
 
-def _published(numbers: dict[str, float], metrics: list[str]) -> str:
-    return " / ".join(_value(numbers.get(name), name) for name in metrics) if numbers else "-"
+def _published(numbers: dict[str, float], metrics: list[str], measures: Measures) -> str:
+    return " / ".join(_value(numbers.get(name), name, measures) for name in metrics) if numbers else "-"
 
 
 def _count(row: ReportRow) -> str:
@@ -174,12 +171,12 @@ def _trials_sheet(report: StudyReport, *, folded: bool) -> Sheet:
     short = short_names(report.varied)
     several = len({trial.seed for trial in report.trials}) > 1
     numbers = ["trial", "epoch", *(["seed"] if several else [])]
-    metrics = [_heading(name) for name in report.metrics]
+    metrics = [_heading(name, report) for name in report.metrics]
     rows = []
     for trial in report.trials:
         known = (trial.id, trial.origin.value, trial.epoch, *([trial.seed] if several else []))
         values = [number(trial.values[key]) if key in trial.values else "-" for key in report.varied]
-        reached = [_reached(trial, name) for name in report.metrics]
+        reached = [_reached(trial, name, report.measures) for name in report.metrics]
         told = ", ".join(f"{name} {value}" for name, value in zip(short, values, strict=True) if value != "-")
         rows.append((*map(str, known), *((*reached, told) if folded else (*values, *reached))))
     columns = ("trial", "origin", *numbers[1:], *((*metrics, _PARAMETERS) if folded else (*short, *metrics)))
@@ -190,9 +187,9 @@ def _trials_sheet(report: StudyReport, *, folded: bool) -> Sheet:
     return Sheet(title, columns, tuple(rows), right, tuple(notes))
 
 
-def _reached(trial: ReportTrial, metric: str) -> str:
-    value = _value(trial.metrics.get(metric), metric)
-    return f"{value} ± {_value(trial.deviations[metric], metric)}" if metric in trial.deviations else value
+def _reached(trial: ReportTrial, metric: str, measures: Measures) -> str:
+    value = _value(trial.metrics.get(metric), metric, measures)
+    return f"{value} ± {_value(trial.deviations[metric], metric, measures)}" if metric in trial.deviations else value
 
 
 def _front(report: StudyReport) -> list[str]:
@@ -206,15 +203,27 @@ def _front(report: StudyReport) -> list[str]:
 
 def _percent(report: StudyReport) -> str:
     runs = max((trial.runs for trial in report.trials), default=1)
-    return f"In percent; ±: mean and standard deviation over {runs} seeds." if runs > 1 else "In percent."
+    unit = _unit(report)
+    return f"{unit}; ±: mean and standard deviation over {runs} seeds." if runs > 1 else f"{unit}."
+
+
+def _unit(report: StudyReport) -> str:
+    """Whether every metric of the task that is shown is in percent, or each says its unit."""
+    return "In percent" if _all_percent(report) else "In percent where a column says %"
+
+
+def _all_percent(report: StudyReport) -> bool:
+    return all(report.measures.is_fraction(name) for name in report.metrics if name in report.measures.own)
 
 
 def _told(report: StudyReport) -> list[str]:
-    """Limits and earlier studies, where there are any."""
+    """Teachers, limits and earlier studies, where there are any."""
     earlier = ", ".join(f"{one.study} ({counted(one.results, 'result')})" for one in report.warm_start)
     limits = "; ".join(limit.text for limit in report.limits)
     ended = f" It ended because {report.reason}." if limits and report.reason else ""
+    taught = "; ".join(teacher_text(one) for one in report.teachers)
     return [
+        *([f"Learned from {taught}."] if taught else []),
         *([f"Warm start from {earlier}."] if earlier else []),
         *([f"Limits: {limits}.{ended}"] if limits else []),
     ]
@@ -243,27 +252,26 @@ def _unfinished(report: StudyReport) -> list[str]:
     return [] if report.status.value == "completed" else [f"The study {report.study} is {report.status.value}."]
 
 
-def _heading(metric: str) -> str:
-    from search_spaces.model import COSTS
+def _heading(metric: str, report: StudyReport) -> str:
+    """The unit is in a note below where it is percent everywhere."""
+    measures = report.measures
+    percent = measures.is_fraction(metric) and not _all_percent(report)
+    return measures.label(metric) if percent or not measures.is_fraction(metric) else measures.title(metric)
 
-    if metric in COSTS:
-        return measured_label(metric)
-    return metric.replace("rank", "rank-")
 
-
-def _value(value: float | None, metric: str, sign: str = "") -> str:
-    from search_spaces.model import COSTS
-
+def _value(value: float | None, metric: str, measures: Measures, sign: str = "") -> str:
     if value is None:
         return "-"
-    if metric in COSTS:
-        return f"{'+' if sign and value >= 0 else '-' if value < 0 else ''}{measured(abs(value), metric)}"
     # z: a difference that rounds to nothing is +0.0, whatever its sign
-    return format(value, f"{sign}z.3f") if metric == "loss" else format(100 * value, f"{sign}z.1f")
+    if measures.is_fraction(metric):
+        return format(100 * value, f"{sign}z.1f")
+    if metric == "loss":
+        return format(value, f"{sign}z.3f")
+    return f"{'+' if sign and value >= 0 else '-' if value < 0 else ''}{measures.text(abs(value), metric)}"
 
 
-def _spread(spread: Spread | None, metric: str, sign: str = "") -> str:
+def _spread(spread: Spread | None, metric: str, measures: Measures, sign: str = "") -> str:
     if spread is None:
         return "-"
-    mean = _value(spread.mean, metric, sign)
-    return mean if spread.deviation is None else f"{mean} ± {_value(spread.deviation, metric)}"
+    mean = _value(spread.mean, metric, measures, sign)
+    return mean if spread.deviation is None else f"{mean} ± {_value(spread.deviation, metric, measures)}"

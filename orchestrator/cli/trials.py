@@ -10,10 +10,11 @@ import click
 from orchestrator.cli.analysis import why_lines
 from orchestrator.cli.command import Group
 from orchestrator.cli.completion import complete_study
-from orchestrator.cli.output import console, json_option, number, origin_of, percent, print_json, study_argument, table
+from orchestrator.cli.output import console, json_option, number, origin_of, print_json, study_argument, table
 
 if TYPE_CHECKING:
     from orchestrator.service.views import TrialDetail, TrialRow
+    from search_spaces.measures import Measures
 
 __all__ = ["trial_group"]
 
@@ -37,6 +38,7 @@ def trial_ls(study: str, *, as_json: bool) -> None:
       reid-tune trial ls cows --json
     """
     from orchestrator.service.service import Service
+    from search_spaces.measures import measures_of
 
     service = Service()
     rows = service.trials(study)
@@ -45,21 +47,23 @@ def trial_ls(study: str, *, as_json: bool) -> None:
         return
     created = service.state(study).created
     base = created.base if created is not None else {}
-    columns = ["trial", "origin", "epoch", "mAP", "rank-1", "state", "changes against the default"]
+    measures = measures_of() if created is None else created.space.measures
+    names = dict.fromkeys((measures.shown[0], measures.shown[-1]))
+    titles = [measures.title(name) for name in names]
+    columns = ["trial", "origin", "epoch", *titles, "state", "changes against the default"]
     cells = [
         [
             str(row.id),
             origin_of(row),
             str(row.epoch),
-            percent(row.metrics.get("mAP")),
-            percent(row.metrics.get("rank1")),
+            *(measures.text(row.metrics.get(name), name) for name in names),
             row.status.value,
             _changes(row, {key: base.get(key) for key in row.values}),
         ]
         for row in rows
     ]
     out = console()
-    out.print(table(columns, cells, right=["trial", "epoch", "mAP", "rank-1"], fold=columns[-1:]))
+    out.print(table(columns, cells, right=["trial", "epoch", *titles], fold=columns[-1:]))
 
 
 def _changes(row: TrialRow, default: dict[str, object]) -> str:
@@ -83,7 +87,8 @@ def trial_show(study: str, trial: int, *, as_json: bool) -> None:
 
     from orchestrator.service.service import Service
 
-    detail = Service().trial(study, trial)
+    service = Service()
+    detail = service.trial(study, trial)
     if as_json:
         print_json(detail)
         return
@@ -103,7 +108,7 @@ def trial_show(study: str, trial: int, *, as_json: bool) -> None:
         rows = [[change.key, number(change.default), number(change.value)] for change in detail.diff]
         out.print(table(["what it changes", "default", "this trial"], rows, fold=["default", "this trial"]))
         out.print()
-    _print_curve(detail)
+    _print_curve(detail, service.study(study).measures)
     for event in detail.events:
         if event.kind not in {"epoch_reported", "checkpoint_saved"}:
             when = time.strftime("%H:%M:%S", time.localtime(event.at))
@@ -111,24 +116,24 @@ def trial_show(study: str, trial: int, *, as_json: bool) -> None:
     out.print(f"\nCheckpoint  {detail.checkpoint or '-'}\nFolder      {detail.directory}", markup=False, soft_wrap=True)
 
 
-def _print_curve(detail: TrialDetail) -> None:
-    names = [name for name in ("loss", "mAP", "mINP", "rank1", "lr") if name in detail.curves]
+def _print_curve(detail: TrialDetail, measures: Measures) -> None:
+    names = [name for name in ("loss", *measures.shown, "lr") if name in detail.curves]
     if not detail.epochs:
         return
     rows = [
-        [str(epoch), *(_metric(name, detail.curves[name][index]) for name in names)]
+        [str(epoch), *(_metric(name, detail.curves[name][index], measures) for name in names)]
         for index, epoch in enumerate(detail.epochs)
     ]
-    columns = ["epoch", *(name.replace("rank", "rank-") for name in names)]
+    columns = ["epoch", *map(measures.title, names)]
     out = console()
     out.print(table(columns, rows, right=columns))
     out.print()
 
 
-def _metric(name: str, value: float | None) -> str:
+def _metric(name: str, value: float | None, measures: Measures) -> str:
     if name in {"loss", "lr"}:
         return "-" if value is None else f"{value:.3g}"
-    return percent(value)
+    return measures.text(value, name)
 
 
 @trial_group.command("logs")

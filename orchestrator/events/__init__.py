@@ -3,7 +3,7 @@
 What may come in: frozen values and pure functions over them. No clock, file, database or process.
 """
 
-from orchestrator.events.given import EarlierResult, Limits
+from orchestrator.events.given import EarlierResult, Limits, Teacher
 from orchestrator.events.log import (
     CheckpointSaved,
     CommandGiven,
@@ -48,6 +48,7 @@ __all__ = [
     "StudyEnded",
     "StudyState",
     "StudyStatus",
+    "Teacher",
     "TrialState",
     "TrialStatus",
     "TrialSuggested",

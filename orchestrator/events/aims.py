@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Self, TypeAlias
 
 from orchestrator.events.log import StudyCreated
+from search_spaces.measures import Measures, measures_of
 from search_spaces.model import Goal, Objective
 from search_spaces.outcomes import violation
 
@@ -19,17 +20,21 @@ _Judged: TypeAlias = tuple[Mapping[str, float], tuple[Vector | None, float]]
 
 @dataclass(frozen=True, slots=True)
 class Aims:
-    """Objectives and the constraints on outcomes. `seed` is that of the weights that a model draws over objectives."""
+    """Objectives and the constraints on outcomes.
+
+    `seed` is that of the weights that a model draws over objectives; `measures` tell which of them are fractions.
+    """
 
     objectives: tuple[Objective, ...]
     constraints: tuple[str, ...] = ()
     seed: int = 0
+    measures: Measures = field(default_factory=measures_of, compare=False, repr=False)
     _judged: dict[tuple[int, int], _Judged] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, created: StudyCreated) -> Self:
         """The aims of a study."""
-        return cls(created.space.objective, created.space.outcome_constraints, created.seed)
+        return cls(created.space.objective, created.space.outcome_constraints, created.seed, created.space.measures)
 
     @classmethod
     def over(cls, objectives: Sequence[Objective] | Aims) -> Aims:

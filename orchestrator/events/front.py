@@ -11,11 +11,10 @@ from itertools import islice
 
 from orchestrator.events.aims import Aims
 from orchestrator.events.tally import Told
-from search_spaces.model import COSTS, Goal
+from search_spaces.model import Goal
 
 __all__ = ["FrontTally", "Placed"]
 
-_UNBOUNDED = {"loss", *COSTS}
 _MOST_SLICES = 200_000
 """A front that is cut into more slices has no hypervolume: it would take seconds."""
 
@@ -70,9 +69,9 @@ class FrontTally:
     def hypervolume(self) -> float | None:
         """The share in [0, 1] of the box between a reference point and the ideal one that the front dominates.
 
-        Fractions reach from 0 to 1. Loss and costs reach from twice what the study's first trial reported on its first
-        rung (the recipe's default configuration, as a rule) to 0: what is worse than that adds nothing. So the
-        box stays as it is while the study goes on, and the share never falls.
+        Fractions reach from 0 to 1. Loss, costs and other numbers reach from twice what the study's first trial
+        reported on its first rung (the recipe's default configuration, as a rule) to 0: what is worse than that adds
+        nothing. So the box stays as it is while the study goes on, and the share never falls.
         None with a single objective, before the first trial reports, and where it would take too long: more than three
         objectives and a large front.
         """
@@ -86,7 +85,7 @@ class FrontTally:
 
         lows, spans = [], []
         for objective, value in zip(self._aims.objectives, self._first.vector, strict=True):
-            span = (2 * abs(value) or 1.0) if objective.metric in _UNBOUNDED else 1.0
+            span = 1.0 if self._aims.measures.is_fraction(objective.metric) else (2 * abs(value) or 1.0)
             spans.append(span)
             lows.append(-span if objective.goal is Goal.MINIMIZE else 0.0)
         if not self._front:

@@ -1,4 +1,4 @@
-"""What a study is given besides its space: earlier results, and limits that end it."""
+"""What a study is given besides its space: earlier results, teachers, and limits that end it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from reid_core.config import Values
 
-__all__ = ["EarlierResult", "Limits"]
+__all__ = ["EarlierResult", "Limits", "Teacher"]
 
 
 class _Given(BaseModel):
@@ -39,3 +39,26 @@ class Limits(_Given):
     gpu_hours: float | None = Field(None, gt=0, allow_inf_nan=False)
     wall_seconds: float | None = Field(None, gt=0, allow_inf_nan=False)
     target: str = Field("", description="METRIC >= VALUE or METRIC <= VALUE, at any rung of any trial")
+
+
+class Teacher(_Given):
+    """A model that every student of a study learns from, kept in the study's own folder under `path`.
+
+    `study` is the id of the study whose trial it is, and `name` that study's name; both are empty for a file. `network`
+    names its backbone and image size, `identities` are those it was trained on, `metrics` what it measured then.
+    """
+
+    source: str = Field(description="as it was asked for: study:NAME, or a file")
+    path: str
+    sha256: str = ""
+    study: str = ""
+    name: str = ""
+    trial: int | None = None
+    epoch: int = 0
+    identities: int = 0
+    network: str = ""
+    metrics: dict[str, float] = Field(default_factory=dict)
+    same_data: bool = Field(
+        default=False, description="it saw the same images and split, so that it knows the classes of the student"
+    )
+    reason: str = Field("", description="why it is this model, and what is known of its data")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from orchestrator.events.given import EarlierResult, Limits
+from orchestrator.events.given import EarlierResult, Limits, Teacher
 from orchestrator.events.plan import Plan
 from orchestrator.trial.kinds import FailureKind
 from reid_core.api import Protocol
@@ -111,6 +111,7 @@ class StudyCreated(_Event):
     earlier: tuple[EarlierResult, ...] = Field((), description="results of other studies that the model may use")
     confirm: int = Field(0, ge=0, description="new seeds that each finalist is trained with before one wins")
     limits: Limits = Limits()
+    teachers: tuple[Teacher, ...] = Field((), description="models that its students learn from")
 
 
 class ControllerStarted(_Event):

@@ -13,7 +13,6 @@ from search_spaces.model import Goal, Objective
 __all__ = ["board_of"]
 
 _CURVES = 100
-_METRICS = ("mAP", "mINP", "rank1")
 _DIGITS = 6  # significant ones: tables show three
 
 
@@ -22,14 +21,14 @@ def board_of(state: StudyState, detail: StudyDetail, steps: StepsView) -> BoardV
     objective = objective_of(state)
     return BoardView(
         study=detail.model_copy(update={"trials": ()}),
-        trials=_columns(detail.trials, [one.metric for one in detail.objective]),
+        trials=_columns(detail.trials, [*detail.measures.shown, *(one.metric for one in detail.objective)]),
         best=steps,
         curves=_curves(detail, state, objective),
     )
 
 
-def _columns(rows: Sequence[TrialRow], objectives: Sequence[str]) -> TrialColumns:
-    names = dict.fromkeys((*_METRICS, *objectives))
+def _columns(rows: Sequence[TrialRow], metrics: Sequence[str]) -> TrialColumns:
+    names = dict.fromkeys(metrics)
     keys = dict.fromkeys(key for row in rows for key in row.values)
     active = {key: [key in row.values for row in rows] for key in keys}
     return TrialColumns(

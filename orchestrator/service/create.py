@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-import shlex
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 from orchestrator.events import Plan, StudyCreated
 from orchestrator.search import ALGORITHMS
+from orchestrator.service.command import command_of
 from orchestrator.service.enqueue import enqueued_of
 from orchestrator.service.finite import finite_notes
 from orchestrator.service.given import Given, check_given, check_room, confirm_epochs, confirm_of
-from orchestrator.service.home import check_name, generated_name
+from orchestrator.service.home import Home, check_name, generated_name
 from orchestrator.service.layout import check_options, lay_out, plan_notes, repeated, schedule_for
 from orchestrator.service.limits import limits_of
 from orchestrator.service.machine import share
+from orchestrator.service.taught import (
+    CONFIGS,
+    EMA,
+    NOBODY_TEACHES,
+    WEIGHTS,
+    check_taught,
+    copied,
+    judged,
+    learns_logits,
+    moved,
+    moved_values,
+    named_teachers,
+    places,
+    wants_teacher,
+    with_choice,
+)
+from orchestrator.service.teachers import Known, different, find_teachers
 from orchestrator.service.views import StudyRequest
 from orchestrator.service.warm_start import Earlier, States, earlier_of
 from orchestrator.trial.protocol import Resources
 from reid_core import api
-from reid_core.api import Protocol
 from reid_core.config import Value, Values, from_values, load_config, suggest
 from reid_core.config.weights import starting_weights
 from reid_core.errors import Finding, InvalidInput
+from reid_core.tasks.cards import shipped_tasks
 from search_spaces.load import LoadedSpace, load_space
 from search_spaces.model import Space
 from search_spaces.rows import row_keys
 
-__all__ = ["Draft", "command_of", "draft", "study_created"]
+__all__ = ["Draft", "draft", "placed", "study_created"]
 
 BACKENDS = ("inline", "ray")
 VERSIONS = ("reid-tune", "torch", "numpy", "ray", "mlflow", "pydantic")
@@ -54,15 +71,20 @@ class Draft:
     notes: tuple[str, ...]
 
 
-def draft(request: StudyRequest, states: States) -> Draft:
+def draft(request: StudyRequest, states: States, home: Home) -> Draft:
     """Check everything that can be checked without training. Raises InvalidInput with every finding, NotFound.
 
-    `states` finds the studies of a warm start.
+    `states` finds the studies of a warm start and those that teach, whose files lie in `home`.
     """
     _check_words(request)
     built_in = not request.data and "DATASETS.ROOT" not in request.set
-    loaded, notes = _load(request, built_in=built_in)
+    asked = different(find_teachers(request.teacher, states, home, request.protocol))
+    request = request.model_copy(update={"teacher": tuple(one.teacher.source for one in asked)})
+    loaded, notes = _load(request, asked, built_in=built_in)
+    loaded = with_choice(loaded, asked)
     space, base = loaded.space, _located(loaded.base)
+    check_taught(space, base)
+    known = named_teachers(space, base, asked)
     algorithm = request.algorithm or space.search.algorithm
     if algorithm not in ALGORITHMS:
         raise InvalidInput(
@@ -87,7 +109,8 @@ def draft(request: StudyRequest, states: States) -> Draft:
     check_room(request, space, base, given.enqueued, plan.trials)
     summary = api.describe_data(from_values(base))
     request, earlier = _warm(request, states, space, base, plan, summary)
-    given = replace(given, earlier=earlier.results)
+    teachers, untold = judged(known, base, summary, request.protocol, logits=learns_logits(space, base))
+    given = replace(given, earlier=earlier.results, teachers=teachers)
     notes = (
         *notes,
         *plan_notes(request, algorithm, schedule, given, plan),
@@ -95,6 +118,7 @@ def draft(request: StudyRequest, states: States) -> Draft:
         *limited,
         *left_out,
         *earlier.notes,
+        *untold,
         *summary.warnings,
     )
     return Draft(request, space, base, plan, algorithm, schedule, workers, resources, summary, given, notes)
@@ -138,34 +162,53 @@ def _check_words(request: StudyRequest) -> None:
 
 
 def _located(base: Values) -> Values:
-    """`base` with the file of its weights made absolute: trials may run in another folder.
+    """`base` with the files of weights and teachers made absolute: trials may run in another folder.
 
-    ConfigError: the file is wanted but not named, or not there.
+    ConfigError: the file of weights is wanted but not named, or not there.
     """
     start = starting_weights(from_values(base))
-    return base if start is None else {**base, start.key: str(start.path.resolve())}
+    found: Values = {} if start is None else {start.key: str(start.path.resolve())}
+    for key in (WEIGHTS, CONFIGS):
+        value = base.get(key)
+        found |= {key: [_absolute(path) for path in value]} if isinstance(value, list) and value else {}
+    return {**base, **found}
 
 
-def _load(request: StudyRequest, *, built_in: bool) -> tuple[LoadedSpace, tuple[str, ...]]:
+def _absolute(path: object) -> str:
+    """A path in full; nothing stays nothing: a teacher that carries its configuration names none."""
+    return str(Path(str(path)).expanduser().resolve()) if path else ""
+
+
+def _load(request: StudyRequest, asked: Sequence[Known], *, built_in: bool) -> tuple[LoadedSpace, tuple[str, ...]]:
     overrides: dict[str, Value] = dict(request.set)
+    if asked:
+        overrides[WEIGHTS] = [one.teacher.path for one in asked]
     max_epochs = request.max_epochs
     notes: tuple[str, ...] = ()
     if request.data:
         overrides["DATASETS.ROOT"] = str(Path(request.data).expanduser().resolve())
     elif built_in:
+        if not asked and wants_teacher(load_space(request.space)):
+            overrides = {EMA: True, **overrides}
+            notes = (NOBODY_TEACHES,)
         demo = _demo(request)
         if demo:
             own_epochs = int(str(demo.pop("SOLVER.MAX_EPOCH", 9)))
             max_epochs = max_epochs or own_epochs
             overrides = {**demo, **overrides}
-            notes = ("no --data given: built-in synthetic data with the small model of the demo recipe",)
+            notes = ("no --data given: built-in synthetic data with the small model of the demo recipe", *notes)
     loaded = load_space(request.space, overrides=overrides, max_epochs=max_epochs, min_epochs=request.min_epochs)
     return loaded, (*notes, *loaded.notes)
 
 
 def _demo(request: StudyRequest) -> Values:
-    """What the demo recipe changes, without what the space varies; nothing for a space that has its own data."""
+    """What the demo recipe changes, without what the space varies; nothing for a space that has its own data.
+
+    The recipe of a task from outside knows its own data and model.
+    """
     loaded = load_space(request.space)
+    if loaded.space.measures.task not in shipped_tasks():
+        return {}
     if loaded.space.recipe is None or loaded.base.get("DATASETS.ROOT") not in {"", "synthetic"}:
         return {}
     if loaded.space.recipe == "demo":
@@ -183,11 +226,22 @@ def _demo(request: StudyRequest) -> Values:
     return {key: value for key, value in small.items() if value != plain.get(key) and key not in own}
 
 
-def study_created(made: Draft) -> StudyCreated:
-    """The study's first event."""
+def placed(made: Draft, to: Mapping[str, str]) -> Draft:
+    """The draft of a study whose teachers' files lie where `to` says, by the path they have now."""
+    enqueued = tuple(moved_values(values, to) for values in made.given.enqueued)
+    given = replace(made.given, enqueued=enqueued)
+    return replace(made, space=moved(made.space, to), base=moved_values(made.base, to), given=given)
+
+
+def study_created(made: Draft, home: Home) -> StudyCreated:
+    """The study's first event; its teachers are copied into its folder before it is told."""
+    study = secrets.token_hex(4)
+    to = places(made.given.teachers, home.study(study))
+    teachers = copied(made.given.teachers, to)
+    made = placed(made, to)
     request = made.request
     return StudyCreated(
-        study=secrets.token_hex(4),
+        study=study,
         name=request.name or generated_name(made.space.name),
         space=made.space,
         base=made.base,
@@ -210,45 +264,5 @@ def study_created(made: Draft) -> StudyCreated:
         earlier=made.given.earlier,
         confirm=made.given.confirm,
         limits=made.given.limits,
+        teachers=teachers,
     )
-
-
-def command_of(request: StudyRequest) -> str:
-    """The shell command equal to a request; options at their default are left out."""
-    inline_text = "\n" in request.space
-    words = ["reid-tune", "run", "--space", "space.yaml" if inline_text else request.space]
-    for option, value, default in (
-        ("--data", request.data, ""),
-        ("--trials", request.trials, None),
-        ("--max-epochs", request.max_epochs, None),
-        ("--min-epochs", request.min_epochs, None),
-        ("--algorithm", request.algorithm, None),
-        ("--schedule", request.schedule, None),
-        ("--workers", request.workers, None),
-        ("--seed", request.seed, 0),
-        ("--seeds", request.seeds, None),
-        ("--epochs", request.epochs, None),
-        ("--gpu-hours", request.gpu_hours, None),
-        ("--wall-time", request.wall_time, ""),
-        ("--target", request.target, ""),
-        ("--confirm", request.confirm, None),
-        ("--protocol", request.protocol, Protocol.VALIDATION),
-        ("--name", request.name, ""),
-        ("--backend", request.backend, "ray"),
-        ("--ray-address", request.ray_address, ""),
-    ):
-        if value != default:
-            words += [option, str(value)]
-    for study in request.warm_start:
-        words += ["--warm-start", study]
-    if request.enqueue:
-        words += ["--enqueue", json.dumps(list(request.enqueue))]
-    for key, setting in request.set.items():
-        words += ["--set", key, _word(setting)]
-    return shlex.join(words)
-
-
-def _word(value: Value) -> str:
-    if isinstance(value, list):
-        return "[" + ",".join(_word(one) for one in value) + "]"
-    return str(value).lower() if isinstance(value, bool) else ("null" if value is None else str(value))

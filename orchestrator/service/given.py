@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.events import EarlierResult, Limits, Origin
+from orchestrator.events import EarlierResult, Limits, Origin, Teacher
 from orchestrator.search import GRID
 from orchestrator.search.confirm import FINALISTS
 from orchestrator.search.cube import Cube
@@ -27,6 +27,7 @@ class Given:
     enqueued: tuple[Values, ...] = ()
     earlier: tuple[EarlierResult, ...] = ()
     confirm: int = 0
+    teachers: tuple[Teacher, ...] = ()
 
 
 def confirm_of(request: StudyRequest, space: Space) -> int:

@@ -13,7 +13,7 @@ from orchestrator.service.given_views import LimitView
 from orchestrator.service.views import StudyRequest
 from reid_core.errors import Finding, InvalidInput
 from search_spaces.limits import Target, parse_target, parse_wall_time, target_fault
-from search_spaces.model import COSTS, METRICS, Space, lower_is_better
+from search_spaces.model import Space, lower_is_better
 
 __all__ = ["limit_views", "limits_of", "seconds_left_by_limits"]
 
@@ -65,7 +65,9 @@ def _read(parse: Callable[[str], T], text: str, option: str, found: list[Finding
 
 
 def _judge(target: Target, space: Space, found: list[Finding]) -> None:
-    fault = target_fault(target, METRICS, ("loss", *COSTS), lower_is_better(space.objective))
+    measures = space.measures
+    lower = lower_is_better(space.objective, measures)
+    fault = target_fault(target, measures.names, measures.unbounded, lower)
     if fault is not None:
         code, message, hint = fault
         found.append(Finding(code, message, file="--target", key="target", hint=hint))

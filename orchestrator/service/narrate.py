@@ -17,18 +17,19 @@ from orchestrator.events import (
     TrialSuggested,
 )
 from orchestrator.service.views import EventView
+from search_spaces.measures import Measures
 
 __all__ = ["narrate"]
 
 
-def narrate(logged: Logged) -> EventView:
-    """The event as a line of a story."""
+def narrate(logged: Logged, measures: Measures) -> EventView:
+    """The event as a line of a story; `measures` are those of its study."""
     event = logged.event
     trial = getattr(event, "trial", None)
-    return EventView(seq=logged.seq, at=logged.at, kind=event.kind, trial=trial, text=_sentence(event))
+    return EventView(seq=logged.seq, at=logged.at, kind=event.kind, trial=trial, text=_sentence(event, measures))
 
 
-def _sentence(event: Event) -> str:
+def _sentence(event: Event, measures: Measures) -> str:
     match event:
         case StudyCreated():
             plan = event.plan
@@ -41,7 +42,7 @@ def _sentence(event: Event) -> str:
         case SegmentStarted():
             return _started(event)
         case EpochReported():
-            return f"epoch {event.epoch}: {_metrics(event.metrics)}"
+            return f"epoch {event.epoch}: {_metrics(event.metrics, measures)}"
         case CheckpointSaved():
             return f"checkpoint of epoch {event.epoch} saved"
         case SegmentEnded():
@@ -70,8 +71,8 @@ def _ended(event: SegmentEnded) -> str:
     return f"{'failed for good' if event.final else 'failed, will run again'} ({what}): {event.message}"
 
 
-def _metrics(metrics: dict[str, float]) -> str:
-    shown = [f"{name} {100 * metrics[name]:.1f}" for name in ("mAP", "mINP", "rank1") if name in metrics]
+def _metrics(metrics: dict[str, float], measures: Measures) -> str:
+    shown = [f"{name} {measures.text(metrics[name], name)}" for name in measures.short(metrics)]
     if "loss" in metrics:
         shown.append(f"loss {metrics['loss']:.3f}")
     return ", ".join(shown) or "no metrics"

@@ -32,6 +32,7 @@ COST_KEYS = (
     "SOLVER.IMS_PER_BATCH",
     "DATASETS.ROOT",
     "DATASETS.SYNTHETIC",
+    "KD.",
 )
 
 
@@ -73,6 +74,7 @@ def plan_view(made: Draft, home: Home, *, measure: bool) -> PlanView:
         limits=limit_views(made.given.limits),
         enqueued=len(made.given.enqueued),
         warm_start=warm_start_views(made.given.earlier),
+        teachers=made.given.teachers,
         confirm=made.given.confirm,
         confirm_epochs=confirm_epochs(made.given.confirm, made.plan.max_epochs, made.plan.trials),
         device="GPU" if gpu_count() and made.resources.gpus else f"CPU, {made.resources.cpus} thread(s) a trial",

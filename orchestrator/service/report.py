@@ -8,22 +8,20 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.events import Origin, StudyCreated, StudyState, StudyStatus, TrialState, TrialStatus
+from orchestrator.events import Origin, StudyCreated, StudyState, StudyStatus, Teacher, TrialState, TrialStatus
 from orchestrator.search.confirm import Confirmed, confirmed
 from orchestrator.service.given import warm_start_views
 from orchestrator.service.given_views import LimitView, WarmStartView
 from orchestrator.service.limits import limit_views
 from orchestrator.service.progress import aims_of, front, hypervolume, objective_of, score_at
 from reid_core.api import Protocol
-from reid_core.config import Values
-from search_spaces.model import METRICS
+from reid_core.config import Values, suggest
+from reid_core.errors import UsageError
+from search_spaces.measures import Measures
 from search_spaces.rows import Published, parents
 from search_spaces.tied import derive
 
-__all__ = ["METRICS_SHOWN", "ReportRow", "ReportTrial", "Spread", "StudyReport", "report_of"]
-
-METRICS_SHOWN = ("rank1", "mAP", "mINP")
-"""What a report shows when it is not asked for other metrics."""
+__all__ = ["ReportRow", "ReportTrial", "Spread", "StudyReport", "report_of"]
 
 
 class _View(BaseModel):
@@ -79,6 +77,7 @@ class StudyReport(_View):
     data: str
     command: str
     metrics: tuple[str, ...]
+    measures: Measures = Field(description="how they are read: titles, which are fractions")
     rows: tuple[ReportRow, ...] = ()
     columns: tuple[Published, ...] = ()
     trials: tuple[ReportTrial, ...] = ()
@@ -91,15 +90,15 @@ class StudyReport(_View):
     reason: str = Field("", description="why the search ended, where its plan was not done")
     limits: tuple[LimitView, ...] = ()
     warm_start: tuple[WarmStartView, ...] = ()
+    teachers: tuple[Teacher, ...] = ()
 
 
-def report_of(
-    state: StudyState, status: StudyStatus, metrics: Sequence[str] = METRICS_SHOWN, *, most: int = 10
-) -> StudyReport:
-    """The table of a study as it stands, with at most `most` trials where it has no rows."""
+def report_of(state: StudyState, status: StudyStatus, metrics: Sequence[str] = (), *, most: int = 10) -> StudyReport:
+    """The table of a study as it stands, with at most `most` trials where it has no rows; see Service.report."""
     created = state.created
     if created is None:
         raise ValueError("a log without StudyCreated")
+    metrics = _wanted(metrics, created.space.measures)
     finished = [trial for _, trial in sorted(state.trials.items()) if _is_done(trial, created)]
     plain = StudyReport(
         study=created.name,
@@ -112,10 +111,12 @@ def report_of(
         data=created.data,
         command=created.command,
         metrics=tuple(metrics),
+        measures=created.space.measures,
         columns=created.space.published,
         reason=state.reason,
         limits=limit_views(created.limits, state),
         warm_start=warm_start_views(created.earlier),
+        teachers=created.teachers,
     )
     if created.space.rows:
         return plain.model_copy(update={"rows": _rows(state, created, finished, metrics)})
@@ -135,6 +136,14 @@ def report_of(
             "varied": tuple(key for key in (*created.space.parameters, *created.space.tied) if _differs(key, values)),
         }
     )
+
+
+def _wanted(metrics: Sequence[str], measures: Measures) -> tuple[str, ...]:
+    for name in metrics:
+        if name not in measures.names:
+            hint = suggest(name, measures.names) or f"there are {', '.join(measures.names)}"
+            raise UsageError(f"{name} is not a metric that trials report", hint=hint)
+    return tuple(metrics) or measures.shown
 
 
 def _is_done(trial: TrialState, created: StudyCreated) -> bool:
@@ -224,6 +233,7 @@ def _settings(trial: TrialState, created: StudyCreated) -> Values:
 
 def _trial(trial: TrialState, created: StudyCreated, means: Confirmed | None) -> ReportTrial:
     metrics = trial.metrics if means is None else means.means
+    names = created.space.measures.names
     deviations = {} if means is None else means.deviations
     return ReportTrial(
         id=trial.id,
@@ -231,7 +241,7 @@ def _trial(trial: TrialState, created: StudyCreated, means: Confirmed | None) ->
         epoch=trial.epoch,
         seed=_seed(trial, created),
         values=_settings(trial, created),
-        metrics={name: metrics[name] for name in METRICS if name in metrics},
+        metrics={name: metrics[name] for name in names if name in metrics},
         runs=1 if means is None else means.runs,
-        deviations={name: deviations[name] for name in METRICS if name in deviations},
+        deviations={name: deviations[name] for name in names if name in deviations},
     )

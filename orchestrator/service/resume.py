@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.events import EarlierResult, Limits
+from orchestrator.events import EarlierResult, Limits, Teacher
+from orchestrator.service.create import placed
 from orchestrator.service.limits import limit_views
 from orchestrator.service.service import Service
+from orchestrator.service.taught import places
 from orchestrator.service.views import StudyRequest
 from reid_core.errors import Conflict
 from search_spaces.describe import diff
@@ -20,6 +22,7 @@ def check_same(service: Service, study: str, request: StudyRequest) -> None:
     if created is None:
         return
     made = service.draft(request)
+    made = placed(made, places(made.given.teachers, service.home.study(created.study)))
     changes = list(diff(created.space, made.space))
     changes += [
         f"{key}: recorded {created.base.get(key)!r}, now {made.base.get(key)!r}"
@@ -35,6 +38,7 @@ def check_same(service: Service, study: str, request: StudyRequest) -> None:
         ("data fingerprint", created.data_fingerprint, made.data.fingerprint),
         ("limits", _limits(created.limits), _limits(made.given.limits)),
         ("enqueued configurations", list(created.enqueued), list(made.given.enqueued)),
+        ("teachers", _teachers(created.teachers), _teachers(made.given.teachers)),
         ("warm start", _studies(created.earlier), _studies(made.given.earlier)),
         ("confirm", created.confirm, made.given.confirm),
     ):
@@ -53,3 +57,8 @@ def _limits(limits: Limits) -> str:
 
 def _studies(earlier: Sequence[EarlierResult]) -> str:
     return ", ".join(dict.fromkeys(result.study for result in earlier)) or "none"
+
+
+def _teachers(teachers: Sequence[Teacher]) -> str:
+    """By content: a file may be named in several ways."""
+    return ", ".join(one.sha256[:12] or one.source for one in teachers) or "none"

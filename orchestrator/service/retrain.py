@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from orchestrator.events import StudyCreated
+from orchestrator.events import StudyCreated, Teacher
 from orchestrator.service.machine import cores
 from orchestrator.service.progress import default_at
+from orchestrator.service.retaught import retaught, taught_by
 from orchestrator.service.service import Service
 from orchestrator.service.stages import Stage, stages_of
 from reid_core import api
@@ -35,9 +36,10 @@ class Retrained(BaseModel):
     protocol: str
     checkpoint: str
     config: Values
+    teachers: tuple[Teacher, ...] = ()
 
 
-def retrain(
+def retrain(  # noqa: PLR0913 - each option stands for itself, and all but two have a default
     service: Service,
     study: str,
     *,
@@ -46,13 +48,15 @@ def retrain(
     trial: int | None = None,
     epochs: int | None = None,
     threads: int | None = None,
+    teachers: Sequence[str] = (),
     say: Callable[[str], None] | None = None,
 ) -> Retrained:
     """Train and measure. The files lie in the study's folder under retrain/; training again replaces them.
 
     A fork is trained as it came about: with each ancestor's values for their share of the epochs, then with its own.
 
-    `pick` and `trial` choose another winner, as in Service.winner.
+    `pick` and `trial` choose another winner, as in Service.winner. A student learns from the retrained winners of the
+    studies that taught it, or from `teachers` (files, or study:NAME), which know all identities too.
     """
     row = service.store.find(study)
     state = service.state(row.id)
@@ -65,26 +69,23 @@ def retrain(
     source = state.trials[chosen.trial]
     length = epochs or LENGTH * created.plan.max_epochs
     values = _lengthened(created, source.values, length)
+    taught = retaught(created, values, teachers, service.state, service.home)
+    values = taught_by(values, taught)
     config = from_values(values)
     own = which if trial is None and not pick else f"trial-{chosen.trial:04d}"
     directory = service.home.study(row.id) / "retrain" / own
     threads = threads or cores()
 
-    def on_epoch(result: api.EpochResult) -> None:
-        if say is not None:
-            loss = result.metrics.get("loss", float("nan"))
-            say(f"epoch {result.epoch} of {config.solver.max_epoch}: loss {loss:.3f}")
-
     def train(stage: Stage, start: api.Fork | None) -> api.CheckpointFile:
         result = api.train(
-            from_values(_lengthened(created, stage.values, length)),
+            from_values(taught_by(_lengthened(created, stage.values, length), taught)),
             directory=directory,
             protocol=api.Protocol.TEST,
             to_epoch=stage.until,
             checkpoint=start,
             seed=created.seed if source.seed is None else source.seed,
             threads=threads,
-            on_epoch=on_epoch,
+            on_epoch=_teller(say, config.solver.max_epoch),
         )
         if result.checkpoint is None:
             raise NotFound(f"training in {directory} left no checkpoint")
@@ -103,7 +104,19 @@ def retrain(
         protocol=report.protocol,
         checkpoint=str(made.path),
         config=values,
+        teachers=taught,
     )
+
+
+def _teller(say: Callable[[str], None] | None, last: int) -> Callable[[api.EpochResult], None]:
+    """What says a line after each epoch, where somebody listens."""
+
+    def on_epoch(result: api.EpochResult) -> None:
+        if say is not None:
+            loss = result.metrics.get("loss", float("nan"))
+            say(f"epoch {result.epoch} of {last}: loss {loss:.3f}")
+
+    return on_epoch
 
 
 def _lengthened(created: StudyCreated, own: Values, epochs: int) -> Values:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -12,7 +13,8 @@ from pathlib import Path
 from orchestrator.events import CommandGiven, CommandKind, StudyState, StudyStatus
 from orchestrator.service.analysis.analyse import KeptAnalyses
 from orchestrator.service.analysis.evidence import Evidence
-from orchestrator.service.create import Draft, command_of, draft, study_created
+from orchestrator.service.command import command_of
+from orchestrator.service.create import Draft, draft, study_created
 from orchestrator.service.export import export_config
 from orchestrator.service.home import Home
 from orchestrator.service.kept import KeptStudies, KeptStudy
@@ -21,7 +23,7 @@ from orchestrator.service.narrate import narrate
 from orchestrator.service.plan_view import plan_view, space_view
 from orchestrator.service.processes import is_dead, spawn
 from orchestrator.service.progress import picked, view_at, winner
-from orchestrator.service.report import METRICS_SHOWN, StudyReport, report_of
+from orchestrator.service.report import StudyReport, report_of
 from orchestrator.service.views import (
     BestView,
     BoardView,
@@ -41,6 +43,7 @@ from reid_core import api
 from reid_core.config import from_values
 from reid_core.errors import Conflict, NotFound, UsageError
 from search_spaces import catalog
+from search_spaces.measures import measures_of
 
 __all__ = ["Service"]
 
@@ -89,7 +92,7 @@ class Service:
 
     def draft(self, request: StudyRequest) -> Draft:
         """A request, checked. Raises InvalidInput with every finding, NotFound."""
-        return draft(request, self.state)
+        return draft(request, self.state, self.home)
 
     def command(self, request: StudyRequest) -> str:
         """The `reid-tune run` command equal to this request."""
@@ -98,8 +101,12 @@ class Service:
     # studies ----------------------------------------------------------------
     def create(self, request: StudyRequest) -> StudySummary:
         """Validate, plan and record a new study; nothing runs yet."""
-        created = study_created(self.draft(request))
-        self.store.create_study(created, time.time())
+        created = study_created(self.draft(request), self.home)
+        try:
+            self.store.create_study(created, time.time())
+        except BaseException:
+            shutil.rmtree(self.home.study(created.study), ignore_errors=True)  # the copies of its teachers
+            raise
         return self._summary(self.store.find(created.study))
 
     def launch(self, study: str) -> StudySummary:
@@ -180,7 +187,10 @@ class Service:
 
     def events(self, study: str, after: int = 0) -> list[EventView]:
         """Events after a sequence number, told for people."""
-        return [narrate(logged) for logged in self.store.events(self.store.find(study).id, after=after)]
+        row = self.store.find(study)
+        created = self._state(row).created
+        measures = measures_of() if created is None else created.space.measures
+        return [narrate(logged, measures) for logged in self.store.events(row.id, after=after)]
 
     def revision(self, study: str) -> int:
         """The number of events so far: cheap enough to poll several times a second."""
@@ -239,8 +249,11 @@ class Service:
             raise NotFound(f"study {row.name} has no finished epoch yet", hint=f"see `reid-tune status {row.name}`")
         return chosen
 
-    def report(self, study: str, metrics: Sequence[str] = METRICS_SHOWN, *, most: int = 10) -> StudyReport:
-        """A study as a table: its rows over their seeds, or in a space without rows its best `most` trials."""
+    def report(self, study: str, metrics: Sequence[str] = (), *, most: int = 10) -> StudyReport:
+        """A study as a table: its rows over their seeds, or in a space without rows its best `most` trials.
+
+        `metrics` are its columns; none: those that its task shows. UsageError for one that no trial reports.
+        """
         row = self.store.find(study)
         return report_of(self._state(row), self._summary(row).status, metrics, most=most)
 

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.events import Origin, Plan, StudyStatus, TrialStatus
+from orchestrator.events import Origin, Plan, StudyStatus, Teacher, TrialStatus
 from orchestrator.service.given_views import LimitView, WarmStartView
 from reid_core.api import Protocol
 from reid_core.config import Value, Values
+from search_spaces.measures import Measures
 from search_spaces.model import Objective, Space
 
 __all__ = [
     "MOST_EARLIER",
     "MOST_ENQUEUED",
+    "MOST_TEACHERS",
     "BestView",
     "BoardView",
     "EventView",
@@ -36,6 +38,8 @@ __all__ = [
 
 MOST_EARLIER = 10
 """Studies of a warm start: each is read whole, and its results are learned from."""
+MOST_TEACHERS = 10
+"""Teachers of a study: each is copied into its folder, and looks at every image."""
 MOST_ENQUEUED = 1000
 """Configurations of a person: each is checked before the study exists, and kept in its first event."""
 
@@ -73,6 +77,11 @@ class StudyRequest(_View):
         max_length=MOST_EARLIER,
         description="studies whose results the model may use: name, id or latest of each",
     )
+    teacher: tuple[str, ...] = Field(
+        (),
+        max_length=MOST_TEACHERS,
+        description="what students learn from: study:NAME for a study's winner, or a checkpoint; several vary",
+    )
     enqueue: tuple[Values, ...] = Field(
         (), max_length=MOST_ENQUEUED, description="configurations to try first, in whole or in part"
     )
@@ -105,6 +114,7 @@ class PlanView(_View):
     limits: tuple[LimitView, ...] = ()
     enqueued: int = Field(0, description="configurations of the user, tried right after the default")
     warm_start: tuple[WarmStartView, ...] = ()
+    teachers: tuple[Teacher, ...] = ()
     confirm: int = Field(0, description="new seeds that each finalist is trained with")
     confirm_epochs: int = Field(0, description="what confirming costs at most, on top of the plan's epochs")
     device: str = ""
@@ -138,6 +148,7 @@ class StudySummary(_View):
     backend: str
     workers: int
     objective: tuple[Objective, ...]
+    measures: Measures = Field(description="what its trials report, with titles; fractions are shown in percent")
     created_at: float
     updated_at: float
     ended_at: float | None = None
@@ -177,6 +188,7 @@ class StudyDetail(StudySummary):
     command: str = Field("", description="the command that makes this study again")
     enqueued: int = Field(0, description="configurations of the user, tried right after the default")
     warm_start: tuple[WarmStartView, ...] = ()
+    teachers: tuple[Teacher, ...] = ()
     confirm: int = Field(0, description="new seeds that each finalist is trained with")
     trials: tuple[TrialRow, ...] = ()
 

@@ -116,6 +116,7 @@ class AnalysisView(_View):
     study: str
     revision: int
     objective: Objective
+    fraction: bool = Field(default=True, description="whether the objective lies in [0, 1] and is told in percent")
     max_epochs: int
     results: int = Field(description="trials with a result")
     importance: ImportancePart

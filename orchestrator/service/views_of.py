@@ -47,6 +47,7 @@ def study_summary(state: StudyState, idle: float | None = None, *, alive: bool =
         backend=created.backend,
         workers=state.workers,
         objective=created.space.objective,
+        measures=created.space.measures,
         created_at=state.created_at,
         updated_at=state.updated_at,
         ended_at=state.ended_at,
@@ -87,6 +88,7 @@ def study_detail(
         command=created.command,
         enqueued=len(created.enqueued),
         warm_start=warm_start_views(created.earlier),
+        teachers=created.teachers,
         confirm=created.confirm,
         trials=trials,
     )
@@ -154,7 +156,7 @@ def trial_detail(
             if value != created.base.get(key)
         ),
         segments=_segments(told),
-        events=tuple(narrate(logged) for logged in told),
+        events=tuple(narrate(logged, created.space.measures) for logged in told),
         checkpoint=trial.checkpoint.path if trial.checkpoint is not None else "",
         directory=directory,
     )

@@ -39,11 +39,13 @@ class Choices:
 
 CHOICES: dict[str, Choices] = {
     "TASK.NAME": Choices(tuple(cards())),
-    "MODEL.META_ARCHITECTURE": Choices(("Baseline", "MGN", "MoCo", "PCB")),
+    "TASK.ADAPTATION.METRIC": Choices(("jaccard", "cosine")),
+    "TASK.ADAPTATION.CAMERAS": Choices(("none", "center", "proxies")),
+    "MODEL.META_ARCHITECTURE": Choices(("Baseline", "MGN", "MoCo", "MoCoV2", "PCB")),
     "MODEL.BACKBONE.NAME": Choices(tuple(FAMILIES), pattern=IMPORT_PATH, form=IMPORT_PATH_FORM),
     "MODEL.BACKBONE.IBN_KIND": Choices(("a", "b")),
     "MODEL.BACKBONE.NORM": Choices(("BN", "syncBN", "GN"), ("FrozenBN", "GhostBN")),
-    "MODEL.HEADS.NAME": Choices(("EmbeddingHead",), ("ClasHead", "AttrHead")),
+    "MODEL.HEADS.NAME": Choices(("EmbeddingHead", "ClasHead", "AttrHead")),
     "MODEL.HEADS.NORM": Choices(("BN", "syncBN", "GN"), ("FrozenBN", "GhostBN")),
     "MODEL.HEADS.NECK_FEAT": Choices(("before", "after")),
     "MODEL.HEADS.POOL_LAYER": Choices(
@@ -62,7 +64,15 @@ CHOICES: dict[str, Choices] = {
     ),
     "MODEL.HEADS.CLS_LAYER": Choices(("Linear", "ArcSoftmax", "CircleSoftmax", "CosSoftmax")),
     "MODEL.LOSSES.NAME": Choices(
-        ("CrossEntropyLoss", "TripletLoss", "CenterLoss", "CircleLoss", "Cosface", "FocalLoss")
+        (
+            "CrossEntropyLoss",
+            "TripletLoss",
+            "CenterLoss",
+            "CircleLoss",
+            "Cosface",
+            "FocalLoss",
+            "BinaryCrossEntropyLoss",
+        )
     ),
     "MODEL.LOSSES.CE.SPREAD": Choices(("other_classes", "all_classes")),
     "INPUT.INTERPOLATION": Choices(("bilinear", "bicubic")),
@@ -112,6 +122,7 @@ CHOICES: dict[str, Choices] = {
     "SOLVER.WARMUP_UNIT": Choices(("iteration", "epoch")),
     "SOLVER.AMP.DTYPE": Choices(("bf16", "fp16")),
     "SOLVER.CLIP_GRADIENTS.CLIP_TYPE": Choices(("norm", "value")),
+    "TASK.PRETRAINING.IDENTITIES": Choices(("auto", "ignore")),
     "TEST.METRIC": Choices(("cosine", "euclidean", "dsr")),
     "KD.LOGITS.NAME": Choices(("js", "kl")),
     "KD.CACHE": Choices(("auto", "off")),

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from reid_core.config.adaptation_rules import adaptation_faults
 from reid_core.config.availability import CHOICES, COMPARING_LOSSES, GROUPING_SAMPLERS, NOT_YET, Choices
 from reid_core.config.backbones import FAMILIES, Switch, size_of
+from reid_core.config.classification_rules import classification_faults
 from reid_core.config.distillation_rules import distillation_faults
+from reid_core.config.face_rules import face_faults, sampling_faults
 from reid_core.config.fault import Fault
+from reid_core.config.pretraining_rules import pretraining_faults
+from reid_core.config.retrieval_rules import retrieval_faults
+from reid_core.config.scale_rules import scale_faults
 from reid_core.config.schema import Config
 from reid_core.config.schema.model import Backbone
 from reid_core.config.source import suggest
@@ -228,6 +234,9 @@ def _measuring(config: Config) -> Iterator[Fault]:
     test, backbone = config.test, config.model.backbone
     if test.metric != "dsr":
         return
+    if test.repeats:
+        message = "TEST.REPEATS compares whole embeddings, and TEST.METRIC dsr parts of images"
+        yield Fault(("TEST.REPEATS", "TEST.METRIC"), "impossible", message, "set it to 0, or choose another metric")
     family, size = FAMILIES.get(backbone.name), config.input.size_test
     if family is not None and family.token:
         message = f"TEST.METRIC dsr compares parts of a feature map, and {backbone.name} gives one cell"
@@ -254,4 +263,11 @@ _RULES: tuple[Callable[[Config], Iterator[Fault]], ...] = (
     _image_size,
     _measuring,
     distillation_faults,
+    classification_faults,
+    retrieval_faults,
+    face_faults,
+    sampling_faults,
+    adaptation_faults,
+    pretraining_faults,
+    scale_faults,
 )

@@ -75,6 +75,15 @@ class TrainBatches:
         """How many batches every epoch has."""
         return self._sampler.batches_per_epoch
 
+    def __len__(self) -> int:
+        """How many images there are."""
+        return len(self._images)
+
+    def plain(self, start: int, stop: int) -> EvalBatch:
+        """The images at these positions of the data set without augmentation, and their cameras."""
+        pixels = planes(self._images.take(np.arange(start, stop)))
+        return EvalBatch(torch.from_numpy(pixels), torch.from_numpy(self._camids[start:stop]))
+
     def relabel(self, labels: Labels, sampler: Sampler) -> None:
         """Go on with other labels (N,), drawn by `sampler`, which has as many batches an epoch."""
         if sampler.batches_per_epoch != self.batches_per_epoch:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -13,13 +13,14 @@ from reid_core.config import Config
 from reid_core.config.availability import GROUPING_SAMPLERS
 from reid_core.data.cache import ImageCache, Progress, cache_folder
 from reid_core.data.parts import EvaluationData, Part, PartOpener
-from reid_core.data.places import find_places, names_several
-from reid_core.data.records import Dataset, Layout, identities_of
+from reid_core.data.places import domain_places, find_places, names_domains, names_several
+from reid_core.data.records import Dataset, Indices, Layout, identities_of
 from reid_core.data.samplers import Sampler
 from reid_core.data.sampling import train_sampler
-from reid_core.data.sets import DataSets, combined, read_sets, set_numbers
+from reid_core.data.sets import DataSets, combined, joined_sets, read_sets, set_numbers
 from reid_core.data.sources import Interpolation
 from reid_core.data.split import Cut, cut, cut_fingerprint
+from reid_core.data.synthetic.domain import domain_number
 from reid_core.data.synthetic.images import SyntheticParameters, synthetic_dataset
 from reid_core.errors import DataError, Finding
 from reid_core.results import DataSummary, Protocol, SetSummary
@@ -29,6 +30,9 @@ __all__ = [
     "load_datasets",
     "open_evaluations",
     "open_split",
+    "open_training",
+    "part_opener",
+    "sampling_warnings",
     "summary",
     "validation_cut",
 ]
@@ -69,8 +73,14 @@ def load_datasets(config: Config) -> DataSets:
     """Read the data sets of DATASETS without decoding an image. Raises DataError."""
     datasets = config.datasets
     layout = None if datasets.layout == "auto" else Layout(datasets.layout)
-    if Layout.SYNTHETIC in {datasets.layout, datasets.root} and not names_several(datasets.names, datasets.tests):
-        return DataSets.single(synthetic_dataset(SyntheticParameters(**datasets.synthetic.model_dump(by_alias=False))))
+    if Layout.SYNTHETIC in {datasets.layout, datasets.root}:
+        parameters = SyntheticParameters(**datasets.synthetic.model_dump(by_alias=False))
+        if names_domains(datasets.names, datasets.tests):
+            domains = domain_places(datasets.names, datasets.tests)
+            drawn = (replace(parameters, domain=domain_number(place.root.name)) for place in domains)
+            return joined_sets(domains, [synthetic_dataset(one) for one in drawn])
+        if not names_several(datasets.names, datasets.tests):
+            return DataSets.single(synthetic_dataset(parameters))
     places = find_places(Path(datasets.root).expanduser(), layout, datasets.names, datasets.tests)
     return read_sets(places, no_cameras=datasets.no_cameras, skip_bad=datasets.corrupt == "skip")
 
@@ -106,7 +116,7 @@ def summary(config: Config) -> DataSummary:
         query_images=sum(len(test.query) for test in tests),
         gallery_images=sum(len(test.gallery) for test in tests),
         ignored=dict(sets.ignored),
-        warnings=(*sets.warnings, *_sampling_warnings(config, identities - held)),
+        warnings=(*sets.warnings, *sampling_warnings(config, identities - held)),
         sets=tuple(
             SetSummary(
                 name=part.name,
@@ -136,29 +146,40 @@ def open_split(
     sets = load_datasets(config)
     test = protocol is Protocol.TEST
     dataset = combined(sets.train) if test and config.datasets.combineall else sets.train
-    opened = _opener(config, dataset, threads, progress).open(dataset.train, config.input.size_train)
-    wanted = opened.good
+    wanted = np.arange(len(dataset.train))
     if test:
         split = sets.fingerprint if dataset is sets.train else f"{sets.fingerprint}+{dataset.fingerprint}"
     else:
         parts = validation_cut(config, dataset)
-        wanted = np.intersect1d(parts.train, wanted)
+        wanted = parts.train
         split = cut_fingerprint(dataset.train, parts, no_cameras=config.datasets.no_cameras)
-    identities = identities_of(dataset.train[index] for index in wanted)
-    if len(identities) < 2:
-        raise DataError(_TOO_FEW_DECODE)
-    train = opened.part(wanted, identities)
+    train, identities, spoiled = open_training(config, dataset, wanted, threads=threads, progress=progress)
     evaluations = _evaluations(config, sets, protocol, threads, progress)
     measured = [warning for evaluation in evaluations for warning in evaluation.warnings]
     return SplitData(
         train=train,
-        num_classes=len(identities),
+        num_classes=identities,
         sampler=train_sampler(config, train.labels, train.camids, set_numbers(dataset, train.records)),
         evaluations=evaluations,
         dataset_fingerprint=sets.fingerprint,
         split_fingerprint=split,
-        warnings=(*sets.warnings, *opened.warnings, *measured, *_sampling_warnings(config, len(identities))),
+        warnings=(*sets.warnings, *spoiled, *measured, *sampling_warnings(config, identities)),
     )
+
+
+def open_training(
+    config: Config, dataset: Dataset, wanted: Indices, *, threads: int | None = None, progress: Progress | None = None
+) -> tuple[Part, int, tuple[str, ...]]:
+    """Those training images at positions `wanted` that decode, how many identities they show, and warnings.
+
+    Raises DataError as `open_split` does.
+    """
+    opened = part_opener(config, dataset, threads, progress).open(dataset.train, config.input.size_train)
+    wanted = np.intersect1d(wanted, opened.good)
+    identities = identities_of(dataset.train[index] for index in wanted)
+    if len(identities) < 2:
+        raise DataError(_TOO_FEW_DECODE)
+    return opened.part(wanted, identities), len(identities), opened.warnings
 
 
 def open_evaluations(
@@ -168,7 +189,10 @@ def open_evaluations(
     return _evaluations(config, load_datasets(config), protocol, threads, progress)
 
 
-def _opener(config: Config, dataset: Dataset, threads: int | None, progress: Progress | None) -> PartOpener:
+def part_opener(
+    config: Config, dataset: Dataset, threads: int | None = None, progress: Progress | None = None
+) -> PartOpener:
+    """What opens images of `dataset` through this machine's cache."""
     folder = cache_folder(config.dataloader.cache_dir)
     interpolation = Interpolation(config.input.interpolation)
     cache = ImageCache(folder, threads=threads or os.cpu_count() or 1, progress=progress, interpolation=interpolation)
@@ -183,15 +207,15 @@ def _evaluations(
     if protocol is Protocol.TEST:
         trained_on = sets.seen if config.datasets.combineall else frozenset[str]()
         return tuple(
-            _opener(config, test, threads, progress).test(size, name=name, trained_on=name in trained_on)
+            part_opener(config, test, threads, progress).test(size, name=name, trained_on=name in trained_on)
             for name, test in sets.tests.items()
         )
-    opener = _opener(config, sets.train, threads, progress)
+    opener = part_opener(config, sets.train, threads, progress)
     same = config.input.size_train == size
     return (opener.held_out(validation_cut(config, sets.train), size, whole=same),)
 
 
-def _sampling_warnings(config: Config, identities: int) -> list[str]:
+def sampling_warnings(config: Config, identities: int) -> list[str]:
     """What works, and people should know: a batch must repeat identities, weights have no effect."""
     loader, warnings = config.dataloader, []
     wanted = config.solver.ims_per_batch // loader.num_instance

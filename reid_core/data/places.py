@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reid_core.data.checks import Use
 from reid_core.data.layouts.recognise import own_layout
 from reid_core.data.records import Layout
+from reid_core.data.synthetic.domain import domain_number
 from reid_core.errors import DataError, Finding
 
-__all__ = ["KNOWN", "Known", "Place", "find_places", "names_several"]
+__all__ = ["KNOWN", "Known", "Place", "domain_places", "find_places", "names_domains", "names_several"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +50,36 @@ _DEFAULT = "Market1501"  # FastReID's, of both keys: says nothing
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A data set's name (none where it is the only one), folder, layout (None to recognise it) and use."""
+    """A data set's name (none where it is the only one), folder, layout (None to recognise it) and use.
+
+    `rank` is its place among those tested on.
+    """
 
     name: str
     root: Path
     layout: Layout | None
     use: Use
     note: str = ""
+    rank: int = 0
 
 
 def names_several(names: Sequence[str], tests: Sequence[str]) -> bool:
     """Whether these names mean more than one data set, or say where one lies: `DATASETS.ROOT` alone is not enough."""
     both = (*names, *tests)
     return any("=" in text for text in both) or len({_known(_name(text)).folders for text in both}) > 1
+
+
+def names_domains(names: Sequence[str], tests: Sequence[str]) -> bool:
+    """Whether one of these names is a domain of the built-in data, as synthetic-a."""
+    return any(domain_number(text) for text in (*names, *tests))
+
+
+def domain_places(names: Sequence[str], tests: Sequence[str]) -> tuple[Place, ...]:
+    """The domains of the built-in data that `names` train and `tests` test; they lie nowhere. Raises DataError."""
+    other = next((text for text in (*names, *tests) if not domain_number(text)), None)
+    if other is not None:
+        raise _misnamed(f"'{other}' is no domain of the built-in data", "name synthetic-a to synthetic-z only")
+    return _used(names, tests, {name: Path(name) for name in (*names, *tests)}, Layout.SYNTHETIC)
 
 
 def find_places(root: Path, layout: Layout | None, names: Sequence[str], tests: Sequence[str]) -> tuple[Place, ...]:
@@ -83,9 +101,18 @@ def find_places(root: Path, layout: Layout | None, names: Sequence[str], tests: 
     missing = [name for name in dict.fromkeys(bare) if name not in given]
     if missing:
         raise DataError([_not_found(root, name) for name in missing])
+    return _used(names, tests, given, layout)
+
+
+def _used(
+    names: Sequence[str], tests: Sequence[str], given: Mapping[str, Path], layout: Layout | None
+) -> tuple[Place, ...]:
+    """Each data set once, with what it is for; its folder is in `given`."""
     found: dict[str, Place] = {}
-    for name, use in [(_name(text), Use.TRAIN) for text in names] + [(_name(text), Use.TEST) for text in tests]:
-        place = Place(name, given[name], _known(name).layout or layout, use)
+    uses = [(text, Use.TRAIN, 0) for text in names] + [(text, Use.TEST, rank) for rank, text in enumerate(tests)]
+    for text, use, rank in uses:
+        name = _name(text)
+        place = Place(name, given[name], _known(name).layout or layout, use, rank=rank)
         earlier = found.get(name)
         if earlier is not None and (earlier.use is not Use.TRAIN or use is Use.TRAIN):
             raise _misnamed(f"the data set {name} is named twice", "name it once to train and once to test")

@@ -37,6 +37,9 @@ class Purpose(IntEnum):
     PATCH = 12
     GREY_PATCH = 13
     CUTOUT = 14
+    DOMAIN = 15
+    PARTIAL = 16
+    DRAW = 17
 
 
 def generator(seed: int, purpose: Purpose, *numbers: int) -> np.random.Generator:

@@ -20,17 +20,18 @@ from reid_core.data.places import Place
 from reid_core.data.records import NO_CAMERA, Dataset, ImageRecord, Labels, Layout
 from reid_core.data.sources import CorruptImage, ImageSource, Interpolation, Pixels, Size
 
-__all__ = ["DataSets", "Named", "combined", "read_sets", "set_numbers"]
+__all__ = ["DataSets", "Named", "combined", "joined_sets", "read_sets", "set_numbers"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Named:
-    """A data set, its name (none where it is the only one) and what it is for."""
+    """A data set, its name (none where it is the only one), what it is for, and its place among those tested on."""
 
     name: str
     dataset: Dataset
     trained: bool
     tested: bool
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,8 +53,9 @@ class DataSets:
 
     @property
     def tests(self) -> dict[str, Dataset]:
-        """What is tested on, by name."""
-        return {part.name: part.dataset for part in self.parts if part.tested}
+        """What is tested on, by name, in the order of DATASETS.TESTS."""
+        tested = sorted((part for part in self.parts if part.tested), key=lambda part: part.rank)
+        return {part.name: part.dataset for part in tested}
 
     @property
     def ignored(self) -> dict[str, int]:
@@ -71,10 +73,17 @@ class DataSets:
 
 def read_sets(places: Sequence[Place], *, no_cameras: bool, skip_bad: bool) -> DataSets:
     """Read the data sets at `places`, without decoding an image. Raises DataError."""
-    found = [
-        read_dataset(place.root, place.layout, use=place.use, no_cameras=no_cameras, skip_bad=skip_bad)
-        for place in places
-    ]
+    return joined_sets(
+        places,
+        [
+            read_dataset(place.root, place.layout, use=place.use, no_cameras=no_cameras, skip_bad=skip_bad)
+            for place in places
+        ],
+    )
+
+
+def joined_sets(places: Sequence[Place], found: Sequence[Dataset]) -> DataSets:
+    """What was `found` at `places`, as one to train on and several to test on."""
     if len(places) == 1:
         note = (places[0].note,) if places[0].note else ()
         return DataSets.single(replace(found[0], warnings=(*note, *found[0].warnings)))
@@ -85,6 +94,7 @@ def read_sets(places: Sequence[Place], *, no_cameras: bool, skip_bad: bool) -> D
             _named(place.name, dataset, cameras[place.root]),
             trained=place.use is not Use.TEST,
             tested=place.use is not Use.TRAIN,
+            rank=place.rank,
         )
         for place, dataset in zip(places, found, strict=True)
     )

@@ -150,11 +150,7 @@ def _stage(number: int, block: nn.Module) -> Stage | None:
 
 def _norms(block: nn.Module) -> tuple[nn.Module, ...]:
     """What the values of a block are normalised by last, the shortcut left out as in the paper; RepVGG sums several."""
-    found = [
-        module
-        for name, module in block.named_modules()
-        if _is_norm(module) and not name.startswith(_SHORTCUTS)
-    ]
+    found = [module for name, module in block.named_modules() if _is_norm(module) and not name.startswith(_SHORTCUTS)]
     return tuple(found if isinstance(block, RepVGGBlock) else found[-1:])
 
 

@@ -22,13 +22,17 @@ from reid_core.engine import durable
 from reid_core.errors import CheckpointError
 from reid_core.results import CheckpointFile
 
-__all__ = ["Checkpoint", "State", "load", "save", "sidecar"]
+__all__ = ["Checkpoint", "ForeignFile", "State", "load", "save", "sidecar"]
 
 State: TypeAlias = dict[str, Any]
 """What `state_dict()` of a torch object gives: its content is torch's business."""
 
 _FORMAT = 1
 _KIND = "reid-tune checkpoint"
+
+
+class ForeignFile(CheckpointError):
+    """A file that is there, and is no checkpoint of ours."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,8 +128,8 @@ def _recorded(path: Path) -> str:
         return "unreadable"
 
 
-def _foreign(path: Path, reason: str) -> CheckpointError:
-    return CheckpointError(
+def _foreign(path: Path, reason: str) -> ForeignFile:
+    return ForeignFile(
         f"{path} is not a checkpoint of reid-tune: {reason}",
         hint="weights of a pretrained backbone go into MODEL.BACKBONE.PRETRAIN_PATH",
     )

@@ -21,6 +21,8 @@ _FREE = (
     "MODEL.DEVICE",
     "MODEL.WEIGHTS",
     "MODEL.BACKBONE.PRETRAIN",
+    "KD.MODEL_",  # the files' SHA-256 are compared
+    "KD.CACHE",
     "SOLVER.CHECKPOINT_PERIOD",
 )
 # What decides the embedding that a set of weights gives.

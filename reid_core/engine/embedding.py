@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 
 from reid_core.data.loader import EvalBatch
 from reid_core.engine.compute import Compute
+from reid_core.engine.scaling import embed_scaled
 from reid_core.modeling import Architecture
 from reid_core.modeling.fusion import fused
 
@@ -18,13 +19,18 @@ __all__ = ["embeddings", "evaluation_mode"]
 
 
 def embeddings(
-    model: Architecture, batches: Iterable[EvalBatch], compute: Compute, *, flip: bool = False
+    model: Architecture,
+    batches: Iterable[EvalBatch],
+    compute: Compute,
+    *,
+    flip: bool = False,
+    scales: Sequence[float] = (1.0,),
 ) -> npt.NDArray[np.float32]:
     """Embeddings (N, D), not normalised, of batches of images, in their order.
 
     With `flip`, the sum of an image's and its mirror image's: normalising it is the caller's, once (FastReID
-    normalises each first, then the mean again). Leaves the model in the mode it was in. Batch norms are computed inside
-    the convolutions before them: the same function, a rounding apart.
+    normalises each first, then the mean again). `scales` are those of `embed_scaled`. Leaves the model in the mode it
+    was in. Batch norms are computed inside the convolutions before them: the same function, a rounding apart.
     """
     rows: list[npt.NDArray[np.float32]] = []
     with evaluation_mode(model), torch.inference_mode(), fused(model):
@@ -32,9 +38,7 @@ def embeddings(
             images = compute.images(batch.images)
             camids = None if batch.camids is None else batch.camids.to(compute.device)
             with compute.autocast():
-                features = model.embed(images, camids)
-                if flip:
-                    features = features + model.embed(images.flip(3), camids)
+                features = embed_scaled(model, images, camids, flip=flip, scales=scales)
             rows.append(features.float().cpu().numpy())
     return np.concatenate(rows) if rows else np.empty((0, model.embedding_dim), np.float32)
 

@@ -70,7 +70,9 @@ def embed_files(config: Config, path: Path, images: Sequence[Path]) -> npt.NDArr
     """See `reid_core.api.embed`."""
     compute = Compute.of(config)
     model, _ = load_model(config, path, compute)
-    rows = embeddings(model, _decoded(config, images), compute, flip=config.test.flip.enabled)
+    rows = embeddings(
+        model, _decoded(config, images), compute, flip=config.test.flip.enabled, scales=config.test.scales
+    )
     return unit_rows(rows).astype(np.float32, copy=False)
 
 

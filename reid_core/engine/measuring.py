@@ -31,7 +31,7 @@ from reid_core.evaluation import (
 )
 from reid_core.modeling import Architecture
 
-__all__ = ["Measurement", "conditions", "measure"]
+__all__ = ["Measurement", "conditions", "embedded_images", "finite", "measure", "ranked", "refined_distances"]
 
 _FPRS = {"1e-4": 1e-4, "1e-3": 1e-3, "1e-2": 1e-2}
 
@@ -73,7 +73,7 @@ def measure(model: Architecture, data: EvaluationData, config: Config, compute: 
         return eval_batches(part.images, part.camids, test.ims_per_batch)
 
     def embedded(part: Part) -> _Rows:
-        return _finite(embeddings(model, batches(part), compute, flip=test.flip.enabled), epoch)
+        return embedded_images(model, part, config, compute, epoch=epoch)
 
     def parted(part: Part) -> _Blocks:
         return local_features(model, batches(part), compute, flip=test.flip.enabled)
@@ -83,21 +83,36 @@ def measure(model: Architecture, data: EvaluationData, config: Config, compute: 
     labels = Labels(data.query.labels, data.gallery.labels, data.query.camids, data.gallery.camids)
     by_parts = test.metric == "dsr"
     metric = Distance.COSINE if by_parts else Distance(test.metric)
-    refined = by_parts or test.aqe.enabled or test.rerank.enabled
-    if not (refined or test.roc.enabled):
-        return Measurement(rank(query, gallery, labels, metric=metric))
+    blocks = None
     if by_parts:
         query_parts = np.concatenate([rows for _, rows in parted(data.query)])
-        blocks: _Blocks = dsr_blocks(query, gallery, query_parts, parted(data.gallery), top=test.dsr.topk)
-    else:
-        blocks = _refined(query, gallery, metric, config)
+        blocks = dsr_blocks(query, gallery, query_parts, parted(data.gallery), top=test.dsr.topk)
+    return ranked(query, gallery, labels, metric, config, by_parts=blocks)
+
+
+def ranked(
+    query: _Rows, gallery: _Rows, labels: Labels, metric: Distance, config: Config, *, by_parts: _Blocks | None = None
+) -> Measurement:
+    """Rank embeddings (G, D) for each of (Q, D) under the conditions of TEST, or by the distances `by_parts`."""
+    test = config.test
+    refined = by_parts is not None or test.aqe.enabled or test.rerank.enabled
+    if not (refined or test.roc.enabled):
+        return Measurement(rank(query, gallery, labels, metric=metric))
+    blocks = by_parts if by_parts is not None else refined_distances(query, gallery, metric, config)
     plain = rank(query, gallery, labels, metric=metric) if refined else None
     collector = RocCollector(labels, max_fpr=max(_FPRS.values())) if test.roc.enabled else None
     ranking = rank_blocks(collector.watch(blocks) if collector else blocks, labels)
     return Measurement(ranking, plain, collector.result() if collector else None)
 
 
-def _finite(rows: _Rows, epoch: int) -> _Rows:
+def embedded_images(model: Architecture, part: Part, config: Config, compute: Compute, *, epoch: int) -> _Rows:
+    """The embeddings (N, D) of a part, with TEST.FLIP and TEST.SCALES. Raises TrainingDiverged as `measure` does."""
+    test = config.test
+    batches = eval_batches(part.images, part.camids, test.ims_per_batch)
+    return finite(embeddings(model, batches, compute, flip=test.flip.enabled, scales=test.scales), epoch)
+
+
+def finite(rows: _Rows, epoch: int) -> _Rows:
     """The embeddings (N, D) as they are. Raises TrainingDiverged: a distance needs finite squares too."""
     if np.isfinite(np.einsum("nd,nd->n", rows, rows)).all():
         return rows
@@ -108,7 +123,7 @@ def _finite(rows: _Rows, epoch: int) -> _Rows:
     )
 
 
-def _refined(query: _Rows, gallery: _Rows, metric: Distance, config: Config) -> _Blocks:
+def refined_distances(query: _Rows, gallery: _Rows, metric: Distance, config: Config) -> _Blocks:
     """Distances after query expansion and then re-ranking, each where it is on."""
     expansion, reranking = config.test.aqe, config.test.rerank
     if expansion.enabled:
@@ -127,6 +142,10 @@ def conditions(config: Config) -> str:
     if test.metric == "dsr":
         words = [f"DSR distance among the {test.dsr.topk} nearest by cosine"]
     words.append("flipped features added" if test.flip.enabled else "no flip")
+    if test.repeats:
+        words.append(f"mean over {test.repeats} galleries of one image an identity, drawn at random")
+    if test.scales != (1.0,):
+        words.append(f"scales {', '.join(f'{scale:g}' for scale in test.scales)}")
     if test.aqe.enabled:
         rounds = f"{test.aqe.qe_time} round{'s' if test.aqe.qe_time > 1 else ''}"
         words.append(f"query expansion (k {test.aqe.qe_k}, alpha {test.aqe.alpha:g}, {rounds})")

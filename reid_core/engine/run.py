@@ -23,6 +23,7 @@ from reid_core.engine.compute import Compute
 from reid_core.engine.crew import ALONE, Crew
 from reid_core.engine.precise_bn import check_processes
 from reid_core.engine.retention import path_of, prune
+from reid_core.engine.sampled_classes import check_sampling
 from reid_core.engine.trainer import Trainer
 from reid_core.errors import ConfigError, Finding, TrainingDiverged
 from reid_core.results import CheckpointFile, EpochResult, Fork, Protocol, TrainResult
@@ -72,6 +73,7 @@ class Run:
         self._crew = crew
         _check_shares(config, crew.count)
         check_processes(config, crew.count)
+        check_sampling(config, crew.count)
         self._compute = Compute.of(config, rank=crew.rank, count=crew.count)
         self._task = task_of(config)
         self._data = self._task.open(config, protocol, threads=threads)

@@ -16,6 +16,9 @@ from reid_core.data.loader import Batch, TrainBatches
 from reid_core.data.pipeline import SplitData
 from reid_core.data.records import Labels
 from reid_core.data.samplers import Sampler
+from reid_core.distill.build import build_distiller
+from reid_core.distill.distiller import restore_distiller
+from reid_core.distill.lesson import Lesson
 from reid_core.engine.checkpoint import Checkpoint
 from reid_core.engine.compilation import compiled
 from reid_core.engine.compute import Compute, cudnn_timing, seeded
@@ -90,6 +93,8 @@ class Trainer:
         self._scaler = compute.scaler()
         self._average = build_average(config, self.model) if crew.leads else None
         self._outputs = compiled(self.model.outputs, compute) if config.solver.compile_ else self.model.outputs
+        with seeded(compute.device, seed, 0, 1):
+            self._distiller = build_distiller(config, self.model, batches, compute)
 
     def relabel(self, labels: Labels, sampler: Sampler) -> None:
         """Go on with other labels (N,) of the training images, drawn by `sampler`."""
@@ -108,6 +113,8 @@ class Trainer:
             for batch in self._batches.epoch(epoch):
                 rate = learning_rate(iteration, self._schedule, self._batches.batches_per_epoch)
                 set_learning_rate(self._optimizer, rate)
+                if self._distiller:
+                    self._distiller.set_learning_rate(rate)
                 self._freeze.apply(iteration)
                 losses = self.step(batch)
                 if not all(map(math.isfinite, losses.values())):
@@ -140,27 +147,40 @@ class Trainer:
         """The losses over the (micro-)batch of all processes, and of how many images it is."""
         device = self._compute.device
         images, targets, camids = self._compute.images(batch.images), batch.labels.to(device), batch.camids.to(device)
-        with self._compute.autocast():
+        distiller, lessons = self._distiller, dict[str, Lesson]()
+        watching = distiller.watching() if distiller else nullcontext(dict[int, torch.Tensor]())
+        with self._compute.autocast(), watching as maps:
             outputs = self._outputs(images, targets, camids)
+            if distiller:
+                lessons = distiller.lessons(images, camids, batch.indices, outputs, maps)
         sizes = self._crew.sizes(len(targets), device)
         outputs, targets = self._crew.gather(outputs, sizes), self._crew.gather(targets, sizes)
         # in float32: distances and logarithms need it
-        return self._losses(outputs, targets) | self.model.own_losses(outputs, targets), sum(sizes)
+        terms = self._losses(outputs, targets) | self.model.own_losses(outputs, targets)
+        if distiller:
+            terms |= distiller.terms(outputs, self._crew.gather(lessons, sizes))
+        return terms, sum(sizes)
 
     def _optimizers(self) -> list[torch.optim.Optimizer]:
-        return [self._optimizer] + ([self._loss_optimizer] if self._loss_optimizer else [])
+        connectors = self._distiller.optimizer if self._distiller else None
+        return [one for one in (self._optimizer, self._loss_optimizer, connectors) if one is not None]
 
     def _update(self) -> None:
-        self._crew.add_gradients(self.model.parameters())
+        learned = [*self.model.parameters(), *(self._distiller.parameters() if self._distiller else ())]
+        self._crew.add_gradients(learned)
         self._crew.average_gradients(self._losses.parameters())
         if self._clip:
-            self._scaler.unscale_(self._optimizer)
-            self._clip(self.model.parameters())
+            for optimizer in self._optimizers():
+                if optimizer is not self._loss_optimizer:
+                    self._scaler.unscale_(optimizer)
+            self._clip(learned)
         for optimizer in self._optimizers():
             self._scaler.step(optimizer)
         self._scaler.update()
         if self._average:
             self._average.update(self.model)
+        if self._distiller:
+            self._distiller.follow()
 
     def measure_statistics(self, batches: int, epoch: int) -> None:
         """Measure the batch norm statistics of the model's present weights anew, over `batches` from `epoch` on."""
@@ -182,7 +202,8 @@ class Trainer:
             metrics=metrics,
             best=best,
             model=self.model.state_dict(),
-            parts={name: part.state_dict() for name, part in self._parts().items()},
+            parts={name: part.state_dict() for name, part in self._parts().items()}
+            | ({"distiller": self._distiller.state_dict()} if self._distiller else {}),
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -190,6 +211,7 @@ class Trainer:
         self.model.load_state_dict(checkpoint.model)
         for name, part in self._parts().items():
             part.load_state_dict(checkpoint.parts[name])
+        restore_distiller(self._distiller, checkpoint.parts.get("distiller"))
 
     def adopt(self, checkpoint: Checkpoint) -> None:
         """Take over weights and the optimisers' memory from a run with other settings; the settings stay these.
@@ -210,6 +232,8 @@ class Trainer:
             else:
                 reader.load_state_dict(checkpoint.parts[name])
                 inherit(heir, reader)
+        if self._distiller:
+            self._distiller.adopt(checkpoint.parts.get("distiller"), former)
 
     def _parts(self) -> dict[str, _Stateful]:
         parts: dict[str, _Stateful | None] = {

@@ -4,6 +4,8 @@ The rank of a match is one more than the number of gallery images before it, so 
 one pass over the query's row of distances for each of its few matches. Images at the same distance stand in
 gallery order. Definitions of AP: Zheng et al. 2015 (Market-1501), of INP: Ye et al. 2021. A gallery image
 with the query's identity and camera is no match and no mistake: it is taken out of the list.
+MAP@R and R-precision look at the first R images of the list, R being how many matches there are (Musgrave et al. 2020,
+"A metric learning reality check", section 3.2).
 """
 
 from __future__ import annotations
@@ -30,13 +32,15 @@ _BLOCK_DISTANCES = 1 << 24
 class Ranking:
     """One row a query; `gallery` is the number of gallery images before any is taken out.
 
-    valid: (Q,) bool, the query has a match; ap, inp: (Q,) float64, NaN where not valid;
+    valid: (Q,) bool, the query has a match; ap, inp, map_at_r and r_precision: (Q,) float64, NaN where not valid;
     first_hit: (Q,) int64, rank from 1 of the nearest match, 0 where not valid.
     """
 
     valid: npt.NDArray[np.bool_]
     ap: npt.NDArray[np.float64]
     inp: npt.NDArray[np.float64]
+    map_at_r: npt.NDArray[np.float64]
+    r_precision: npt.NDArray[np.float64]
     first_hit: npt.NDArray[np.int64]
     gallery: int
 
@@ -91,7 +95,7 @@ def rank_blocks(blocks: Iterable[tuple[slice, Array]], labels: Labels) -> Rankin
     """As `rank`, from blocks of distances as `distance_blocks` yields them; it writes into them."""
     queries = labels.query_pids.size
     same_identity = labels.same_identity()
-    ap, inp = np.full(queries, np.nan), np.full(queries, np.nan)
+    ap, inp, map_at_r, r_precision = np.full((4, queries), np.nan)
     first_hit = np.zeros(queries, dtype=np.int64)
     for part, block in blocks:
         for query, row in enumerate(block, start=part.start):
@@ -99,13 +103,17 @@ def rank_blocks(blocks: Iterable[tuple[slice, Array]], labels: Labels) -> Rankin
             if matches.size:
                 row[out] = np.inf  # behind every match, so that it is never counted before one
                 ranks = np.sort(_ranks(row, matches))
-                ap[query] = np.mean(np.arange(1, ranks.size + 1) / ranks)
-                inp[query] = ranks.size / ranks[-1]
+                precision = np.arange(1, ranks.size + 1) / ranks
+                early = int(np.searchsorted(ranks, ranks.size, side="right"))
+                ap[query] = precision.mean()
+                inp[query] = precision[-1]
+                map_at_r[query] = precision[:early].sum() / ranks.size
+                r_precision[query] = early / ranks.size
                 first_hit[query] = ranks[0]
     valid = first_hit > 0
     if not valid.any():
         raise DataError(_no_match(labels))
-    return Ranking(valid, ap, inp, first_hit, labels.gallery_pids.size)
+    return Ranking(valid, ap, inp, map_at_r, r_precision, first_hit, labels.gallery_pids.size)
 
 
 def _ranks(row: Array, matches: Integers) -> npt.NDArray[np.int64]:

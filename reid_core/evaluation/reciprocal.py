@@ -14,9 +14,10 @@ import numpy.typing as npt
 from scipy import sparse
 
 from reid_core.evaluation.distance import Array, Distance, unit_rows
+from reid_core.evaluation.labels import Integers
 from reid_core.evaluation.neighbours import neighbours
 
-__all__ = ["Encoding", "encode", "squared"]
+__all__ = ["Encoding", "encode", "shared_weights", "squared"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +54,17 @@ def encode(features: Array, *, k1: int, k2: int, metric: Distance) -> Encoding:
 def squared(distances: Array, metric: Distance) -> Array:
     """Square distances in place, unless they are squares already."""
     return distances if metric is Distance.SQUARED_EUCLIDEAN else np.square(distances, out=distances)
+
+
+def shared_weights(columns: Integers, values: Array, answering: sparse.csc_array) -> Array:
+    """The sum over `columns` of min(value, entry), for each row of `answering` (G, N): (G,)."""
+    starts = answering.indptr[columns]
+    lengths = answering.indptr[columns + 1] - starts
+    ends = np.cumsum(lengths)
+    entries = np.arange(lengths.sum()) + np.repeat(starts - (ends - lengths), lengths)
+    least: Array = np.minimum(answering.data[entries], np.repeat(values, lengths))
+    sums = np.bincount(answering.indices[entries], weights=least, minlength=answering.shape[0])
+    return sums.astype(np.float64, copy=False)
 
 
 def _neighbourhoods(nearest: npt.NDArray[np.int64], half: npt.NDArray[np.int64]) -> sparse.csr_array:

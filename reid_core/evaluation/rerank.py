@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import sparse
 
 from reid_core.evaluation.distance import Array, Distance, distance_blocks
-from reid_core.evaluation.labels import Integers
-from reid_core.evaluation.reciprocal import encode, squared
+from reid_core.evaluation.reciprocal import encode, shared_weights, squared
 
 __all__ = ["rerank", "rerank_blocks"]
 
@@ -59,17 +57,6 @@ def rerank_blocks(
         distances *= (lambda_ / scale[part]).astype(block.dtype)[:, None]
         for place, number in enumerate(range(part.start, part.stop)):
             start, stop = asking.indptr[number], asking.indptr[number + 1]
-            shared = _shared(asking.indices[start:stop], asking.data[start:stop], answering)
+            shared = shared_weights(asking.indices[start:stop], asking.data[start:stop], answering)
             distances[place] += (1 - lambda_) * (1 - shared / (2 - shared))
         yield part, distances
-
-
-def _shared(columns: Integers, values: Array, answering: sparse.csc_array) -> Array:
-    """The sum over `columns` of min(value, entry), for each row of `answering` (G, N): (G,)."""
-    starts = answering.indptr[columns]
-    lengths = answering.indptr[columns + 1] - starts
-    ends = np.cumsum(lengths)
-    entries = np.arange(lengths.sum()) + np.repeat(starts - (ends - lengths), lengths)
-    least: Array = np.minimum(answering.data[entries], np.repeat(values, lengths))
-    sums = np.bincount(answering.indices[entries], weights=least, minlength=answering.shape[0])
-    return sums.astype(np.float64, copy=False)

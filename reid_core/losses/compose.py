@@ -14,6 +14,7 @@ from reid_core.config import Config, suggest
 from reid_core.config.schema.losses import Circle, Cosface, CrossEntropy, Triplet
 from reid_core.config.schema.losses import Losses as LossSettings
 from reid_core.errors import ConfigError, Finding
+from reid_core.losses.binary import BinaryCrossEntropy
 from reid_core.losses.center import CenterLoss
 from reid_core.losses.cross_entropy import Spread, adaptive_cross_entropy, cross_entropy
 from reid_core.losses.focal import focal_loss
@@ -21,7 +22,7 @@ from reid_core.losses.outputs import Outputs
 from reid_core.losses.pairwise import circle_loss, cosface_loss
 from reid_core.losses.triplet import Metric, Mining, triplet_loss
 
-__all__ = ["LOSSES", "Losses", "Sees", "Term", "build_losses"]
+__all__ = ["LOSSES", "Losses", "Sees", "Term", "binary_term", "build_losses"]
 
 LossFunction: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(features or logits (B, ...), targets (B,)) -> a scalar; an nn.Module where the loss has parameters."""
@@ -95,7 +96,9 @@ def _on_branches(
         raise TypeError(f"{any_term.name} sees {any_term.sees}, and no branch of the model has them")
     for branch, tensor in seen.items():
         term = by_branch[branch] if any_term.sees is Sees.FEATURES else any_term
-        yield _in_logs(term, branch), term.scale / len(seen) * term.function(tensor, targets)
+        classes = outputs[branch].classes if any_term.sees is Sees.LOGITS else None
+        aims = targets if classes is None else torch.searchsorted(classes, targets)
+        yield _in_logs(term, branch), term.scale / len(seen) * term.function(tensor, aims)
 
 
 def _in_logs(term: Term, branch: str) -> str:
@@ -122,6 +125,15 @@ def _triplet(settings: Triplet) -> LossFunction:
     return lambda features, targets: triplet_loss(
         features, targets, margin=settings.margin, soft_margin=soft_margin, metric=metric, mining=mining
     )
+
+
+def binary_term(settings: LossSettings, positive_share: torch.Tensor | None = None) -> Term:
+    """The term of BinaryCrossEntropyLoss, weighted by the share of positives (A,) in training where that is given."""
+    return Term("loss_bce", Sees.LOGITS, settings.bce.scale, BinaryCrossEntropy(positive_share))
+
+
+def _binary_term(settings: LossSettings, *_: int) -> Term:
+    return binary_term(settings)
 
 
 def _center_term(settings: LossSettings, num_classes: int, width: int) -> Term:
@@ -160,6 +172,7 @@ def _triplet_term(settings: LossSettings, *_: int) -> Term:
 
 
 LOSSES: dict[str, Callable[[LossSettings, int, int], Term]] = {
+    "BinaryCrossEntropyLoss": _binary_term,
     "CenterLoss": _center_term,
     "CircleLoss": _circle_term,
     "Cosface": _cosface_term,

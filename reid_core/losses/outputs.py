@@ -19,6 +19,7 @@ class BranchOutputs:
     plain_logits: (B, C), without margin: predictions and distillation.
     keys:         (B, D), what a momentum encoder makes of the same images, without gradient.
     embedding:    (B, D), this branch's part of the embedding.
+    classes:      (S,), ascending: the classes that both logits, then (B, S), are of; None where they are of all.
     """
 
     features: torch.Tensor | None = None
@@ -26,6 +27,7 @@ class BranchOutputs:
     plain_logits: torch.Tensor | None = None
     keys: torch.Tensor | None = None
     embedding: torch.Tensor | None = None
+    classes: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)

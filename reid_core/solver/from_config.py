@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+
 from torch import nn
 from torch.optim import SGD, Optimizer
 
 from reid_core.config import Config
 from reid_core.losses import CenterLoss, Losses
+from reid_core.modeling.heads import SampledHead
 from reid_core.solver.clip import ClipKind, GradientClip
 from reid_core.solver.ema import WeightAverage
 from reid_core.solver.freeze import LayerFreeze
 from reid_core.solver.multipliers import parse_multipliers
 from reid_core.solver.optimizer import OptimizerKind, OptimizerSettings, make_optimizer
+from reid_core.solver.resting import rest_undrawn_rows
 from reid_core.solver.schedule import Counting, Decay, OneCycle, ScheduleSettings, Unit, Warmup
 
 __all__ = [
@@ -40,7 +44,11 @@ def build_optimizer(config: Config, model: nn.Module) -> Optimizer:
         momentum=solver.momentum,
         nesterov=solver.nesterov,
     )
-    return make_optimizer(model, settings)
+    optimizer = make_optimizer(model, settings)
+    for module in model.modules():
+        if isinstance(module, SampledHead) and module.sample_rate < 1.0:
+            rest_undrawn_rows(optimizer, module.weight, functools.partial(getattr, module, "drawn_rows"))
+    return optimizer
 
 
 def build_loss_optimizer(config: Config, losses: Losses) -> Optimizer | None:

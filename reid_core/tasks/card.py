@@ -28,7 +28,7 @@ class TaskCard:
     `measures` by the names that the task reports, the most telling first; `best` is the one that chooses the best
     epoch and is a space's objective where it names none. `shown` are those in short tables. `implementation` is
     `module:class`, a reid_core.tasks.task.Task, imported when something is computed. `recipes` and `spaces` are folders
-    of YAML files that a package outside adds to those shipped.
+    of YAML files that a package outside adds to those shipped; `source` is filled in with the name of that package.
     """
 
     name: str

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import logging
+from dataclasses import replace
 from importlib.metadata import entry_points
 
 from reid_core.tasks.card import Measure, TaskCard
 
-__all__ = ["GROUP", "RETRIEVAL", "card_of", "cards"]
+__all__ = ["GROUP", "RECALLS", "RETRIEVAL", "card_of", "cards", "shipped_tasks"]
 
 GROUP = "reid_core.tasks"
 """The entry-point group; each entry is a TaskCard."""
@@ -22,6 +23,9 @@ RETRIEVAL = {
 }
 """What every ranking of a gallery by queries reports."""
 
+RECALLS = (1, 2, 4, 8, 10, 20, 30, 100, 1000)
+"""The k of recall at k that instance retrieval can report: those of CUB, Cars, SOP and In-shop."""
+
 _SHIPPED = (
     TaskCard(
         "reid",
@@ -30,6 +34,81 @@ _SHIPPED = (
         RETRIEVAL,
         best="mAP",
         shown=("mAP", "mINP", "rank1"),
+    ),
+    TaskCard(
+        "classification",
+        "name the class of an image",
+        "reid_core.tasks.classification.task:ClassificationTask",
+        {
+            "top1": Measure("top-1"),
+            "top5": Measure("top-5"),
+            "cross_entropy": Measure("cross-entropy", fraction=False, lower_is_better=True),
+        },
+        best="top1",
+        shown=("top1", "top5", "cross_entropy"),
+    ),
+    TaskCard(
+        "attributes",
+        "say which attributes an image has",
+        "reid_core.tasks.attributes.task:AttributesTask",
+        {
+            "mA": Measure("mA"),
+            "F1": Measure("F1"),
+            "accuracy": Measure("accuracy"),
+            "precision": Measure("precision"),
+            "recall": Measure("recall"),
+        },
+        best="mA",
+        shown=("mA", "F1", "accuracy"),
+    ),
+    TaskCard(
+        "adaptation",
+        "find the same identity in a gallery, learned from images without labels",
+        "reid_core.tasks.adaptation.task:AdaptationTask",
+        RETRIEVAL,
+        best="mAP",
+        shown=("mAP", "mINP", "rank1"),
+    ),
+    TaskCard(
+        "pretraining",
+        "learn a backbone from images without labels",
+        "reid_core.tasks.pretraining.task:PretrainingTask",
+        {
+            "contrast_accuracy": Measure("contrast accuracy"),
+            "alignment": Measure("alignment", fraction=False, lower_is_better=True),
+            "uniformity": Measure("uniformity", fraction=False, lower_is_better=True),
+            **RETRIEVAL,
+        },
+        best="contrast_accuracy",
+        shown=("contrast_accuracy", "alignment", "uniformity", "mAP"),
+    ),
+    TaskCard(
+        "face",
+        "tell whether two images show the same person's face",
+        "reid_core.tasks.face.task:FaceTask",
+        {
+            "accuracy": Measure("accuracy"),
+            "accuracy_std": Measure("deviation of folds", lower_is_better=True),
+            "auc": Measure("AUC"),
+            "tpr_at_fpr_1e-2": Measure("TPR@FPR 1e-2"),
+            "tpr_at_fpr_1e-3": Measure("TPR@FPR 1e-3"),
+            "tpr_at_fpr_1e-4": Measure("TPR@FPR 1e-4"),
+        },
+        best="accuracy",
+        shown=("accuracy", "auc", "tpr_at_fpr_1e-3"),
+    ),
+    TaskCard(
+        "retrieval",
+        "find other images of an object whose class nobody trained on",
+        "reid_core.tasks.retrieval.task:RetrievalTask",
+        {
+            "recall1": Measure("recall@1"),
+            "map_at_r": Measure("MAP@R"),
+            "r_precision": Measure("R-precision"),
+            **{f"recall{k}": Measure(f"recall@{k}") for k in RECALLS[1:]},
+        },
+        best="recall1",
+        shown=("recall1", "map_at_r", "r_precision"),
     ),
 )
 
@@ -51,8 +130,13 @@ def cards() -> dict[str, TaskCard]:
         elif card.name in found:
             _log.warning("the task %s of %s is left out: there is one of this name", card.name, entry.value)
         else:
-            found[card.name] = card
+            found[card.name] = replace(card, source=entry.dist.name if entry.dist is not None else entry.value)
     return found
+
+
+def shipped_tasks() -> tuple[str, ...]:
+    """The names of the tasks of this package."""
+    return tuple(card.name for card in _SHIPPED)
 
 
 def card_of(name: str) -> TaskCard:

@@ -21,7 +21,7 @@ COMMAND = str(Path(sys.executable).with_name("reid-tune"))
 
 
 def search(options: argparse.Namespace, algorithm: str, seed: int) -> dict[str, object]:
-    """One study and its retrained winner."""
+    """One study, new or continued, and its retrained winner."""
     name = f"real-{Path(options.data).name}-{algorithm}-{seed}"
     size = "[" + ",".join(map(str, options.size)) + "]"
     settings = {
@@ -34,7 +34,11 @@ def search(options: argparse.Namespace, algorithm: str, seed: int) -> dict[str, 
     words += ["--max-epochs", str(options.epochs), "--seed", str(seed), "--algorithm", algorithm, "--name", name]
     for key, value in settings.items():
         words += ["--set", key, value]
-    _run(words)
+    found = next((one for one in _json(["studies", "ls", "--json"]) if one["name"] == name), None)
+    if found is None:
+        _run(words)
+    elif found["status"] != "completed":  # this program was interrupted
+        _run(["run", "--resume", name])
     study = _json(["status", name, "--json"])
     (best,) = _json(["best", name, "--retrain", "--epochs", str(options.retrain), "--json"])
     return {
@@ -87,7 +91,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, nargs=2, default=(128, 64), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--trials", type=int, default=12)
     parser.add_argument("--epochs", type=int, default=9, help="of a full run")
-    parser.add_argument("--retrain", type=int, default=9, help="epochs of the winner's retraining")
+    parser.add_argument("--retrain", type=int, default=18, help="epochs of the winner's retraining")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--algorithms", nargs="+", default=["freeze-thaw", "tpe", "random"])
     options = parser.parse_args()

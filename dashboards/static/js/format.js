@@ -1,21 +1,38 @@
 // Numbers, times and values as a person reads them; dashboards/formats.py says the same on the server.
 
 const NONE = "–";
-const FRACTIONS = new Set(["mAP", "mINP", "rank1", "rank5", "rank10"]);
-const LABELS = {
-  mAP: "mAP %", mINP: "mINP %", rank1: "rank-1 %", rank5: "rank-5 %", rank10: "rank-10 %",
-  images_per_second: "images/s", latency_ms: "latency ms", flops: "multiply-adds", lr: "learning rate", seconds: "seconds",
+const LABELS = { images_per_second: "images/s", latency_ms: "latency ms", flops: "multiply-adds", lr: "learning rate" };
+let own = {
+  mAP: { title: "mAP", fraction: true }, mINP: { title: "mINP", fraction: true }, rank1: { title: "rank-1", fraction: true },
+  rank5: { title: "rank-5", fraction: true }, rank10: { title: "rank-10", fraction: true },
 };
 
-export const metricLabel = (name) => LABELS[name] ?? name;
+/** Read metrics as the study's task tells them; those above are what a study of ReID says. */
+export function learn(measures) {
+  if (measures) own = measures.own;
+}
+
+/** `OTHER/mAP` and `plain_mAP` are read as mAP is; of an unknown name nothing is known. */
+function measureOf(name) {
+  if (own[name]) return own[name];
+  const cut = name.lastIndexOf("/") + 1, rest = name.slice(cut), plain = rest.replace(/^plain_/, "");
+  const known = own[plain];
+  if (!known) return { title: LABELS[name] ?? name, fraction: rest.startsWith("tpr_at_fpr_") };
+  return { ...known, title: [name.slice(0, Math.max(0, cut - 1)), plain === rest ? "" : "plain", known.title].filter(Boolean).join(" ") };
+}
+
+export function metricLabel(name) {
+  const { title, fraction } = measureOf(name);
+  return fraction ? `${title} %` : title;
+}
 /** The number as charts plot it: percent for fractions. */
-export const scaled = (number, name) => (number == null ? null : FRACTIONS.has(name) ? number * 100 : number);
+export const scaled = (number, name) => (number == null ? null : measureOf(name).fraction ? number * 100 : number);
 
 const significant = (number, digits = 4) => String(Number(number.toPrecision(digits)));
 
 export function metric(number, name = "mAP") {
   if (number == null || !Number.isFinite(number)) return NONE;
-  return FRACTIONS.has(name) ? (100 * number).toFixed(1) : value(Number(number.toPrecision(4)));
+  return measureOf(name).fraction ? (100 * number).toFixed(1) : value(Number(number.toPrecision(4)));
 }
 
 export function gain(number, name = "mAP") {

@@ -26,7 +26,7 @@ export function Best({ store }) {
   const best = study.best;
   if (!best) return html`<p class="quiet">No epoch is finished yet.</p>`;
   const aims = study.objective.map((each) => each.metric);
-  const others = [...new Set([...aims, "mAP", "mINP", "rank1"])].filter((other) => other !== name && best.metrics[other] != null);
+  const others = [...new Set([...aims, ...study.measures.shown])].filter((other) => other !== name && best.metrics[other] != null);
   return html`<ul class="metrics">
     <li><span class="big">${metric(best.metrics[name], name)}</span> ${metricLabel(name)}</li>
     ${others.map((other) => html`<li key=${other}><span class="big">${metric(best.metrics[other], other)}</span> ${metricLabel(other)}</li>`)}

@@ -1,6 +1,7 @@
 // One study in the browser: fetched once, kept up to date by server-sent events. Islands read its signals.
 
 import { batch, computed, signal } from "@preact/signals";
+import { learn } from "./format.js";
 
 const RETRY_MS = 3000;
 
@@ -92,6 +93,7 @@ export function createStore(id) {
   async function load() {
     try {
       const board = await fetchJson(`${base}/board`);
+      learn(board.study.measures);
       batch(() => {
         study.value = board.study;
         rows.value = rowsOf(board.trials);

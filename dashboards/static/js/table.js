@@ -2,22 +2,21 @@
 
 import { html } from "htm/preact";
 import { computed, signal } from "@preact/signals";
-import { metric, shortKey, value } from "./format.js";
+import { metric, metricLabel, shortKey, value } from "./format.js";
 import { dark, scoreScale, viridis } from "./palette.js";
 
 const PAGE = 25;
-const METRICS = [["mAP", "mAP %"], ["mINP", "mINP %"], ["rank1", "rank-1 %"]];
 
 const sort = signal({ by: "score", down: true });
 const words = signal("");
 const page = signal(0);
 
-const COLUMNS = [
+const columnsOf = (study) => [
   { id: "id", label: "Trial", num: true, of: (row) => row.id },
   { id: "origin", label: "Origin", of: (row) => row.origin },
   { id: "rung", label: "Rung", num: true, of: (row) => row.rung },
   { id: "epoch", label: "Epoch", num: true, of: (row) => row.epoch },
-  ...METRICS.map(([name, label]) => ({ id: name, label, num: true, of: (row) => row.metrics[name] ?? null })),
+  ...study.measures.shown.map((name) => ({ id: name, label: metricLabel(name), num: true, of: (row) => row.metrics[name] ?? null })),
   { id: "changed", label: "Changed parameters", of: null },
   { id: "status", label: "State", of: (row) => row.status },
 ];
@@ -42,7 +41,7 @@ function listed(store) {
     const brushed = store.brushed.value;
     const { by, down } = sort.value;
     const { metric: name, goal } = store.objective.value;
-    const of = by === "score" ? (row) => row.metrics[name] ?? null : COLUMNS.find((column) => column.id === by).of;
+    const of = by === "score" ? (row) => row.metrics[name] ?? null : columnsOf(store.study.value).find((column) => column.id === by).of;
     const direction = by === "score" ? goal !== "minimize" : down;
     return store.rows.value
       .filter((row) => !brushed || brushed.has(row.id))
@@ -78,7 +77,7 @@ function Row({ row, store, scale, defaults, hot }) {
     <td title=${row.reason}>${row.origin}</td>
     <td class="num">${row.rung}</td>
     <td class="num">${row.epoch}</td>
-    ${METRICS.map(([name]) => html`<td class="num" key=${name}>${metric(row.metrics[name], name)}</td>`)}
+    ${store.study.value.measures.shown.map((name) => html`<td class="num" key=${name}>${metric(row.metrics[name], name)}</td>`)}
     <td class="settings"><${Changed} row=${row} defaults=${defaults} /></td>
     <td title=${row.message || row.advance_reason}><span class="state state-${row.status}">${row.status}</span>${row.failure && html` <small class="quiet">${row.failure}</small>`}</td>
   </tr>`;
@@ -88,6 +87,7 @@ export function Trials({ store }) {
   void dark.value;
   const all = store.rows.value;
   if (!all.length) return html`<p class="empty">No trial yet. The first one is the recipe's default configuration.</p>`;
+  const columns = columnsOf(store.study.value);
   const rows = listed(store);
   const pages = Math.max(1, Math.ceil(rows.length / PAGE));
   const at = Math.min(page.value, pages - 1);
@@ -115,10 +115,10 @@ export function Trials({ store }) {
     </div>
     <div class="scroll" tabindex="0" role="region" aria-label="Trials table">
       <table class="rows">
-        <thead><tr>${COLUMNS.map((column) => html`<${Head} key=${column.id} column=${column} active=${active === column.id} />`)}</tr></thead>
+        <thead><tr>${columns.map((column) => html`<${Head} key=${column.id} column=${column} active=${active === column.id} />`)}</tr></thead>
         <tbody>
           ${rows.slice(at * PAGE, (at + 1) * PAGE).map((row) => html`<${Row} key=${row.id} row=${row} store=${store} scale=${scale} defaults=${defaults} hot=${store.hovered.value === row.id} />`)}
-          ${!rows.length && html`<tr><td colspan=${COLUMNS.length} class="quiet">No trial passes. Esc clears the filter and the brush.</td></tr>`}
+          ${!rows.length && html`<tr><td colspan=${columns.length} class="quiet">No trial passes. Esc clears the filter and the brush.</td></tr>`}
         </tbody>
       </table>
     </div>`;

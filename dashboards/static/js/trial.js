@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { axis, below, chart } from "./charts.js";
-import { metricLabel, scaled } from "./format.js";
+import { learn, metricLabel, scaled } from "./format.js";
 import { token, viridis } from "./palette.js";
 import { fetchJson, showConnection } from "./store.js";
 import { swap } from "./swap.js";
@@ -11,7 +11,9 @@ const root = document.getElementById("trial");
 const { study, trial: id, revision } = root.dataset;
 const base = `/api/v1/studies/${encodeURIComponent(study)}`;
 const trial = signal(null);
-const METRICS = ["mAP", "mINP", "rank1"];
+const measures = JSON.parse(root.dataset.measures);
+learn(measures);
+const percent = measures.shown.every((name) => measures.own[name].fraction);
 const DASHES = [[], [8, 4], [2, 3]];
 
 function lines(names, label) {
@@ -39,7 +41,7 @@ function lines(names, label) {
   };
 }
 
-chart(document.getElementById("chart-metrics"), lines(() => METRICS, "%"), 220);
+chart(document.getElementById("chart-metrics"), lines(() => measures.shown, percent ? "%" : "value"), 220);
 chart(document.getElementById("chart-loss"), lines(() => ["loss"], "loss"), 220);
 
 const load = async () => (trial.value = await fetchJson(`${base}/trials/${id}`));

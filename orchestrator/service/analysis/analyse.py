@@ -24,6 +24,7 @@ def analysis_of(evidence: Evidence) -> AnalysisView:
         study=evidence.created.name,
         revision=evidence.revision,
         objective=evidence.objective,
+        fraction=evidence.fraction,
         max_epochs=evidence.created.plan.max_epochs,
         results=evidence.real,
         importance=importance_of(evidence),

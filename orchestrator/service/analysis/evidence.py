@@ -18,9 +18,9 @@ from orchestrator.search.score import WORST, Aims
 from orchestrator.search.table import Ints, TrialTable
 from orchestrator.service.analysis.scale import Scale
 from reid_core.errors import UsageError
-from search_spaces.model import COSTS, Goal, Objective
+from search_spaces.model import Goal, Objective
 
-__all__ = ["Evidence", "is_fraction"]
+__all__ = ["Evidence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,11 @@ class Evidence:
         return -1.0 if self.objective.goal is Goal.MINIMIZE else 1.0
 
     @property
+    def fraction(self) -> bool:
+        """Whether the objective lies in [0, 1] and is told in percent."""
+        return self.created.space.measures.is_fraction(self.objective.metric)
+
+    @property
     def trials(self) -> list[TrialState]:
         """All trials but forks, by number."""
         return [self.table.trial(row) for row in range(len(self.table))]
@@ -90,7 +95,7 @@ class Evidence:
 
     def scale(self) -> Scale:
         """The scale of the process's targets: every value at every rung, lifted to the full number of epochs."""
-        least, most = _bounds(self.objective)
+        least, most = _bounds(self.objective, fraction=self.fraction)
         return Scale.of(self.surrogate.compared(self.table), least, most)
 
     def seed(self, purpose: int) -> list[int]:
@@ -98,13 +103,8 @@ class Evidence:
         return [self.created.seed % 2**63, len(self.table), int(self.table.epochs.sum()), purpose]
 
 
-def is_fraction(metric: str) -> bool:
-    """Whether a metric lies in [0, 1] and is shown in percent."""
-    return metric not in {*COSTS, "loss"}
-
-
-def _bounds(objective: Objective) -> tuple[float, float]:
+def _bounds(objective: Objective, *, fraction: bool) -> tuple[float, float]:
     """Between which scores every score of the objective lies."""
-    if is_fraction(objective.metric):
+    if fraction:
         return (-1.0, 0.0) if objective.goal is Goal.MINIMIZE else (0.0, 1.0)
     return (-math.inf, 0.0) if objective.goal is Goal.MINIMIZE else (-math.inf, math.inf)

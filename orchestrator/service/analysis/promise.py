@@ -13,7 +13,7 @@ from orchestrator.search.cube import text_of
 from orchestrator.search.models.gp import Floats
 from orchestrator.search.models.surrogate import Belief
 from orchestrator.search.score import WORST, value_at
-from orchestrator.service.analysis.evidence import Evidence, is_fraction
+from orchestrator.service.analysis.evidence import Evidence
 from orchestrator.service.analysis.scale import Scale
 from orchestrator.service.views_analysis import BeliefPart, BelievedConfiguration, BelievedTrial, GainPart
 from reid_core.api import Protocol
@@ -120,19 +120,19 @@ def _judged(evidence: Evidence, best: float, chosen: list[_Run], gains: list[flo
 
 
 def _sentence(evidence: Evidence, part: GainPart, runs: int) -> str:
-    metric = evidence.objective.metric
+    metric, fraction = evidence.objective.metric, evidence.fraction
     costs = f"{part.next_epochs} epochs: {part.what}"
-    more = f"; {runs} more {_amount(part.four, metric)} ({part.four_epochs} epochs)" if runs > 1 else ""
+    more = f"; {runs} more {_amount(part.four, fraction=fraction)} ({part.four_epochs} epochs)" if runs > 1 else ""
     verdict = "Suggestion: stop" if part.stop else "Going on is worth it"
     than = "less" if part.stop else "not less"
     return (
-        f"One more full run is expected to gain {_amount(part.next, metric)} of {metric} ({costs}){more}. "
-        f"{verdict}: that is {than} than {_amount(part.threshold, metric)}, {part.threshold_reason}."
+        f"One more full run is expected to gain {_amount(part.next, fraction=fraction)} of {metric} ({costs}){more}. "
+        f"{verdict}: that is {than} than {_amount(part.threshold, fraction=fraction)}, {part.threshold_reason}."
     )
 
 
-def _amount(gain: float, metric: str) -> str:
-    return f"{100 * gain:.2f} points" if is_fraction(metric) else f"{gain:.3g}"
+def _amount(gain: float, *, fraction: bool) -> str:
+    return f"{100 * gain:.2f} points" if fraction else f"{gain:.3g}"
 
 
 def _threshold(evidence: Evidence, best: float) -> tuple[float, str]:
@@ -149,7 +149,7 @@ def _threshold(evidence: Evidence, best: float) -> tuple[float, str]:
     if squares > 0:
         error = math.sqrt(squares / (runs - len(groups)) / (runs / len(groups)))
         return error, f"the standard error over the seeds of {len(groups)} repeated configurations"
-    if is_fraction(evidence.objective.metric):
+    if evidence.fraction:
         return FEW_POINTS, "the usual limit where no configuration was repeated with other seeds"
     return _SMALL_SHARE * abs(best), "1 % of the best value"
 

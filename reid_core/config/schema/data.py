@@ -20,6 +20,9 @@ class Synthetic(Section):
     difficulty: float = Field(
         0.5, ge=0.0, le=1.0, description="0 is easy; 1 has strong camera colours, occlusion and alike identities"
     )
+    partial: bool = Field(
+        default=False, description="test queries show a part of somebody, to be found among whole people"
+    )
 
 
 class Datasets(Section):

@@ -35,6 +35,15 @@ class Triplet(Section):
     scale: float = Field(1.0, ge=0.0, description="weight in the sum of losses")
 
 
+class BinaryCrossEntropy(Section):
+    """MODEL.LOSSES.BCE."""
+
+    weight_enabled: bool = Field(
+        default=True, description="weight an attribute's answers by their rarity in training (Li et al. 2015, DeepMAR)"
+    )
+    scale: float = Field(1.0, ge=0.0, description="weight in the sum of losses")
+
+
 class Center(Section):
     """MODEL.LOSSES.CENTER."""
 
@@ -71,6 +80,7 @@ class Losses(Section):
 
     name: Texts = Field(("CrossEntropyLoss",), min_length=1, description="the losses that are summed")
     ce: CrossEntropy = CrossEntropy()
+    bce: BinaryCrossEntropy = BinaryCrossEntropy()
     tri: Triplet = Triplet()
     center: Center = Center()
     circle: Circle = Circle()

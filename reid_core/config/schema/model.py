@@ -7,9 +7,10 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from reid_core.config.schema.losses import Losses
+from reid_core.config.schema.pretraining import Contrast
 from reid_core.config.schema.section import Channels, Fraction, Section, Texts
 
-__all__ = ["Backbone", "Heads", "Model"]
+__all__ = ["Backbone", "Heads", "Model", "Pfc"]
 
 _Stride: TypeAlias = Annotated[int, Field(ge=1, le=64)]
 _Strides: TypeAlias = Annotated[tuple[_Stride, _Stride], Field(strict=False)]
@@ -58,6 +59,15 @@ class Backbone(Section):
     att_drop_rate: Fraction = Field(0.0, description="attention dropout of a vision transformer")
 
 
+class Pfc(Section):
+    """MODEL.HEADS.PFC: a classifier that sees a sample of the classes in each step (partial FC)."""
+
+    enabled: bool = Field(default=False, description="learn from the classes of the batch and a sample of the others")
+    sample_rate: float = Field(
+        0.1, gt=0.0, le=1.0, description="share of all classes that a step sees; 1 sees all of them"
+    )
+
+
 class Heads(Section):
     """MODEL.HEADS."""
 
@@ -76,6 +86,7 @@ class Heads(Section):
     cls_layer: str = Field("Linear", description="classifier")
     margin: float = Field(0.0, ge=0.0, description="margin of Arc, Cos and Circle softmax")
     scale: float = Field(1.0, gt=0.0, description="scale of the logits of Arc, Cos and Circle softmax")
+    pfc: Pfc = Pfc()
 
 
 class Model(Section):
@@ -86,10 +97,14 @@ class Model(Section):
     )
     meta_architecture: str = Field("Baseline", description="how backbone and heads are put together")
     freeze_layers: Texts = Field((), description="parts that rest for SOLVER.FREEZE_ITERS iterations, as 'backbone'")
-    queue_size: int = Field(8192, ge=1, description="past images that MoCo compares with")
+    queue_size: int = Field(8192, ge=1, description="past images that MoCo and MoCoV2 compare with")
     key_momentum: float = Field(
-        0.0, ge=0.0, lt=1.0, description="share that MoCo's second encoder keeps a step (0.999); 0: none, as FastReID"
+        0.0,
+        ge=0.0,
+        lt=1.0,
+        description="share that the second encoder of MoCo and MoCoV2 keeps a step (0.999); 0: none, as FastReID",
     )
+    contrast: Contrast = Contrast()
     backbone: Backbone = Backbone()
     heads: Heads = Heads()
     losses: Losses = Losses()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated, TypeAlias
+
 from pydantic import Field
 
 from reid_core.config.schema.section import Fraction, Section
 
 __all__ = ["Test"]
+
+_Scale: TypeAlias = Annotated[float, Field(ge=0.125, le=8.0)]
+_Scales: TypeAlias = Annotated[tuple[_Scale, ...], Field(strict=False)]
 
 
 class QueryExpansion(Section):
@@ -70,6 +75,20 @@ class Test(Section):
     ims_per_batch: int = Field(64, ge=1, le=65536, description="images in a batch")
     metric: str = Field(
         "cosine", description="distance between images; dsr: deep spatial reconstruction (He et al. 2018)"
+    )
+    thres: Fraction = Field(0.5, description="probability from which an attribute counts as a yes")
+    scales: _Scales = Field(
+        (1.0,),
+        min_length=1,
+        max_length=16,
+        description="sizes that an image is embedded at, as factors of SIZE_TEST; several are normalised, then summed",
+    )
+    repeats: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="galleries of one image an identity, drawn at random, that metrics are means over (VehicleID: 10); "
+        "0: the data set's own gallery",
     )
     aqe: QueryExpansion = QueryExpansion()
     dsr: Dsr = Dsr()

@@ -7,19 +7,20 @@ or gallery. An image may be both query and gallery, but not trained on and measu
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from reid_core.data.files import Found, scan
 from reid_core.data.records import JUNK, NO_CAMERA, ImageRecord
 from reid_core.errors import DataError, Finding
 
-__all__ = ["MANIFEST", "is_manifest", "read_manifest"]
+__all__ = ["MANIFEST", "Row", "is_manifest", "read_manifest", "read_rows"]
 
 MANIFEST = "manifest.csv"
 _COLUMNS = ("file", "pid", "camid", "split")
-_SPLITS = ("train", "query", "gallery")
+_SPLITS = {"train": "train", "query": "query", "gallery": "gallery"}
 _SHOWN = 20
 
 
@@ -28,16 +29,21 @@ def is_manifest(root: Path) -> bool:
     return (root / MANIFEST).is_file()
 
 
-def read_manifest(root: Path, *, no_cameras: bool, skip_bad: bool) -> Found:
-    """Read `root`/manifest.csv. Raises DataError with every bad row; `skip_bad` leaves out files that are missing."""
-    reader = _Reader(root, no_cameras=no_cameras, skip_bad=skip_bad)
-    for row in _rows(root / MANIFEST, no_cameras=no_cameras):
+def read_manifest(
+    root: Path, *, no_cameras: bool, skip_bad: bool, splits: Mapping[str, str] = MappingProxyType(_SPLITS)
+) -> Found:
+    """Read `root`/manifest.csv. Raises DataError with every bad row; `skip_bad` leaves out files that are missing.
+
+    `splits`: what the column says, and the member of Found that its images go to.
+    """
+    reader = _Reader(root, no_cameras=no_cameras, skip_bad=skip_bad, parts=splits)
+    for row in read_rows(root / MANIFEST, [name for name in _COLUMNS if not (no_cameras and name == "camid")]):
         reader.add(row)
     return reader.finish()
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
     """One row: fields by column name, and where each began."""
 
     line: int
@@ -45,14 +51,14 @@ class _Row:
     columns: dict[str, int]
 
 
-def _rows(path: Path, *, no_cameras: bool) -> Iterator[_Row]:
+def read_rows(path: Path, needed: Sequence[str]) -> Iterator[Row]:
+    """The rows of a CSV file whose first line names its columns, `needed` among them. Raises DataError."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(Finding("manifest-unreadable", f"cannot read it: {error}", file=str(path))) from error
     header = _fields(lines[0]) if lines else []
     names = [text.strip() for text, _ in header]
-    needed = [name for name in _COLUMNS if not (no_cameras and name == "camid")]
     missing = [name for name in needed if name not in names]
     if missing:
         raise DataError(
@@ -62,7 +68,7 @@ def _rows(path: Path, *, no_cameras: bool) -> Iterator[_Row]:
                 file=str(path),
                 line=1,
                 col=1,
-                hint=f"write {','.join(_COLUMNS)} there",
+                hint=f"write {','.join(needed)} there",
             )
         )
     for number, line in enumerate(lines[1:], start=2):
@@ -70,7 +76,7 @@ def _rows(path: Path, *, no_cameras: bool) -> Iterator[_Row]:
             continue
         fields = _fields(line)
         texts = {name: text.strip() for name, (text, _) in zip(names, fields, strict=False)}
-        yield _Row(number, texts, {name: col for name, (_, col) in zip(names, fields, strict=False)})
+        yield Row(number, texts, {name: col for name, (_, col) in zip(names, fields, strict=False)})
 
 
 def _fields(line: str) -> list[tuple[str, int]]:
@@ -91,18 +97,19 @@ class _Reader:
     root: Path
     no_cameras: bool
     skip_bad: bool
+    parts: Mapping[str, str]
     found: Found = field(default_factory=Found)
     findings: list[Finding] = field(default_factory=list)
     splits: dict[str, dict[str, int]] = field(default_factory=dict)
     people: dict[str, str] = field(default_factory=dict)
 
-    def add(self, row: _Row) -> None:
+    def add(self, row: Row) -> None:
         """Check one row and keep its record, its reason to be ignored, or its faults."""
         before = len(self.findings)
         file, pid, split = (self._text(row, name) for name in ("file", "pid", "split"))
         camid = self._camera(row)
-        if split and split not in _SPLITS:
-            self._fault(row, "split", f"split is '{split}', not one of {', '.join(_SPLITS)}")
+        if split and split not in self.parts:
+            self._fault(row, "split", f"split is '{split}', not one of {', '.join(self.parts)}")
         if file:
             self._check_file(row, file, pid, split)
         if len(self.findings) > before:
@@ -112,7 +119,7 @@ class _Reader:
         elif pid == JUNK:
             self.found.ignored["junk (identity -1)"] += 1
         else:
-            getattr(self.found, split).append(ImageRecord(PurePosixPath(file).as_posix(), pid, camid))
+            getattr(self.found, self.parts[split]).append(ImageRecord(PurePosixPath(file).as_posix(), pid, camid))
 
     def finish(self) -> Found:
         """Sort, count the images that no row names, or raise everything found."""
@@ -128,13 +135,13 @@ class _Reader:
         self.found.ignored["not in manifest.csv"] += sum(path not in self.splits for path in images)
         return self.found
 
-    def _text(self, row: _Row, name: str) -> str:
+    def _text(self, row: Row, name: str) -> str:
         text = row.fields.get(name, "")
         if not text:
             self._fault(row, name, f"{name} is empty")
         return text
 
-    def _camera(self, row: _Row) -> int:
+    def _camera(self, row: Row) -> int:
         text = row.fields.get("camid", "")
         if text.isascii() and text.isdigit():
             return int(text)
@@ -147,7 +154,7 @@ class _Reader:
             )
         return NO_CAMERA
 
-    def _check_file(self, row: _Row, file: str, pid: str, split: str) -> None:
+    def _check_file(self, row: Row, file: str, pid: str, split: str) -> None:
         path = PurePosixPath(file)
         if path.is_absolute() or ".." in path.parts:
             self._fault(row, "file", f"'{file}' does not lie below the manifest's folder")
@@ -165,6 +172,6 @@ class _Reader:
         if not self.skip_bad and not (self.root / path).is_file():
             self._fault(row, "file", f"'{file}' does not exist", hint="DATASETS.CORRUPT skip leaves such rows out")
 
-    def _fault(self, row: _Row, name: str, message: str, *, hint: str = "") -> None:
+    def _fault(self, row: Row, name: str, message: str, *, hint: str = "") -> None:
         file = str(self.root / MANIFEST)
         self.findings.append(Finding("manifest-row", message, file, row.line, row.columns.get(name, 1), hint))

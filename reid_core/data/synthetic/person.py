@@ -11,7 +11,7 @@ import numpy as np
 from reid_core.data.randomness import Purpose, generator
 from reid_core.data.synthetic.shapes import Canvas, Colour, Field, Point, Texture, box, capsule, ellipse
 
-__all__ = ["Angle", "Person", "Pose", "colour"]
+__all__ = ["Angle", "Carried", "Pattern", "Person", "Pose", "colour"]
 
 _FAMILY = 4  # identities that dress alike
 

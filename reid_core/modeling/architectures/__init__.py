@@ -5,8 +5,9 @@ What may come in: one file an architecture, a subclass of `Architecture`, FastRe
 
 from reid_core.modeling.architectures.architecture import Architecture, PixelStatistics
 from reid_core.modeling.architectures.baseline import Baseline
+from reid_core.modeling.architectures.contrast import ContrastSettings, MoCoV2
 from reid_core.modeling.architectures.mgn import MGN
 from reid_core.modeling.architectures.moco import MoCo
 from reid_core.modeling.architectures.pcb import PCB
 
-__all__ = ["MGN", "PCB", "Architecture", "Baseline", "MoCo", "PixelStatistics"]
+__all__ = ["MGN", "PCB", "Architecture", "Baseline", "ContrastSettings", "MoCo", "MoCoV2", "PixelStatistics"]

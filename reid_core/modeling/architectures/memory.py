@@ -9,9 +9,11 @@ from torch.nn import functional
 from reid_core.losses.pairwise import cosface_of_cosines
 from reid_core.losses.precision import at_least_float32
 
-__all__ = ["FeatureMemory"]
+__all__ = ["EMPTY", "FeatureMemory"]
 
-_EMPTY = -1
+EMPTY = -1
+"""The class of a place of the queue that holds no image yet."""
+
 _MARGIN, _GAMMA = 0.25, 32.0
 """FastReID's, which no key of its configuration changes."""
 
@@ -31,7 +33,7 @@ class FeatureMemory(nn.Module):
     def __init__(self, width: int, size: int) -> None:
         super().__init__()
         self.register_buffer("queue", functional.normalize(torch.randn(width, size), dim=0))
-        self.register_buffer("queue_label", torch.full((1, size), _EMPTY, dtype=torch.long))
+        self.register_buffer("queue_label", torch.full((1, size), EMPTY, dtype=torch.long))
         self.register_buffer("queue_ptr", torch.zeros(1, dtype=torch.long))
 
     def forward(self, features: torch.Tensor, keys: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -39,7 +41,7 @@ class FeatureMemory(nn.Module):
         places = self._take_in(keys, targets)
         labels = self.queue_label[0]
         same = targets[:, None] == labels[None, :]
-        other = ~same & (labels != _EMPTY)[None, :]
+        other = ~same & (labels != EMPTY)[None, :]
         itself = places[:, None] == torch.arange(len(labels), device=places.device)
         cosines = functional.normalize(at_least_float32(features)) @ self.queue
         return cosface_of_cosines(cosines, same & ~itself, other, margin=_MARGIN, gamma=_GAMMA)

@@ -116,9 +116,7 @@ class MGN(Architecture):
 def _logits_of(head: HeadOutputs, *features: torch.Tensor) -> BranchOutputs:
     """The logits of one stripe, and with them the joined features of several, if any."""
     joined = torch.cat(features, dim=1) if features else None
-    return BranchOutputs(
-        features=joined, logits=head.logits, plain_logits=head.plain_logits, embedding=head.embedding
-    )
+    return BranchOutputs(features=joined, logits=head.logits, plain_logits=head.plain_logits, embedding=head.embedding)
 
 
 def _without_stride(stage: nn.Sequential) -> nn.Sequential:

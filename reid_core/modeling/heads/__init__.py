@@ -4,10 +4,13 @@ What may come in: pooling + neck + classifier combinations, and the values they 
 """
 
 from reid_core.losses.outputs import BranchOutputs, HeadOutputs, Outputs
+from reid_core.modeling.heads.attribute_head import AttributeHead
 from reid_core.modeling.heads.classifier import Classifier, ClassifierKind
 from reid_core.modeling.heads.embedding_head import EmbeddingHead, NeckFeature
+from reid_core.modeling.heads.sampled_head import SampledHead, sampled_classes
 
 __all__ = [
+    "AttributeHead",
     "BranchOutputs",
     "Classifier",
     "ClassifierKind",
@@ -15,4 +18,6 @@ __all__ = [
     "HeadOutputs",
     "NeckFeature",
     "Outputs",
+    "SampledHead",
+    "sampled_classes",
 ]

@@ -9,7 +9,16 @@ from torch import nn
 
 from reid_core.config.schema.model import Model
 from reid_core.errors import ConfigError, Finding
-from reid_core.modeling.architectures import MGN, PCB, Architecture, Baseline, MoCo, PixelStatistics
+from reid_core.modeling.architectures import (
+    MGN,
+    PCB,
+    Architecture,
+    Baseline,
+    ContrastSettings,
+    MoCo,
+    MoCoV2,
+    PixelStatistics,
+)
 from reid_core.modeling.backbones.residual import ResidualNet
 from reid_core.modeling.heads import EmbeddingHead
 from reid_core.modeling.registry.names import unknown_name
@@ -50,6 +59,14 @@ def _moco(settings: Model, backbone: nn.Module, make_head: MakeHead) -> Architec
     )
 
 
+def _moco_v2(settings: Model, backbone: nn.Module, make_head: MakeHead) -> Architecture:
+    contrast = settings.contrast
+    parts = ContrastSettings(
+        contrast.dim, settings.queue_size, settings.key_momentum, contrast.temperature, contrast.splits
+    )
+    return MoCoV2(backbone, make_head(), _pixels(settings), parts)
+
+
 def _pcb(settings: Model, backbone: nn.Module, make_head: MakeHead) -> Architecture:
     return PCB(backbone, make_head, settings.heads.parts, _pixels(settings))
 
@@ -58,6 +75,7 @@ ARCHITECTURES: dict[str, Callable[[Model, nn.Module, MakeHead], Architecture]] =
     "Baseline": _baseline,
     "MGN": _mgn,
     "MoCo": _moco,
+    "MoCoV2": _moco_v2,
     "PCB": _pcb,
 }
 """`MODEL.META_ARCHITECTURE` -> a function of MODEL, the backbone and a maker of heads."""

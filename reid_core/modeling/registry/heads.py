@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from reid_core.config.schema.model import Heads
-from reid_core.modeling.heads import Classifier, ClassifierKind, EmbeddingHead, NeckFeature
+from reid_core.modeling.heads import AttributeHead, Classifier, ClassifierKind, EmbeddingHead, NeckFeature, SampledHead
 from reid_core.modeling.layers import Norm, Pool
 from reid_core.modeling.registry.names import choose, unknown_name
 
 __all__ = ["HEADS", "build_head"]
 
 
-def _embedding_head(settings: Heads, feature_dim: int, num_classes: int) -> EmbeddingHead:
-    return EmbeddingHead(
+def _head(kind: Callable[..., EmbeddingHead], settings: Heads, feature_dim: int, num_classes: int) -> EmbeddingHead:
+    return kind(
         feature_dim,
         num_classes,
         pool=choose(Pool, "MODEL.HEADS.POOL_LAYER", settings.pool_layer),
@@ -27,7 +28,16 @@ def _embedding_head(settings: Heads, feature_dim: int, num_classes: int) -> Embe
     )
 
 
-HEADS: dict[str, Callable[[Heads, int, int], EmbeddingHead]] = {"EmbeddingHead": _embedding_head}
+def _classifying_head(settings: Heads, feature_dim: int, num_classes: int) -> EmbeddingHead:
+    kind = partial(SampledHead, sample_rate=settings.pfc.sample_rate) if settings.pfc.enabled else EmbeddingHead
+    return _head(kind, settings, feature_dim, num_classes)
+
+
+HEADS: dict[str, Callable[[Heads, int, int], EmbeddingHead]] = {
+    "AttrHead": partial(_head, AttributeHead),
+    "ClasHead": _classifying_head,  # FastReID's differs in evaluation only: ours gives scores when asked
+    "EmbeddingHead": _classifying_head,
+}
 """`MODEL.HEADS.NAME` -> a function of MODEL.HEADS, the feature width and the number of classes."""
 
 

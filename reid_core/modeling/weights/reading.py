@@ -39,8 +39,8 @@ _PARALLEL = "module."
 _BACKBONES = ("teacher.backbone.", "encoder_q.", "backbone.", "base.")
 """What stands before a backbone's names: DINOv2; MoCo, LUPerson; FastReID, DINO; Bag of Tricks, TransReID."""
 
-_COPIES = ("student.", "encoder_k.", "queue")
-"""What begins the names of the other copy of a backbone in self-supervised training, and of MoCo's memory."""
+_COPIES = ("student.", "encoder_k.", "queue", "key_encoder.", "projector.", "memory.")
+"""What begins the names of the other copy of a backbone in self-supervised training, its projection and memory."""
 
 _UNREADABLE = (
     *(pickle.UnpicklingError, zipfile.BadZipFile, struct.error, EOFError, OSError, RuntimeError),

@@ -14,6 +14,7 @@ from reid_core.data.pipeline import SplitData, open_evaluations, open_split, sum
 from reid_core.data.records import NO_CAMERA
 from reid_core.engine.compute import Compute
 from reid_core.engine.measuring import conditions, measure
+from reid_core.engine.repeats import measure_repeats
 from reid_core.evaluation import Ranking, by_group
 from reid_core.modeling import Architecture
 from reid_core.results import DataSummary, GroupMetrics, Protocol
@@ -44,7 +45,10 @@ class ReidTask(Task[EvaluationData]):
     def measure(
         self, model: Architecture, data: EvaluationData, config: Config, compute: Compute, *, epoch: int
     ) -> Measured:
-        """Rank under the conditions of TEST."""
+        """Rank under the conditions of TEST; there are groups where there is one gallery."""
+        if config.test.repeats:
+            repeated = measure_repeats(model, data, config, compute, epoch=epoch)
+            return Measured(repeated.metrics, repeated.counts, conditions=f"{conditions(config)}; {repeated.spread}")
         measured = measure(model, data, config, compute, epoch=epoch)
         return Measured(
             metrics=measured.metrics(),

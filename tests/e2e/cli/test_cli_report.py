@@ -46,8 +46,8 @@ def test_report_of_rows_for_people(cli, steps):
     assert done.code == 0, done.err
     assert "steps: A & B" in done.out
     lines = [line.split() for line in done.out.splitlines()]
-    assert ["plain", "2", "-", "10.7", "±", "0.7", "-", "-", "74.0"] in lines
-    assert ["+", "a_1", "2", "-", "20.7", "±", "0.7", "-", "+10.0", "±", "0.0", "-"] in lines
+    assert ["plain", "2", "10.7", "±", "0.7", "-", "-", "-", "74.0"] in lines
+    assert ["+", "a_1", "2", "20.7", "±", "0.7", "-", "-", "+10.0", "±", "0.0", "-"] in lines
     assert "measured once on the test split after 2 epochs" in " ".join(done.out.split())
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from markdown_pages import RECIPES, ROOT, Block, blocks
 
-COPIED = ("reid_core", "search_spaces", "orchestrator", "dashboards", "tests")
+COPIED = ("reid_core", "search_spaces", "orchestrator", "dashboards", "tests", "docs/examples")
 SECONDS = 240
 
 pytestmark = pytest.mark.slow

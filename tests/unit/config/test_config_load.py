@@ -109,7 +109,7 @@ def test_every_fault_is_reported_at_its_place_in_order(write):
         "  AMP: on\n"
         "  STEPS: [30, 2.5]\n"
         "SOLVRE: {OPT: SGD}\n"
-        "KD: {EMA: {ENABLED: on}}\n"
+        "MODEL: {HEADS: {NORM: GhostBN}}\n"
         "INPUT: {SIZE_TEST: [64, 8]}\n"
         "SOLVER.STEPS: [1]\n",
     )
@@ -119,7 +119,10 @@ def test_every_fault_is_reported_at_its_place_in_order(write):
         "c.yaml:4:8: error[wrong-type]: SOLVER.AMP is a section and takes no value itself",
         "c.yaml:5:15: error[wrong-type]: SOLVER.STEPS[1] takes a whole number, not 2.5",
         "c.yaml:6:1: error[unknown-key]: SOLVRE is not a key; did you mean SOLVER?",
-        "c.yaml:7:21: error[unsupported]: KD.EMA.ENABLED: this release does not have distillation; leave it false",
+        (
+            "c.yaml:7:23: error[unsupported]: MODEL.HEADS.NORM: this release does not have GhostBN;"
+            " available: BN, syncBN, GN"
+        ),
         "c.yaml:8:25: error[out-of-range]: INPUT.SIZE_TEST[1] is 8; it must be at least 16 and at most 4096",
         "c.yaml:9:1: error[duplicate-key]: SOLVER.STEPS is given twice, once with dots and once in sections",
     ]

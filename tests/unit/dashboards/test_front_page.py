@@ -118,5 +118,5 @@ def test_report_puts_the_front_first_and_names_it(service, two):
     report = service.report(two.id)
     front = list(dict.fromkeys(one.trial for one in service.study(two.id).front))
     assert [trial.id for trial in report.trials][: len(front)] == front == list(report.front)
-    assert report.metrics == ("rank1", "mAP", "mINP", "latency_ms")
+    assert report.metrics == ("mAP", "mINP", "rank1", "latency_ms")
     assert report.hypervolume == service.study(two.id).hypervolume

@@ -14,6 +14,7 @@ import psutil
 import pytest
 import torch
 import validation_run
+from saved_teacher import save_teacher
 
 from reid_core.config import to_values
 from reid_core.engine.checkpoint import load
@@ -58,8 +59,14 @@ for number, changed in enumerate(values):
     trainer = run._trainer
     trainer.model.double().train()
     trainer._losses.double()
+    learned = {}
+    if trainer._distiller:
+        learned = trainer._distiller.learned.double().state_dict()
+        for teacher in trainer._distiller.teachers:
+            teacher.model.double()
     losses = [trainer.step(batch) for batch in trainer._batches.epoch(1)]
-    results.append({"losses": losses, "model": trainer.model.state_dict(), "centers": trainer._losses.state_dict()})
+    centers = trainer._losses.state_dict()
+    results.append({"losses": losses, "model": trainer.model.state_dict(), "centers": centers, "learned": learned})
 if rank == 0:
     torch.save(results, sys.argv[2])
 if count > 1:
@@ -94,12 +101,14 @@ train = partial(validation_run.train, threads=2)
 
 def test_two_processes_take_the_steps_of_one_with_the_same_batch(tiny, tmp_path):
     exact = SYNC | {"SOLVER__EMA__ENABLED": False}
-    configs = [tiny(**exact), tiny(**exact, SOLVER__ACCUMULATE=2)]
+    taught = {"KD__MODEL_WEIGHTS": [save_teacher(tiny(MODEL__BACKBONE__DEPTH="0.25x"), tmp_path / "teacher.pt")]}
+    taught |= {"KD__OVERHAUL__SCALE": 1.0, "KD__EMBEDDING__SCALE": 1.0, "KD__RELATION__ANGLE_SCALE": 1.0}
+    configs = [tiny(**exact), tiny(**exact, SOLVER__ACCUMULATE=2), tiny(**exact, **taught)]
     for alone, both in zip(steps(1, configs, tmp_path), steps(2, configs, tmp_path), strict=True):
         assert len(both["losses"]) == 3
         for one, other in zip(alone["losses"], both["losses"], strict=True):
             assert other == pytest.approx(one, rel=1e-7)
-        for part in ("model", "centers"):
+        for part in ("model", "centers", "learned"):
             for name, value in alone[part].items():
                 torch.testing.assert_close(both[part][name], value, rtol=1e-6, atol=1e-7, msg=name)
 

@@ -68,13 +68,13 @@ def test_fault_in_a_recipe_is_told_where_it_stands(tmp_path):
 
 
 def test_option_makes_a_recipe_usable_that_is_not_so_alone(tmp_path):
-    (tmp_path / "own.yaml").write_text("_BASE_: bnneck.yaml\nKD: {EMA: {ENABLED: true}}\n")
+    (tmp_path / "own.yaml").write_text("_BASE_: bnneck.yaml\nMODEL: {BACKBONE: {NORM: GhostBN}}\n")
     path = tmp_path / "space.yaml"
     path.write_text(SPACE.replace("recipe: bnneck", "recipe: own.yaml"))
-    with pytest.raises(SpaceError, match=r"own\.yaml:2:\d+: error.*KD\.EMA"):
+    with pytest.raises(SpaceError, match=r"own\.yaml:2:\d+: error.*GhostBN"):
         load_space(str(path))
-    base = load_space(str(path), overrides={"KD.EMA.ENABLED": False, "SOLVER.DELAY_EPOCHS": 1}).base
-    assert (base["KD.EMA.ENABLED"], base["SOLVER.DELAY_EPOCHS"]) == (False, 1)
+    base = load_space(str(path), overrides={"MODEL.BACKBONE.NORM": "GN", "SOLVER.DELAY_EPOCHS": 1}).base
+    assert (base["MODEL.BACKBONE.NORM"], base["SOLVER.DELAY_EPOCHS"]) == ("GN", 1)
 
 
 def test_option_for_a_parameter_fixes_it_and_is_noted():

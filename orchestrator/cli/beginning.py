@@ -1,0 +1,30 @@
+"""What a training in a folder begins with: nothing, or with --resume its newest checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from reid_core.api import CheckpointFile
+
+__all__ = ["beginning"]
+
+
+def beginning(out: Path, *, resume: bool, quiet: bool) -> CheckpointFile | None:
+    """The newest checkpoint in `out`, None where there is none. Raises Conflict for one that is not to be continued."""
+    from reid_core import api
+    from reid_core.errors import Conflict
+
+    start = api.newest_checkpoint(out, log=lambda line: click.echo(line, err=True))
+    if start is not None and not resume:
+        raise Conflict(
+            f"{out} holds a training of {start.epoch} epochs",
+            hint="--resume continues it; for another training give another --out, or delete that folder",
+        )
+    if resume and not quiet:
+        went = f"continues after epoch {start.epoch} from {start.path}" if start else f"no checkpoint in {out} yet"
+        click.echo(went if start else f"{went}: starts anew")
+    return start

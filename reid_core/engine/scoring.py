@@ -1,0 +1,68 @@
+"""Images through a model in evaluation mode: scores of classes or attributes as rows of a numpy array."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from reid_core.config import Config
+from reid_core.data.labelled import LabelledData
+from reid_core.data.loader import EvalBatch
+from reid_core.engine.compute import Compute
+from reid_core.engine.embedding import evaluation_mode
+from reid_core.errors import DataError, Finding, TrainingDiverged
+from reid_core.modeling import Architecture
+from reid_core.modeling.fusion import fused
+
+__all__ = ["check_width", "finite_scores", "flipped", "scores"]
+
+
+def scores(
+    model: Architecture, batches: Iterable[EvalBatch], compute: Compute, *, flip: bool = False
+) -> npt.NDArray[np.float32]:
+    """Scores (N, C) of batches of images, in their order, without margin.
+
+    With `flip`, the mean of an image's and its mirror image's. Leaves the model in the mode it was in.
+    """
+    rows: list[npt.NDArray[np.float32]] = []
+    with evaluation_mode(model), torch.inference_mode(), fused(model):
+        for batch in batches:
+            images = compute.images(batch.images)
+            camids = None if batch.camids is None else batch.camids.to(compute.device)
+            with compute.autocast():
+                found = model.scores(images, camids)
+                if flip:
+                    found = (found + model.scores(images.flip(3), camids)) / 2
+            rows.append(found.float().cpu().numpy())
+    return np.concatenate(rows) if rows else np.empty((0, model.num_classes), np.float32)
+
+
+def finite_scores(rows: npt.NDArray[np.float32], epoch: int) -> npt.NDArray[np.float32]:
+    """The scores (N, C) as they are. Raises TrainingDiverged where one is not finite."""
+    if np.isfinite(rows).all():
+        return rows
+    raise TrainingDiverged(
+        f"the scores after epoch {epoch} are not finite",
+        epoch=epoch,
+        hint="the training got out of hand: lower SOLVER.BASE_LR",
+    )
+
+
+def check_width(model: Architecture, data: LabelledData, config: Config) -> None:
+    """Raise DataError where the model has scores for other classes or attributes than `data` names."""
+    if model.num_classes != (config.model.heads.num_classes or len(data.names)):
+        finding = Finding(
+            "other-classes",
+            f"the model scores {model.num_classes}, and the data has {len(data.names)} ({data.sentence})",
+            hint="measure it on the data set it was trained on",
+            key="DATASETS.ROOT",
+        )
+        raise DataError(finding)
+
+
+def flipped(*, flip: bool) -> str:
+    """Whether the mirrored image was scored too, in words."""
+    return "mean of the scores of the image and its mirror image" if flip else "no flip"

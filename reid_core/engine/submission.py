@@ -1,0 +1,81 @@
+"""A competition's answer: for each query image the nearest gallery images, of images without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from reid_core.config.values import Values
+from reid_core.data.cache import Progress
+from reid_core.data.files import scan
+from reid_core.engine.ensemble import embed_together, members_of
+from reid_core.engine.measuring import conditions, refined_distances
+from reid_core.errors import DataError, Finding
+from reid_core.evaluation import Distance
+from reid_core.evaluation.nearest import nearest
+from reid_core.results import Submission
+
+__all__ = ["rank_folders"]
+
+
+def rank_folders(
+    checkpoints: Sequence[Path],
+    root: Path,
+    *,
+    folders: tuple[str, str],
+    weights: Sequence[float],
+    settings: Values,
+    top: int,
+    threads: int | None,
+    progress: Progress | None,
+) -> Submission:
+    """See `reid_core.api.submit`; `folders` are those of queries and gallery below `root`."""
+    members = members_of(checkpoints, weights, settings)
+    query, gallery = (_images(root, folder) for folder in folders)
+    rows = embed_together(members, root, [*query, *gallery], threads=threads, progress=progress)
+    config = members[0].config
+    metric = Distance(config.test.metric) if len(members) == 1 else Distance.COSINE
+    blocks = refined_distances(rows[: len(query)], rows[len(query) :], metric, config)
+    names = np.array([_name(path, folders[1]) for path in gallery])
+    ranking = {
+        _name(path, folders[0]): tuple(names[places].tolist())
+        for path, places in zip(query, nearest(blocks, top), strict=True)
+    }
+    words = conditions(config)
+    if len(members) > 1:
+        shares = " + ".join(f"{member.share:.2f} x {member.path.name}" for member in members)
+        words = f"{shares}: {words.replace(f'{config.test.metric} distance', 'cosine distance', 1)}"
+    return Submission(ranking, len(gallery), words)
+
+
+def _images(root: Path, folder: str) -> list[str]:
+    """The images below `root / folder`, sorted, as paths below `root`. Raises DataError."""
+    place = root / folder
+    if not place.is_dir():
+        raise DataError(
+            Finding(
+                "missing-folder",
+                f"there is no folder {folder} in it",
+                file=str(root),
+                hint="queries go into query/, the gallery into gallery/; --query and --gallery name other folders",
+            )
+        )
+    found, ignored = scan(root, folder)
+    if not found:
+        left_out = ", ".join(f"{count} {reason}" for reason, count in sorted(ignored.items()))
+        raise DataError(
+            Finding(
+                "no-images",
+                "there is no image in it" + (f"; left out: {left_out}" if left_out else ""),
+                file=str(place),
+                hint="put the images there, or name another folder",
+            )
+        )
+    return found
+
+
+def _name(path: str, folder: str) -> str:
+    """The image's path below its folder."""
+    return path.removeprefix(f"{Path(folder).as_posix()}/")

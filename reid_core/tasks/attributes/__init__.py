@@ -1,0 +1,1 @@
+"""Attributes: say yes or no to several things an image. What may come in: how that is read and measured."""

@@ -1,0 +1,78 @@
+"""The pages of a study of another task, and the launch form of the spaces of every task."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sample_study import SampleStudy
+
+from dashboards.form import fill, parameter_fields
+from orchestrator.service.tasks import tasks
+from reid_core.tasks.card import Measure
+from search_spaces.load import load_space
+from search_spaces.measures import Measures
+from search_spaces.model import Objective
+
+NAMING = Measures(
+    task="naming",
+    own={"top1": Measure("top-1"), "off": Measure("mean error", fraction=False, lower_is_better=True)},
+    best="top1",
+    shown=("top1", "off"),
+)
+HTML = {"Accept": "text/html"}
+
+
+class NamingStudy(SampleStudy):
+    def metrics(self, trial, epoch):
+        told = super().metrics(trial, epoch)
+        return {"top1": told["mAP"], "off": 10 * (1 - told["mAP"]), "loss": told["loss"]}
+
+
+@pytest.fixture
+def named(service):
+    study = NamingStudy(service, name="names", measures=NAMING, objective=(Objective(metric="top1"),))
+    study.half_way()
+    return study
+
+
+def test_study_page_shows_the_metrics_of_its_task(client, service, named):
+    text = client.get(f"/studies/{named.id}", headers=HTML).text
+    best = service.study(named.id).best
+    assert f'<span class="big">{100 * best.metrics["top1"]:.1f}</span> top-1 %' in text
+    assert '<th scope="col" class="num">top-1 %</th><th scope="col" class="num">mean error</th>' in text
+    assert f'<td class="num">{best.metrics["off"]:.4g}</td>' in text
+    assert "mAP" not in text
+
+
+def test_list_and_trial_pages_show_them_too(client, service, named):
+    best = service.study(named.id).best
+    assert '<small class="unit">top-1 %</small>' in client.get("/", headers=HTML).text
+    text = client.get(f"/studies/{named.id}/trials/{best.trial}", headers=HTML).text
+    assert "</span> top-1 %</li>" in text
+    assert "data-measures=" in text
+    assert "rank-1" not in text
+
+
+def test_api_tells_what_the_browser_needs_to_show_them(client, named):
+    board = client.get(f"/api/v1/studies/{named.id}/board").json()
+    assert board["study"]["measures"] == json.loads(NAMING.model_dump_json())
+    assert set(board["trials"]["metrics"]) == {"top1", "off"}
+
+
+def test_launch_form_offers_the_spaces_of_every_task(client, service):
+    text = client.get("/launch", headers=HTML).text
+    for task in tasks():
+        for space in task.spaces:
+            assert space in text
+
+
+def test_an_edited_space_of_another_task_keeps_its_objective(service):
+    space = service.space("classification")
+    (first, *_) = parameter_fields(space)
+    assert first.text
+    number = next(item for item in parameter_fields(space) if "BASE_LR" in item.key)
+    filled = fill(space, {number.field: "{type: float, low: 1.0e-5, high: 0.5, log: true}"})
+    edited = load_space(filled.request.space).space
+    assert edited.objective == space.space.objective
+    assert edited.measures == space.space.measures
