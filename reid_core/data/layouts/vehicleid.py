@@ -1,7 +1,8 @@
 """VehicleID (Liu et al. 2016): lists of `0000001 12` (image, vehicle) under train_test_split/, images in image/.
 
 Cameras are not known. One image of each test vehicle is the gallery, its others are queries, as the paper has it; the
-paper draws that ten times and FastReID anew in every run, here it is one seeded draw, always the same.
+paper draws that ten times and FastReID anew in every run, here it is one seeded draw, always the same; TEST.REPEATS
+draws as often as it says.
 """
 
 from __future__ import annotations
