@@ -61,8 +61,8 @@ def test_training_on_two_sets_is_measured_on_two_others(config, tmp_path):
     assert (report.name, other.name) == ("cows", "OccludedDuke")
     assert (report.metrics["mAP"], other.metrics["mAP"]) == (end.metrics["mAP"], end.metrics["OccludedDuke/mAP"])
     assert "of the test split of cows" in report.protocol
-    assert [group.name for group in other.cameras] == ["1", "2"]
-    assert [group.name for group in other.identities] == ["OccludedDuke/501", "OccludedDuke/502"]
+    assert [group.name for group in other.groups["camera"]] == ["1", "2"]
+    assert [group.name for group in other.groups["identity"]] == ["OccludedDuke/501", "OccludedDuke/502"]
 
 
 def test_a_search_on_two_sets_sees_neither_test(config, tmp_path):
@@ -71,4 +71,4 @@ def test_a_search_on_two_sets_sees_neither_test(config, tmp_path):
     report = api.evaluate(config, end.checkpoint.path, protocol=api.Protocol.VALIDATION, threads=1)
     assert report.others == ()
     assert report.metrics["mAP"] == end.metrics["mAP"]
-    assert {group.name.split("/")[0] for group in report.identities} <= {"Market1501", "DukeMTMC"}
+    assert {group.name.split("/")[0] for group in report.groups["identity"]} <= {"Market1501", "DukeMTMC"}

@@ -24,8 +24,8 @@ def test_evaluate_shows_refined_and_plain_metrics_rates_and_the_breakdown(cli, c
     report = json.loads(printed.out)
     assert {"mAP", "plain_mAP", "tpr_at_fpr_1e-4"} <= set(report["metrics"])
     assert "re-ranking (k1 20, k2 6, lambda 0.3)" in report["protocol"]
-    assert sum(group["queries"] for group in report["cameras"]) == report["queries"]
-    assert sum(group["queries"] for group in report["identities"]) == report["queries"]
+    for kind in ("camera", "identity"):
+        assert sum(group["size"] for group in report["groups"][kind]) == report["counts"]["queries"]
 
     shown = cli(*command, *settings, "--breakdown").out
     for name in ("mAP", "plain_mAP"):

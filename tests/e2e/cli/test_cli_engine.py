@@ -26,7 +26,7 @@ def test_train_resume_and_evaluate_agree(cli, recipe, tmp_path):
     measured = cli(*command, "--threads", 1, "--json")
     assert measured.code == 0, measured.err
     report = json.loads(measured.out)
-    assert report["queries"] == 8
+    assert report["counts"]["queries"] == 8
     assert "test" in report["protocol"]
 
     again = cli("train", "--config", recipe, "--out", out, "--threads", 1, "--resume", "--json")

@@ -28,7 +28,7 @@ ALL = dict(commands())
 
 
 def test_every_command_of_the_design_is_there():
-    wanted = """run demo status best report export-config train distill evaluate serve doctor completion
+    wanted = """run demo status best report export-config train distill evaluate submit serve doctor completion
         studies:ls studies:show studies:pause studies:resume studies:stop trial:ls trial:show trial:logs
         space:ls space:show space:validate space:sample space:plan config:ls config:show config:cost
         mlflow:ui mlflow:sync weights:inspect tasks"""

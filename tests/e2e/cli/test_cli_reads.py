@@ -23,7 +23,7 @@ READS = [
     (["space", "sample", "bnneck"], "MODEL.HEADS.POOL_LAYER"),
     (["config", "ls"], "strong_baseline"),
     (["config", "show", "bnneck", "SOLVER"], "SOLVER.BASE_LR"),
-    (["tasks"], "find the same identity in a gallery"),
+    (["tasks"], "find the same identity"),
     (["doctor"], "1 study in "),
 ]
 
