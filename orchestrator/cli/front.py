@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,17 @@ def _constraint_lines(summary: StudySummary) -> list[str]:
         return [f"wanted: {wanted}"]
     if not summary.best.broken:
         return [f"satisfied by the best: {wanted}"]
-    return [f"no trial satisfies {wanted} yet; the one that is nearest breaks {' and '.join(summary.best.broken)}"]
+    has = ", ".join(f"{name} {summary.measures.percent(value, name)}" for name, value in _named(summary.best).items())
+    return [f"no trial satisfies {wanted} yet; the nearest, trial {summary.best.trial}, has {has}"]
+
+
+def _named(best: BestView) -> dict[str, float]:
+    """The metrics that the broken constraints name."""
+    return {
+        name: value
+        for name, value in best.metrics.items()
+        if any(re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", text) for text in best.broken)
+    }
 
 
 def print_front(summary: StudySummary) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from orchestrator.backends.protocol import Backend, Ended, Message, Reported, Saved
 from orchestrator.control.checkpoints import beginning_of, discard_others
+from orchestrator.control.costs import known_costs
 from orchestrator.control.decide import Decision, Finish, Start, Stop, Suggest, decide, unwanted
 from orchestrator.control.lease import Lease, held
 from orchestrator.control.retry import is_final
@@ -177,7 +178,7 @@ class Controller:
             forked=start is not None and trial.checkpoint is None,
             keep=tuple(sorted(needed.get(trial.id, ()))),
             costs=created.space.costs,
-            measured={name: trial.metrics[name] for name in created.space.costs if name in trial.metrics},
+            measured=known_costs(self.state, trial),
         )
 
     def _on_message(self, message: Message) -> None:
