@@ -21,6 +21,7 @@ from reid_core.results import (
     Report,
     SetSummary,
     Submission,
+    TrainedOn,
     TrainResult,
     WeightsSummary,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "SetSummary",
     "Submission",
     "TrainResult",
+    "TrainedOn",
     "WeightsSummary",
     "describe_checkpoint",
     "describe_data",
@@ -126,7 +128,7 @@ def train(  # noqa: PLR0913 - each option stands for itself, and all but two hav
     TrainingDiverged; ReidTuneError when another process fails; torch.OutOfMemoryError (GPU) and MemoryError (CPU) pass
     through.
     """
-    from reid_core.config.teachers import teacher_files
+    from reid_core.config.teachers import check_lessons, teacher_files
     from reid_core.config.weights import starting_weights
     from reid_core.engine.compute import cpu_threads, memory_errors, share_of_threads
     from reid_core.engine.run import Hooks, Run
@@ -134,6 +136,7 @@ def train(  # noqa: PLR0913 - each option stands for itself, and all but two hav
     last = config.solver.max_epoch if to_epoch is None else to_epoch
     if not 1 <= last <= config.solver.max_epoch:
         raise ValueError(f"to_epoch is {last}; it must be 1 to SOLVER.MAX_EPOCH, which is {config.solver.max_epoch}")
+    check_lessons(config, alone=True)
     teacher_files(config)
     if checkpoint is None:
         starting_weights(config)  # a file of weights that is missing is said before images are decoded

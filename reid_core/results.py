@@ -25,6 +25,7 @@ __all__ = [
     "SetSummary",
     "Submission",
     "TrainResult",
+    "TrainedOn",
     "WeightsSummary",
 ]
 
@@ -184,7 +185,10 @@ class DataSummary:
 
 @dataclass(frozen=True, slots=True)
 class ModelCost:
-    """What embedding an image costs: weights, multiply-adds, and milliseconds an image in batches of `batch`."""
+    """What embedding an image costs: weights, multiply-adds, and milliseconds an image in batches of `batch`.
+
+    Each of TEST.SCALES would be another pass: both count one, at INPUT.SIZE_TEST; the time counts TEST.FLIP's second.
+    """
 
     parameters: int
     flops: int
@@ -194,10 +198,20 @@ class ModelCost:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainedOn:
+    """What a model has seen: fingerprints of its `data` and of the part of it that `protocol` trains on."""
+
+    protocol: Protocol
+    data: str
+    split: str
+
+
+@dataclass(frozen=True, slots=True)
 class CheckpointSummary:
     """What a checkpoint holds: the `config` it was trained with, for how long, and what its last epoch measured.
 
-    `identities` are those that it was trained on; `network` names backbone and image size for people.
+    `identities` are those that it was trained on; `network` names backbone and image size for people. `trained_on` is
+    None where the version that wrote it did not note it.
     """
 
     path: Path
@@ -208,6 +222,7 @@ class CheckpointSummary:
     metrics: Mapping[str, float]
     config: Config
     network: str
+    trained_on: TrainedOn | None = None
 
 
 @dataclass(frozen=True, slots=True)

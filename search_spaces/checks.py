@@ -14,6 +14,8 @@ from search_spaces.draft import Draft
 from search_spaces.encoding import complete
 from search_spaces.equality import index_of
 from search_spaces.limits import fraction_fault
+from search_spaces.measures import any_measures
+from search_spaces.metric_checks import unreported
 from search_spaces.model import Choice, Float, Int, Parameter
 from search_spaces.outcomes import constants, names_outcome, probe
 
@@ -61,9 +63,19 @@ def check_references(draft: Draft, outside: Iterable[str]) -> None:
             draft.report("constant-constraint", message, ("constraints", index), hint=hint, key="constraints")
         for other, offset in constraint.keys:
             if other not in known:
-                message = f"`{constraint.text}`: {other} is not a configuration key"
-                hint = suggest(other, {*known, *draft.measures.names})
-                draft.report_inside("unknown-key", message, ("constraints", index), offset, hint=hint)
+                if other in any_measures().names and other not in draft.measures.names:
+                    code, (told, hint) = "unknown-metric", unreported(draft.measures, other)
+                else:
+                    code, told = "unknown-key", f"{other} is not a configuration key"
+                    hint = _dashed(other, draft.measures.names) or suggest(other, {*known, *draft.measures.names})
+                draft.report_inside(code, f"`{constraint.text}`: {told}", ("constraints", index), offset, hint=hint)
+
+
+def _dashed(name: str, metrics: Iterable[str]) -> str:
+    """What to do about a metric whose own name has a minus, which an expression subtracts; empty for another name."""
+    if not any(metric.startswith(f"{name}-") for metric in metrics):
+        return ""
+    return "a constraint subtracts at `-`, so that it names no metric with one; make that an objective or the target"
 
 
 def _check_outcome(draft: Draft, index: int, constraint: Constraint) -> None:

@@ -13,7 +13,7 @@ __all__ = ["Target", "fraction_fault", "parse_target", "parse_wall_time", "targe
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
-_TARGET = re.compile(r"\s*([A-Za-z_]\w*)\s*(>=|<=)\s*(\S+)\s*")
+_TARGET = re.compile(r"\s*([A-Za-z_][\w-]*)\s*(>=|<=)\s*(\S+)\s*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,11 @@ class Measures(Frozen):
         there = set(reported)
         return [name for name in self.shown if name in there]
 
+    def columns(self, trials: Iterable[Iterable[str]]) -> list[str]:
+        """Those of `shown` that one of `trials` reports, a rate of too few pairs left out; all before the first."""
+        there = {name for reported in trials for name in reported}
+        return self.short(there) or list(self.shown)
+
     def told(self, reported: Iterable[str]) -> list[str]:
         """The task's own measures among the reported, in their order."""
         there = set(reported)

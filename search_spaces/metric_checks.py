@@ -8,10 +8,10 @@ from reid_core.config import Value, suggest
 from reid_core.config.source import Path
 from search_spaces.draft import Draft
 from search_spaces.limits import parse_target, target_fault
-from search_spaces.measures import any_measures, measures_of
-from search_spaces.model import lower_is_better
+from search_spaces.measures import Measures, any_measures, measures_of
+from search_spaces.model import Goal, Objective, lower_is_better
 
-__all__ = ["settle_measures"]
+__all__ = ["settle_measures", "unreported"]
 
 _TASK = "TASK.NAME"
 
@@ -31,6 +31,7 @@ def settle_measures(draft: Draft, base: Mapping[str, Value]) -> None:
     for index, objective in enumerate(draft.objective):
         path: Path = ("objective", index, "metric") if several else ("objective", "metric")
         _check(draft, objective.metric, path, "objective")
+        _check_goal(draft, objective, (*path[:-1], "goal"))
     for index, row in enumerate(draft.rows):
         for column, metrics in row.published.items():
             for metric in metrics:
@@ -44,10 +45,28 @@ def settle_measures(draft: Draft, base: Mapping[str, Value]) -> None:
             draft.report(code, message, ("budget", "target"), hint=hint, key="budget")
 
 
-def _check(draft: Draft, metric: str, path: Path, key: str) -> None:
-    names = draft.measures.names
-    if metric in names:
+def _check_goal(draft: Draft, objective: Objective, path: Path) -> None:
+    """Find an objective that asks for the worst: `minimize` of a measure that is better the higher it is, or so."""
+    measures, goal = draft.measures, objective.goal
+    if objective.metric not in measures.names:
+        return  # told already
+    lower = objective.metric in measures.lower
+    if (goal is Goal.MINIMIZE) is lower:
         return
-    task = f"a trial of the task {draft.measures.task}" if draft.measures.task not in {"", "reid"} else "a trial"
-    hint = suggest(metric, names) or f"there are {', '.join(names)}"
-    draft.report("unknown-metric", f"{metric} is not a metric that {task} reports", path, hint=hint, key=key)
+    better = "lower" if lower else "higher"
+    message = f"{objective.metric} is better the {better} it is, so that with goal: {goal} the worst trial would win"
+    hint = f"write goal: {'minimize' if lower else 'maximize'}, or leave it out"
+    draft.report("objective-against-goal", message, path, hint=hint, key="objective")
+
+
+def _check(draft: Draft, metric: str, path: Path, key: str) -> None:
+    if metric not in draft.measures.names:
+        message, hint = unreported(draft.measures, metric)
+        draft.report("unknown-metric", message, path, hint=hint, key=key)
+
+
+def unreported(measures: Measures, metric: str) -> tuple[str, str]:
+    """(message, hint) for a metric that no trial of the task reports."""
+    task = f"a trial of the task {measures.task}" if measures.task not in {"", "reid"} else "a trial"
+    hint = suggest(metric, measures.names) or f"there are {', '.join(measures.names)}"
+    return f"{metric} is not a metric that {task} reports", hint

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.cli.markup import Sheet
 from orchestrator.cli.output import counted, number
+from search_spaces.names import short_names
 
 if TYPE_CHECKING:
     from orchestrator.service.views import TrialDetail
@@ -86,7 +87,8 @@ def _belief(view: AnalysisView) -> Sheet:
         for one in part.trials
     ]
     if part.new is not None:
-        told = ", ".join(f"{key.rpartition('.')[2]} {number(value)}" for key, value in part.new.values.items())
+        short = short_names(part.new.values)
+        told = ", ".join(f"{short[key]} {number(value)}" for key, value in part.new.values.items())
         rows.append((_NEW, "-", "-", _spread(part.new.mean, part.new.deviation, fraction=fraction), told))
     columns = ("trial", "epoch", "seen", "expected in full", WHY)
     note = (

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli.output import counted
+
 if TYPE_CHECKING:
     from reid_core.api import CheckpointFile
 
@@ -21,10 +23,9 @@ def beginning(out: Path, *, resume: bool, quiet: bool) -> CheckpointFile | None:
     start = api.newest_checkpoint(out, log=lambda line: click.echo(line, err=True))
     if start is not None and not resume:
         raise Conflict(
-            f"{out} holds a training of {start.epoch} epochs",
+            f"{out} holds a training of {counted(start.epoch, 'epoch')}",
             hint="--resume continues it; for another training give another --out, or delete that folder",
         )
-    if resume and not quiet:
-        went = f"continues after epoch {start.epoch} from {start.path}" if start else f"no checkpoint in {out} yet"
-        click.echo(went if start else f"{went}: starts anew")
+    if resume and start is None and not quiet:  # of a checkpoint the training says that it continues after it
+        click.echo(f"no checkpoint in {out} yet: starts anew")
     return start

@@ -67,7 +67,7 @@ def best_command(
       reid-tune best cows --pick latency_ms --retrain
     """
     from orchestrator.cli.report import print_winner
-    from orchestrator.service.retrain import retrain as retrain_winner
+    from orchestrator.service.retrain import retraining
     from orchestrator.service.service import Service
 
     service = Service()
@@ -81,25 +81,17 @@ def best_command(
         else:
             print_winner(service, study, pick=pick, trial=trial)
         return
+    planned = [  # all of them first: what cannot be trained is refused before anything is
+        retraining(service, study, which=which, pick=pick, trial=trial, epochs=epochs, teachers=teachers)
+        for which in (("default", "winner") if baseline else ("winner",))
+    ]
     out = console()
     results = []
-    for which in ("default", "winner") if baseline else ("winner",):
+    for one in planned:
         if not as_json:
-            out.print(f"training the {which} on all training data ...")
+            out.print(f"training the {one.which} on all training data ...")
         say = None if as_json else lambda line: out.print(f"  {line}", markup=False)
-        results.append(
-            retrain_winner(
-                service,
-                study,
-                which=which,
-                pick=pick,
-                trial=trial,
-                epochs=epochs,
-                threads=threads,
-                teachers=teachers,
-                say=say,
-            )
-        )
+        results.append(one.train(threads=threads, say=say))
     if as_json:
         print_json(results)
         return

@@ -149,7 +149,7 @@ def _taught(options: dict[str, Any], settings: tuple[tuple[str, str], ...], prot
 
 def _introduce(taught: Taught, measured: list[Report | str], measures: Measures) -> None:
     for one, report in zip(taught.teachers, measured, strict=True):
-        click.echo(f"Teacher   {teacher_text(one)}")
+        click.echo(f"Teacher   {teacher_text(one, taught.config.task.name)}")
         if isinstance(report, str):
             click.echo(f"          not measured: {report}")
         else:

@@ -210,6 +210,7 @@ def train_command(
     """
     from orchestrator.service.machine import cores
     from reid_core import api
+    from reid_core.config.teachers import check_lessons
     from search_spaces.measures import measures_of
 
     for key, given in (("SOLVER.LR_SCALE_RULE", lr_scale_rule), ("SOLVER.LR_SCALE_BATCH", lr_scale_batch)):
@@ -219,6 +220,7 @@ def train_command(
     config = _config(recipe, data, settings)
     if lr_scale_batch is not None and config.solver.lr_scale_rule == "none":
         raise click.UsageError("--lr-scale-batch says nothing without --lr-scale-rule linear or sqrt")
+    check_lessons(config)
     start = beginning(out, resume=resume, quiet=as_json)
 
     def on_epoch(result: EpochResult) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from orchestrator.cli.output import duration, origin_of, plain_json, plus_minus
+from orchestrator.cli.output import duration, origin_of, plain_json, plus_minus, table
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -129,19 +129,16 @@ def _measures(state: StudyState) -> Measures:
 
 def trials_table(state: StudyState, *, alive: bool = True) -> RenderableType:
     """Every trial as it stands, `alive`: with a live controller; the incumbent in bold."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     from orchestrator.service import progress
     from orchestrator.service.views_of import standing
 
     best, pace = progress.best(state), progress.seconds_per_epoch(state)
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     measures = _measures(state)
-    for column in (*BEFORE, *map(measures.title, measures.shown), *AFTER):
-        words = column in {"origin", "state"}  # these give way in a narrow terminal, numbers do not
-        made.add_column(column, justify="left" if words else "right", no_wrap=not words)
+    names = measures.columns(trial.metrics for trial in state.trials.values())
+    columns, words = [*BEFORE, *map(measures.title, names), *AFTER], ("origin", "state")
+    made = table(columns, (), right=[column for column in columns if column not in words], fold=words)
     for number, trial in sorted(state.trials.items()):
         shown, status = trial.metrics, standing(trial, alive=alive).value
         style = "bold" if best is not None and best.trial == number else _STYLES.get(status, "")
@@ -150,7 +147,7 @@ def trials_table(state: StudyState, *, alive: bool = True) -> RenderableType:
             Text(origin_of(trial)),
             str(trial.to_epoch),
             str(trial.epoch),
-            *(measures.text(shown.get(name), name) for name in measures.shown),
+            *(measures.text(shown.get(name), name) for name in names),
             _state_text(status, trial.failures[-1][0].value if trial.failures else ""),
             duration(progress.trial_seconds_left(trial, pace) if alive else None),
             style=style,

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["epoch_line", "print_groups", "print_metrics"]
 
 
+_COUNTED = {"fold": "pairs"}
+
+
 def epoch_line(result: EpochResult, last: int, measures: Measures) -> str:
     """An epoch in a line: loss, learning rate, what was measured, speed."""
     metrics = result.metrics
@@ -30,7 +33,7 @@ def epoch_line(result: EpochResult, last: int, measures: Measures) -> str:
 
 
 def print_metrics(metrics: Mapping[str, float], measures: Measures) -> None:
-    """One row, a second without what refines the ranking, and the rates of TEST.ROC below."""
+    """One row, a second without what refines the ranking, and below the rates of TEST.ROC that are no measures."""
     names = measures.told(metrics)
     columns = [measures.label(name) for name in names]
     rows = [
@@ -41,7 +44,11 @@ def print_metrics(metrics: Mapping[str, float], measures: Measures) -> None:
     if len(rows) > 1:
         columns, rows = ["", *columns], [["refined", *rows[0]], ["plain", *rows[1]]]
     console().print(table(columns, rows, right=columns[-len(names) :]))
-    rates = {name.rpartition("_")[2]: value for name, value in metrics.items() if name.startswith("tpr_at_fpr_")}
+    rates = {
+        name.rpartition("_")[2]: value
+        for name, value in metrics.items()
+        if name.startswith("tpr_at_fpr_") and name not in names
+    }
     if rates:
         columns = [f"TPR, % at FPR {rate}" for rate in rates]
         console().print(table(columns, [[percent(value) for value in rates.values()]], right=columns))
@@ -59,6 +66,6 @@ def print_groups(kind: str, groups: Sequence[GroupMetrics], measures: Measures) 
         [group.name, f"{group.size:,}", *(measures.text(group.metrics.get(name), name) for name in names)]
         for group in hardest
     ]
-    counted = "queries" if "mAP" in names else "images"
+    counted = "queries" if "mAP" in names else _COUNTED.get(kind, "images")
     columns = [kind, counted, *map(measures.label, names)]
     console().print(table(columns, rows, right=columns[1:]))

@@ -61,7 +61,7 @@ def _besides(view: PlanView) -> list[tuple[str, str]]:
         )
     if view.enqueued:
         told.append(("First", f"{counted(view.enqueued, 'enqueued configuration')}, right after the default"))
-    told += [("Teacher", teacher_text(one)) for one in view.teachers]
+    told += [("Teacher", teacher_text(one, view.task)) for one in view.teachers]
     for one in view.warm_start:
         how = "comparable" if one.same_data else "by their order only"
         told.append(("Warm", f"{counted(one.results, 'result')} of study {one.study}, {how}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from reid_core.config import Values
     from search_spaces.describe import ParameterRow
+    from search_spaces.load import LoadedSpace
 
 __all__ = ["space_group"]
 
@@ -101,29 +103,47 @@ def _what(row: ParameterRow) -> str:
 
 @space_group.command("validate")
 @click.argument("spaces", nargs=-1, required=True, metavar="SPACE...", shell_complete=complete_space)
-def space_validate(spaces: tuple[str, ...]) -> int:
+@json_option
+def space_validate(spaces: tuple[str, ...], *, as_json: bool) -> int:
     """Check spaces: every fault with file:line:col and what to do.
 
     Examples:
       reid-tune space validate mine.yaml
       reid-tune space validate spaces/*.yaml
+      reid-tune space validate mine.yaml --json
     """
     from reid_core.errors import InvalidInput
     from search_spaces.load import load_space
 
     code = 0
+    told: list[object] = []
     for ref in spaces:
         try:
             loaded = load_space(ref)
         except InvalidInput as error:
-            click.echo(str(error), err=True)
+            told.append({"space": ref, "valid": False, "findings": [asdict(one) for one in error.findings]})
             code = error.exit_code
+            if not as_json:
+                click.echo(str(error), err=True)
         else:
-            found = loaded.space
-            size = counted(len(found.rows), "row") if found.rows else counted(len(found.parameters), "parameter")
-            tied = f", {counted(len(found.tied), 'tied key')}" if found.tied else ""
-            click.echo(f"{loaded.file}: valid, {size}{tied}")
+            told.append({"space": ref, "valid": True, "findings": [], **_counts(loaded)})
+            if not as_json:
+                click.echo(_valid_line(loaded))
+    if as_json:
+        print_json({"spaces": told})
     return code
+
+
+def _counts(loaded: LoadedSpace) -> dict[str, int]:
+    found = loaded.space
+    return {"parameters": len(found.parameters), "rows": len(found.rows), "tied": len(found.tied)}
+
+
+def _valid_line(loaded: LoadedSpace) -> str:
+    found = loaded.space
+    size = counted(len(found.rows), "row") if found.rows else counted(len(found.parameters), "parameter")
+    tied = f", {counted(len(found.tied), 'tied key')}" if found.tied else ""
+    return f"{loaded.file}: valid, {size}{tied}"
 
 
 @space_group.command("sample")

@@ -17,6 +17,7 @@ __all__ = ["StackedTable", "pieces"]
 
 _BETWEEN = 3  # characters between two columns: a padding each, and the divider
 _FOLDED = 10  # characters that a column that may wrap is worth; with fewer it is a column of letters
+_WORD = 24  # a longer word, as of a path, may be broken
 
 
 class StackedTable(Table):
@@ -76,10 +77,15 @@ def _together(widths: Sequence[int]) -> int:
 def _width(column: Column) -> int:
     """Characters that a column needs: its widest line, less where it may wrap."""
     widest = max(map(_widest, (column.header, *column.cells)))
-    return widest if column.no_wrap else min(widest, max(_FOLDED, _widest(column.header)))
+    if column.no_wrap:
+        return widest
+    longest = max((len(word) for cell in column.cells for word in _plain(cell).split()), default=0)
+    return min(widest, max(_FOLDED, _widest(column.header), min(longest, _WORD)))
+
+
+def _plain(cell: RenderableType) -> str:
+    return cell.plain if isinstance(cell, Text) else str(cell)
 
 
 def _widest(cell: RenderableType) -> int:
-    return max(
-        (cell_len(line) for line in (cell.plain if isinstance(cell, Text) else str(cell)).split("\n")), default=0
-    )
+    return max((cell_len(line) for line in _plain(cell).split("\n")), default=0)

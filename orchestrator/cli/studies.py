@@ -23,6 +23,8 @@ from orchestrator.cli.output import (
 from orchestrator.cli.teachers import teacher_text
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from orchestrator.service.views import StudySummary
     from search_spaces.measures import Measures
 
@@ -69,9 +71,13 @@ def _print_summary(summary: StudySummary) -> None:
         f"{summary.epochs_spent} of {counted(summary.epochs_planned, 'epoch')}{left}"
     )
     if summary.reason:
-        out.print(f"  {summary.reason}", markup=False, soft_wrap=True)
+        out.print(f"  {summary.reason}", markup=False, soft_wrap=not out.is_terminal)
     if summary.limits:
-        out.print(f"  limits: {'; '.join(limit.text for limit in summary.limits)}", markup=False, soft_wrap=True)
+        out.print(
+            f"  limits: {'; '.join(limit.text for limit in summary.limits)}",
+            markup=False,
+            soft_wrap=not out.is_terminal,
+        )
     if summary.status.value in {"interrupted", "paused"}:
         out.print(f"  continue with: reid-tune run --resume {summary.name}")
     if summary.best is not None:
@@ -89,7 +95,7 @@ def _print_summary(summary: StudySummary) -> None:
             f"(trial {summary.best.trial}, epoch {summary.best.epoch}{gain})"
         )
     for line in front_lines(summary):
-        out.print(f"  {line}", markup=False, soft_wrap=True)
+        out.print(f"  {line}", markup=False, soft_wrap=not out.is_terminal)
 
 
 def _difference(gain: float, metric: str, measures: Measures) -> str:
@@ -138,7 +144,7 @@ def studies_ls(*, as_json: bool) -> None:
         ]
         for one in found
     ]
-    console().print(table(columns, rows, right=["trials", "epochs", "best"], fold=["study", "space", "started"]))
+    console().print(table(columns, rows, right=["trials", "epochs", "best"], fold=["started"]))
 
 
 @studies_group.command("show")
@@ -172,13 +178,28 @@ def studies_show(study: str, *, as_json: bool) -> None:
         ("workers", f"{detail.workers} ({detail.backend}), idle {idle}"),
         ("folder", detail.directory),
         ("command", detail.command),
-        *(("teacher", teacher_text(one)) for one in detail.teachers),
+        *(("teacher", teacher_text(one, detail.measures.task)) for one in detail.teachers),
         *(("earlier", f"{counted(one.results, 'result')} of study {one.study}") for one in detail.warm_start),
         *((("enqueued", counted(detail.enqueued, "configuration")),) if detail.enqueued else ()),
         *((("confirm", f"{counted(detail.confirm, 'new seed')} for each finalist"),) if detail.confirm else ()),
     ):
-        out.print(f"  {label:<8} {value}", soft_wrap=True, markup=False)
+        _print_labelled(out, label, value)
     out.print(trials_table(service.state(study), alive=detail.status.value != "interrupted"))
+
+
+def _print_labelled(out: Console, label: str, value: str) -> None:
+    """A line; in a terminal it wraps below its value, but what is to be copied, a folder or a command, stays one."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    first = f"  {label:<8} "
+    if not out.is_terminal or label in {"folder", "command"}:
+        out.print(f"{first}{value}", soft_wrap=True, markup=False)
+        return
+    lines = Text(value).wrap(out, max(out.width - len(first), 1))
+    out.print(Text(first) + lines[0])
+    for line in lines[1:]:
+        out.print(Padding(line, (0, 0, 0, len(first))))
 
 
 def _verb(name: str, text: str, done: str) -> None:

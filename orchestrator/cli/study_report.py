@@ -20,6 +20,7 @@ from orchestrator.cli.output import (
     table,
 )
 from orchestrator.cli.teachers import teacher_text
+from search_spaces.names import short_names
 
 if TYPE_CHECKING:
     from orchestrator.service.report import ReportRow, ReportTrial, Spread, StudyReport
@@ -168,7 +169,7 @@ def _count(row: ReportRow) -> str:
 
 
 def _trials_sheet(report: StudyReport, *, folded: bool) -> Sheet:
-    short = short_names(report.varied)
+    short = list(short_names(report.varied).values())
     several = len({trial.seed for trial in report.trials}) > 1
     numbers = ["trial", "epoch", *(["seed"] if several else [])]
     metrics = [_heading(name, report) for name in report.metrics]
@@ -221,7 +222,7 @@ def _told(report: StudyReport) -> list[str]:
     earlier = ", ".join(f"{one.study} ({counted(one.results, 'result')})" for one in report.warm_start)
     limits = "; ".join(limit.text for limit in report.limits)
     ended = f" It ended because {report.reason}." if limits and report.reason else ""
-    taught = "; ".join(teacher_text(one) for one in report.teachers)
+    taught = "; ".join(teacher_text(one, report.measures.task) for one in report.teachers)
     return [
         *([f"Learned from {taught}."] if taught else []),
         *([f"Warm start from {earlier}."] if earlier else []),
@@ -229,22 +230,12 @@ def _told(report: StudyReport) -> list[str]:
     ]
 
 
-def short_names(keys: Sequence[str]) -> list[str]:
-    """The end of each key, as long as it takes to tell it from the others: `BASE_LR`, `CE.EPSILON`."""
-    short = []
-    for key in keys:
-        parts = key.split(".")
-        ends = [".".join(parts[-length:]) for length in range(1, len(parts) + 1)]
-        others = [other for other in keys if other != key]
-        short.append(next((end for end in ends if not any(f".{other}".endswith(f".{end}") for other in others)), key))
-    return short
-
-
 def _measured(report: StudyReport) -> str:
     if report.protocol.value == "test":
         how = f"trained on all identities, measured once on the test split after {counted(report.epochs, 'epoch')}"
     else:
-        how = f"measured on the validation split, cut from the training identities; {report.epochs} epochs in full"
+        length = counted(report.epochs, "epoch")
+        how = f"measured on the validation split, cut from the training identities; {length} in full"
     return f"Data: {report.data}. Protocol: {how}."
 
 

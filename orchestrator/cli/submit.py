@@ -143,7 +143,10 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
     if quiet:
         yield None
         return
-    with Progress(console=console(err=True), transient=True) as bar:
+    out = console(err=True)
+    with Progress(
+        console=out, transient=True, disable=not out.is_terminal
+    ) as bar:  # without one it leaves an empty line
         task = bar.add_task("embedding images", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import click
 
 from orchestrator.cli.command import Command
 from orchestrator.cli.output import console, json_option, print_json, table
 
 __all__ = ["tasks_command"]
-
-_MOST = 6
 
 
 @click.command("tasks", cls=Command)
@@ -32,16 +28,11 @@ def tasks_command(*, as_json: bool) -> None:
         print_json(found)
         return
     rows = [
-        [one.name, one.summary, _listed(one.measures.own), _listed(one.recipes), _listed(one.spaces)] for one in found
+        [one.name, one.summary, *(", ".join(names) for names in (one.measures.own, one.recipes, one.spaces))]
+        for one in found
     ]
     words = ["what", "metrics", "recipes", "spaces"]
     console().print(table(["task", *words], rows, fold=words))
     for one in found:
         if one.source != "reid_core":
             click.echo(f"{one.name} comes with the package {one.source}")
-
-
-def _listed(names: Iterable[str]) -> str:
-    """The names, the first few where there are many."""
-    told = list(names)
-    return ", ".join(told[:_MOST]) + (", …" if len(told) > _MOST else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,7 @@ from orchestrator.cli.output import console, json_option, number, origin_of, pri
 
 if TYPE_CHECKING:
     from orchestrator.service.views import TrialDetail, TrialRow
+    from reid_core.config import Values
     from search_spaces.measures import Measures
 
 __all__ = ["trial_group"]
@@ -39,6 +41,7 @@ def trial_ls(study: str, *, as_json: bool) -> None:
     """
     from orchestrator.service.service import Service
     from search_spaces.measures import measures_of
+    from search_spaces.names import short_names
 
     service = Service()
     rows = service.trials(study)
@@ -48,8 +51,10 @@ def trial_ls(study: str, *, as_json: bool) -> None:
     created = service.state(study).created
     base = created.base if created is not None else {}
     measures = measures_of() if created is None else created.space.measures
-    names = dict.fromkeys((measures.shown[0], measures.shown[-1]))
+    told = measures.columns(row.metrics for row in rows)
+    names = dict.fromkeys((told[0], told[-1]))
     titles = [measures.title(name) for name in names]
+    short = short_names(dict.fromkeys(key for row in rows for key in row.values))
     columns = ["trial", "origin", "epoch", *titles, "state", "changes against the default"]
     cells = [
         [
@@ -58,7 +63,7 @@ def trial_ls(study: str, *, as_json: bool) -> None:
             str(row.epoch),
             *(measures.text(row.metrics.get(name), name) for name in names),
             row.status.value,
-            _changes(row, {key: base.get(key) for key in row.values}),
+            _changes(row, base, short),
         ]
         for row in rows
     ]
@@ -66,10 +71,10 @@ def trial_ls(study: str, *, as_json: bool) -> None:
     out.print(table(columns, cells, right=["trial", "epoch", *titles], fold=columns[-1:]))
 
 
-def _changes(row: TrialRow, default: dict[str, object]) -> str:
-    """`BASE_LR 0.00602, SCHED MultiStepLR`: the last part of a key is enough to recognise it."""
-    changed = {key: value for key, value in sorted(row.values.items()) if value != default[key]}
-    return ", ".join(f"{key.rpartition('.')[2]} {number(value)}" for key, value in changed.items()) or "none"
+def _changes(row: TrialRow, default: Values, short: Mapping[str, str]) -> str:
+    """`BASE_LR 0.00602, LOGITS.SCALE 2`: each key by its short name."""
+    changed = {key: value for key, value in sorted(row.values.items()) if value != default.get(key)}
+    return ", ".join(f"{short[key]} {number(value)}" for key, value in changed.items()) or "none"
 
 
 @trial_group.command("show")

@@ -17,6 +17,7 @@ from search_spaces.codec import codec_of
 from search_spaces.encoding import Encoder
 from search_spaces.equality import index_of
 from search_spaces.model import Choice, Float, Int, Parameter, Space
+from search_spaces.names import short_names
 
 __all__ = ["Perturbation", "changeable", "check_changeable"]
 
@@ -50,7 +51,7 @@ class Perturbation:
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
         self._space = encoder.space
-        self._short = _short_names(encoder.names)
+        self._short = short_names(encoder.names)
 
     def draws(self, values: Values, rng: np.random.Generator) -> Iterator[Values]:
         """Valid neighbours of `values` that its training can go on with; none where no change is possible."""
@@ -123,12 +124,6 @@ def _at_level(parameter: Float | Int, level: int) -> Value:
 def _anywhere(name: str, parameter: Parameter, rng: np.random.Generator) -> Value:
     codec = codec_of(name, parameter)
     return codec.decode(float(rng.integers(codec.categories)) if codec.categories else float(rng.random()))
-
-
-def _short_names(names: tuple[str, ...]) -> dict[str, str]:
-    """The last part of each key where it says which one is meant."""
-    last = [name.rpartition(".")[2] for name in names]
-    return {name: short if last.count(short) == 1 else name for name, short in zip(names, last, strict=True)}
 
 
 def _told(before: Value, after: Value) -> str:

@@ -51,6 +51,8 @@ from search_spaces.rows import row_keys
 __all__ = ["Draft", "draft", "placed", "study_created"]
 
 BACKENDS = ("inline", "ray")
+_SQUARE = 48
+"""Pixels of a side that cost about what the demo recipe's 64 x 32 do."""
 VERSIONS = ("reid-tune", "torch", "numpy", "ray", "mlflow", "pydantic")
 
 
@@ -223,7 +225,14 @@ def _demo(request: StudyRequest) -> Values:
         "SOLVER.FREEZE_ITERS",
     }
     own = varied | schedule  # the space's own recipe is scaled to the length of the run
-    return {key: value for key, value in small.items() if value != plain.get(key) and key not in own}
+    changed = {key: value for key, value in small.items() if value != plain.get(key) and key not in own}
+    sizes = [key for key in changed if key.startswith("INPUT.SIZE_") and _is_square(loaded.base[key])]
+    return changed | {key: [_SQUARE, _SQUARE] for key in sizes}
+
+
+def _is_square(size: object) -> bool:
+    """Whether an image size of a recipe is as high as it is wide, as faces and objects are: people are not."""
+    return isinstance(size, list) and size[0] == size[1]
 
 
 def placed(made: Draft, to: Mapping[str, str]) -> Draft:

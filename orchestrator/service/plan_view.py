@@ -60,6 +60,7 @@ def plan_view(made: Draft, home: Home, *, measure: bool) -> PlanView:
     return PlanView(
         plan=made.plan,
         objective=made.space.objective,
+        task=made.space.measures.task,
         algorithm=made.algorithm,
         schedule=made.schedule,
         parameters=len(made.space.parameters),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -12,13 +14,13 @@ from orchestrator.service.machine import cores
 from orchestrator.service.progress import default_at
 from orchestrator.service.retaught import retaught, taught_by
 from orchestrator.service.service import Service
-from orchestrator.service.stages import Stage, stages_of
+from orchestrator.service.stages import stages_of
 from reid_core import api
 from reid_core.config import Values, from_values, scale_to
 from reid_core.errors import NotFound
 from search_spaces.encoding import complete
 
-__all__ = ["LENGTH", "Retrained", "retrain"]
+__all__ = ["LENGTH", "Retrained", "Retraining", "retraining"]
 
 LENGTH = 2
 """A retraining is so many times as long as the search's full runs (docs/decisions/0006-retrain-longer.md)."""
@@ -39,7 +41,56 @@ class Retrained(BaseModel):
     teachers: tuple[Teacher, ...] = ()
 
 
-def retrain(  # noqa: PLR0913 - each option stands for itself, and all but two have a default
+@dataclass(frozen=True, slots=True)
+class Retraining:
+    """A retraining that nothing stands in the way of: what is trained, how long, and where its files lie."""
+
+    which: str
+    trial: int
+    directory: Path
+    seed: int
+    stages: tuple[tuple[int, Values], ...]
+    teachers: tuple[Teacher, ...]
+
+    def train(self, *, threads: int | None = None, say: Callable[[str], None] | None = None) -> Retrained:
+        """Train and measure once. The files lie in `directory`; training again replaces them.
+
+        A fork is trained as it came about: with each ancestor's values for their share of the epochs, then with its
+        own.
+        """
+        threads = threads or cores()
+        values = self.stages[-1][1]
+        made: api.CheckpointFile | None = None
+        for until, own in self.stages:
+            result = api.train(
+                from_values(own),
+                directory=self.directory,
+                protocol=api.Protocol.TEST,
+                to_epoch=until,
+                checkpoint=None if made is None else api.Fork(made.path, made.epoch, made.sha256),
+                seed=self.seed,
+                threads=threads,
+                on_epoch=_teller(say, from_values(values).solver.max_epoch),
+            )
+            made = result.checkpoint
+            if made is None:
+                break
+        if made is None:
+            raise NotFound(f"training in {self.directory} left no checkpoint")
+        report = api.evaluate(from_values(values), made.path, protocol=api.Protocol.TEST, threads=threads)
+        return Retrained(
+            which=self.which,
+            trial=self.trial,
+            epochs=made.epoch,
+            metrics=dict(report.metrics),
+            protocol=report.protocol,
+            checkpoint=str(made.path),
+            config=values,
+            teachers=self.teachers,
+        )
+
+
+def retraining(
     service: Service,
     study: str,
     *,
@@ -47,16 +98,13 @@ def retrain(  # noqa: PLR0913 - each option stands for itself, and all but two h
     pick: str = "",
     trial: int | None = None,
     epochs: int | None = None,
-    threads: int | None = None,
     teachers: Sequence[str] = (),
-    say: Callable[[str], None] | None = None,
-) -> Retrained:
-    """Train and measure. The files lie in the study's folder under retrain/; training again replaces them.
-
-    A fork is trained as it came about: with each ancestor's values for their share of the epochs, then with its own.
+) -> Retraining:
+    """What is to be trained, with everything refused that can be before any work.
 
     `pick` and `trial` choose another winner, as in Service.winner. A student learns from the retrained winners of the
-    studies that taught it, or from `teachers` (files, or study:NAME), which know all identities too.
+    studies that taught it, or from `teachers` (files, or study:NAME), which know all identities too. Raises NotFound
+    and InvalidInput.
     """
     row = service.store.find(study)
     state = service.state(row.id)
@@ -70,40 +118,16 @@ def retrain(  # noqa: PLR0913 - each option stands for itself, and all but two h
     length = epochs or LENGTH * created.plan.max_epochs
     values = _lengthened(created, source.values, length)
     taught = retaught(created, values, teachers, service.state, service.home)
-    values = taught_by(values, taught)
-    config = from_values(values)
     own = which if trial is None and not pick else f"trial-{chosen.trial:04d}"
-    directory = service.home.study(row.id) / "retrain" / own
-    threads = threads or cores()
-
-    def train(stage: Stage, start: api.Fork | None) -> api.CheckpointFile:
-        result = api.train(
-            from_values(taught_by(_lengthened(created, stage.values, length), taught)),
-            directory=directory,
-            protocol=api.Protocol.TEST,
-            to_epoch=stage.until,
-            checkpoint=start,
-            seed=created.seed if source.seed is None else source.seed,
-            threads=threads,
-            on_epoch=_teller(say, config.solver.max_epoch),
-        )
-        if result.checkpoint is None:
-            raise NotFound(f"training in {directory} left no checkpoint")
-        return result.checkpoint
-
-    first, *rest = stages_of(state, source, length)
-    made = train(first, None)
-    for stage in rest:
-        made = train(stage, api.Fork(made.path, made.epoch, made.sha256))
-    report = api.evaluate(config, made.path, protocol=api.Protocol.TEST, threads=threads)
-    return Retrained(
+    return Retraining(
         which=which,
         trial=chosen.trial,
-        epochs=made.epoch,
-        metrics=dict(report.metrics),
-        protocol=report.protocol,
-        checkpoint=str(made.path),
-        config=values,
+        directory=service.home.study(row.id) / "retrain" / own,
+        seed=created.seed if source.seed is None else source.seed,
+        stages=tuple(
+            (stage.until, taught_by(_lengthened(created, stage.values, length), taught))
+            for stage in stages_of(state, source, length)
+        ),
         teachers=taught,
     )
 

@@ -51,6 +51,8 @@ NOBODY_TEACHES = (
 
 _LOGITS, _OVERHAUL = "KD.LOGITS.SCALE", "KD.OVERHAUL.SCALE"
 _FOLDER = "teachers"
+_TASK = "TASK.NAME"
+_SAME_CLASSES = ("attributes", "classification")  # whatever is held out
 
 
 def with_choice(loaded: LoadedSpace, asked: Sequence[Known]) -> LoadedSpace:
@@ -130,11 +132,13 @@ def judged(
     every fault, for a teacher that has seen what its students are measured on, or whose logits are of other classes.
     """
     combined = bool(values.get("DATASETS.COMBINEALL"))
+    task = str(values.get(_TASK, "reid"))
     teachers: list[Teacher] = []
     faults: list[InvalidInput] = []
     notes: list[str] = []
     for one in known:
         try:
+            _check_task(one, task, logits=logits)
             why = _knowledge(one, data, protocol, logits=logits, combined=combined)
         except InvalidInput as fault:
             faults.append(fault)
@@ -145,6 +149,12 @@ def judged(
     if faults:
         raise InvalidInput([found for fault in faults for found in fault.findings])
     return tuple(teachers), tuple(notes)
+
+
+def _check_task(one: Known, task: str, *, logits: bool) -> None:
+    if logits and one.task and one.task != task:
+        message = f"{one.teacher.source} learned {one.task}, and the students learn {task}: other classes"
+        raise refused("teacher-other-task", message, f"switch them off: --set {_LOGITS} 0.0")
 
 
 def _knowledge(one: Known, data: DataSummary, protocol: Protocol, *, logits: bool, combined: bool) -> str:
@@ -174,6 +184,8 @@ def _of_all_identities(one: Known, *, logits: bool, combined: bool) -> str:
         raise refused("teacher-saw-test", message, "train one without DATASETS.COMBINEALL")
     if one.whole:
         return ""
+    if one.task in _SAME_CLASSES:
+        return "it was not trained on the images held out for validation, the student is"
     if logits:
         message = f"{source} knows only {one.teacher.identities} identities, and the student learns them all"
         hint = f"train it under the same protocol (`reid-tune best STUDY --retrain`), or --set {_LOGITS} 0.0"

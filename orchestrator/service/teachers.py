@@ -11,7 +11,7 @@ from orchestrator.service.home import Home
 from orchestrator.service.progress import winner
 from reid_core import api
 from reid_core.api import Protocol
-from reid_core.errors import CheckpointError, DataError, Finding, InvalidInput, NotFound
+from reid_core.errors import CheckpointError, Finding, InvalidInput, NotFound
 
 __all__ = ["STUDY", "Known", "different", "find_teachers", "refused", "retrained_of", "teacher_of_file"]
 
@@ -26,9 +26,9 @@ States = Callable[[str], StudyState]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A teacher and what it has seen: fingerprints of its images and of the split that it was trained with.
+    """A teacher and what it has seen: fingerprints of its images and of the split that it was trained with, its task.
 
-    Both are empty where nobody knows. `whole`: it was trained on all training identities, none was held out.
+    All are empty where nobody knows. `whole`: it was trained on all training images, none was held out.
     """
 
     teacher: Teacher
@@ -36,6 +36,7 @@ class Known:
     split: str = ""
     whole: bool = False
     combined: bool = False
+    task: str = ""
 
 
 def find_teachers(sources: Sequence[str], states: States, home: Home, protocol: Protocol) -> tuple[Known, ...]:
@@ -92,7 +93,8 @@ def _of_study(source: str, state: StudyState, home: Home, protocol: Protocol) ->
         metrics=dict(metrics),
         reason=f"best trial of study {created.name}: trial {trial.id} at epoch {file.epoch}{value}",
     )
-    return Known(teacher, created.data_fingerprint, created.split_fingerprint)
+    task = about.config.task.name
+    return Known(teacher, created.data_fingerprint, created.split_fingerprint, task=task)
 
 
 def retrained_of(state: StudyState, home: Home) -> Known:
@@ -107,9 +109,11 @@ def retrained_of(state: StudyState, home: Home) -> Known:
         message = f"the teacher study {created.name} has no model that was trained on all identities{so_far}"
         raise NotFound(message, hint=f"make it with: reid-tune best {created.name} --retrain")
     source = f"{STUDY}{created.name}"
-    reason = f"winner of study {created.name}, trained on all identities for {about.epoch} epochs"
+    length = f"{about.epoch} epoch{'s' * (about.epoch != 1)}"
+    reason = f"winner of study {created.name}, trained on all identities for {length}"
     teacher = _teacher(source, about, reason).model_copy(update={"study": created.study, "name": created.name})
-    return Known(teacher, created.data_fingerprint, created.split_fingerprint, whole=True)
+    task = about.config.task.name
+    return Known(teacher, created.data_fingerprint, created.split_fingerprint, whole=True, task=task)
 
 
 def teacher_of_file(source: str) -> Known:
@@ -128,14 +132,11 @@ def teacher_of_file(source: str) -> Known:
             raise refused("teacher-unreadable", error.message, error.hint) from error
         return Known(Teacher(source=source, path=str(path), network=path.name, reason="a model of another tool"))
     known = _teacher(source, about, f"checkpoint of epoch {about.epoch}")
-    try:
-        data = api.describe_data(about.config)
-    except DataError:
-        return Known(known)
-    whole = about.identities != data.train_identities - data.val_identities
-    return Known(
-        known, data.fingerprint, data.split_fingerprint, whole=whole, combined=about.config.datasets.combineall
-    )
+    seen, task = about.trained_on, about.config.task.name
+    if seen is None:  # of an older version
+        return Known(known, task=task)
+    whole = seen.protocol is Protocol.TEST
+    return Known(known, seen.data, seen.split, whole=whole, combined=about.config.datasets.combineall, task=task)
 
 
 def _teacher(source: str, about: api.CheckpointSummary, reason: str) -> Teacher:

@@ -100,6 +100,7 @@ class PlanView(_View):
 
     plan: Plan
     objective: tuple[Objective, ...]
+    task: str = Field("reid", description="what models are trained for, as TASK.NAME names it")
     algorithm: str
     schedule: str = Field("", description="how long trials train, where it is not the algorithm's own")
     parameters: int

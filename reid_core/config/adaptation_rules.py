@@ -14,7 +14,10 @@ _SAMPLER = "BalancedIdentitySampler"
 
 
 def adaptation_faults(config: Config) -> Iterator[Fault]:
-    """Every fault of a training on clusters."""
+    """Every fault of a training on clusters.
+
+    K1 and K2 without jaccard and PROXY_SCALE without CAMERAS proxies change nothing, as their help says.
+    """
     if config.task.name != "adaptation":
         return
     yield from _model(config)
@@ -39,6 +42,12 @@ def _model(config: Config) -> Iterator[Fault]:
     if model.heads.cls_layer != "Linear":
         message = f"{_KEY} adaptation has the means of clusters in place of {model.heads.cls_layer}"
         yield Fault(("MODEL.HEADS.CLS_LAYER", _KEY), "impossible", message, "set it to Linear")
+    if model.heads.pfc.enabled:
+        message = f"{_KEY} adaptation has the means of clusters in place of a classifier whose classes are sampled"
+        yield Fault(("MODEL.HEADS.PFC.ENABLED", _KEY), "impossible", message, "set it to false")
+    if model.heads.name == "ClasHead":
+        message = f"MODEL.HEADS.NAME ClasHead is for classification, and {_KEY} adaptation compares embeddings"
+        yield Fault(("MODEL.HEADS.NAME", _KEY), "impossible", message, "set it to EmbeddingHead")
     if model.heads.num_classes:
         message = f"{_KEY} adaptation finds out how many clusters there are"
         yield Fault(("MODEL.HEADS.NUM_CLASSES", _KEY), "impossible", message, "set it to 0")

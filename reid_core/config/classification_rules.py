@@ -25,7 +25,6 @@ def classification_faults(config: Config) -> Iterator[Fault]:
     task = config.task.name
     if task in _LAYOUTS:
         yield from _scoring(config)
-        yield from _no_ranking(config)
     if task == _CLASSIFICATION:
         yield from _classes(config)
     if task == _ATTRIBUTES:
@@ -45,18 +44,6 @@ def _scoring(config: Config) -> Iterator[Fault]:
         yield Fault(("MODEL.META_ARCHITECTURE", _TASK), "impossible", message, "set it to Baseline")
 
 
-def _no_ranking(config: Config) -> Iterator[Fault]:
-    test = config.test
-    for name, section in (("AQE", test.aqe), ("RERANK", test.rerank), ("ROC", test.roc)):
-        if section.enabled:
-            key = f"TEST.{name}.ENABLED"
-            message = f"{key} is about ranking a gallery, and {config.task.name} ranks none"
-            yield Fault((key, _TASK), "impossible", message, "set it to false")
-    if test.scales != (1.0,):
-        message = f"TEST.SCALES is about embeddings, and {config.task.name} measures scores"
-        yield Fault(("TEST.SCALES", _TASK), "impossible", message, "set it to [1.0]")
-
-
 def _classes(config: Config) -> Iterator[Fault]:
     names = config.model.losses.name
     if _BINARY not in names and not set(_CLASSIFYING) & set(names):
@@ -69,6 +56,9 @@ def _yes_or_no(config: Config) -> Iterator[Fault]:
     if names != (_BINARY,):
         message = f"attributes are learned by {_BINARY} alone; MODEL.LOSSES.NAME is {', '.join(names)}"
         yield Fault(("MODEL.LOSSES.NAME", _TASK), "impossible", message, f"set it to [{_BINARY}]")
+    if heads.name != "AttrHead":
+        message = f"{heads.name} tells one class of many, and attributes are answers of their own"
+        yield Fault(("MODEL.HEADS.NAME", _TASK), "impossible", message, "set MODEL.HEADS.NAME to AttrHead")
     if heads.cls_layer != "Linear":
         message = f"attributes have no margin, as MODEL.HEADS.CLS_LAYER {heads.cls_layer} wants it"
         yield Fault(("MODEL.HEADS.CLS_LAYER", _TASK), "impossible", message, "set it to Linear")

@@ -18,6 +18,7 @@ def distillation_faults(config: Config) -> Iterator[Fault]:
     """Every fault of KD."""
     yield from _lists(config)
     if config.kd.enabled:
+        yield from _contrast(config)
         yield from _feature_maps(config)
 
 
@@ -37,6 +38,13 @@ def _lists(config: Config) -> Iterator[Fault]:
         yield Fault(("KD.WEIGHTS", "KD.MODEL_WEIGHTS", "KD.EMA.ENABLED"), "impossible", message, hint)
     if len(set(kd.overhaul.layers)) < len(kd.overhaul.layers):
         yield Fault(("KD.OVERHAUL.LAYERS",), "impossible", "KD.OVERHAUL.LAYERS names a stage twice")
+
+
+def _contrast(config: Config) -> Iterator[Fault]:
+    if config.task.name == "pretraining":
+        message = "TASK.NAME pretraining runs the backbone in parts and learns from no teacher"
+        keys = ("TASK.NAME", "KD.MODEL_WEIGHTS", "KD.EMA.ENABLED")
+        yield Fault(keys, "impossible", message, "take KD out, and distil the model that is trained from its backbone")
 
 
 def _feature_maps(config: Config) -> Iterator[Fault]:

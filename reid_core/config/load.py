@@ -100,7 +100,7 @@ def _rule_findings(config: Config, values: Values, layers: Sequence[Layer], file
     for fault in check(config, values):
         if not broken.isdisjoint(fault.keys):
             continue
-        setters = ((layer, key) for key in fault.keys for layer in reversed(layers) if key in layer.values)
+        setters = ((layer, key) for layer in reversed(layers) for key in fault.keys if key in layer.values)
         found = next(setters, None)
         if found is None:
             yield Finding(fault.code, fault.message, file, hint=fault.hint, key=fault.keys[0])

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from reid_core.config.adaptation_rules import adaptation_faults
 from reid_core.config.availability import CHOICES, COMPARING_LOSSES, GROUPING_SAMPLERS, NOT_YET, Choices
 from reid_core.config.backbones import FAMILIES, Switch, size_of
+from reid_core.config.class_sampling_rules import sampling_faults
 from reid_core.config.classification_rules import classification_faults
 from reid_core.config.distillation_rules import distillation_faults
-from reid_core.config.face_rules import face_faults, sampling_faults
+from reid_core.config.face_rules import face_faults
 from reid_core.config.fault import Fault
+from reid_core.config.measuring_rules import measuring_faults
 from reid_core.config.pretraining_rules import pretraining_faults
 from reid_core.config.retrieval_rules import retrieval_faults
 from reid_core.config.scale_rules import scale_faults
@@ -203,12 +205,18 @@ def _schedule(config: Config) -> Iterator[Fault]:
     if any(later <= earlier for earlier, later in zip(solver.steps, solver.steps[1:], strict=False)):
         yield Fault(("SOLVER.STEPS",), "impossible", f"SOLVER.STEPS must increase, and is {list(solver.steps)}")
     if solver.warmup_epochs > solver.max_epoch:
-        message = f"a warm-up of {solver.warmup_epochs:g} epochs does not fit in {solver.max_epoch}"
+        message = (
+            f"SOLVER.WARMUP_EPOCHS ({solver.warmup_epochs:g}) does not fit in SOLVER.MAX_EPOCH ({solver.max_epoch})"
+        )
         yield Fault(("SOLVER.WARMUP_EPOCHS", "SOLVER.MAX_EPOCH"), "impossible", message, "shorten SOLVER.WARMUP_EPOCHS")
     if solver.sched == "CosineAnnealingLR":
         if solver.delay_epochs >= solver.max_epoch:
-            message = f"after a delay of {solver.delay_epochs} epochs, none of {solver.max_epoch} is left to anneal in"
-            yield Fault(("SOLVER.DELAY_EPOCHS", "SOLVER.MAX_EPOCH"), "impossible", message)
+            message = (
+                f"SOLVER.DELAY_EPOCHS ({solver.delay_epochs}) leaves none of SOLVER.MAX_EPOCH ({solver.max_epoch}) "
+                "to anneal in"
+            )
+            hint = "make SOLVER.MAX_EPOCH the larger"
+            yield Fault(("SOLVER.DELAY_EPOCHS", "SOLVER.MAX_EPOCH"), "impossible", message, hint)
         known = CHOICES["SOLVER.LR_SCALE_RULE"].allow(solver.lr_scale_rule)  # else the fault is told already
         if known and solver.eta_min_lr > solver.scaled_lr:
             message = f"SOLVER.ETA_MIN_LR ({solver.eta_min_lr:g}) is above SOLVER.BASE_LR ({solver.scaled_lr:g})"
@@ -262,6 +270,7 @@ _RULES: tuple[Callable[[Config], Iterator[Fault]], ...] = (
     _schedule,
     _image_size,
     _measuring,
+    measuring_faults,
     distillation_faults,
     classification_faults,
     retrieval_faults,

@@ -14,10 +14,11 @@ import numpy as np
 
 from reid_core.config import Config
 from reid_core.data.cache import Progress
+from reid_core.data.files import Found
 from reid_core.data.images import ImageArray
 from reid_core.data.parts import Opened, Part
 from reid_core.data.pipeline import SplitData, part_opener
-from reid_core.data.places import names_several
+from reid_core.data.places import names_domains, names_several
 from reid_core.data.randomness import Purpose, generator
 from reid_core.data.records import Dataset, ImageRecord, Indices, Layout, identities_of
 from reid_core.data.sampling import train_sampler
@@ -26,7 +27,7 @@ from reid_core.data.split import Cut, cut_fingerprint
 from reid_core.errors import DataError, Finding
 from reid_core.results import DataSummary, Protocol
 
-__all__ = ["LabelledData", "LabelledSet", "folder_of", "held_groups", "held_shares"]
+__all__ = ["LabelledData", "LabelledSet", "folder_of", "held_groups", "held_shares", "prefer_test"]
 
 _NONE = np.empty(0, dtype=np.int64)
 
@@ -119,6 +120,7 @@ class LabelledSet:
             dataset_fingerprint=self.dataset.fingerprint,
             split_fingerprint=dataset.fingerprint if test else self.split_fingerprint,
             warnings=(*self.dataset.warnings, *opened.warnings, *evaluation.warnings),
+            names=self.names,
         )
 
     def evaluation(
@@ -155,7 +157,10 @@ class LabelledSet:
 
 
 def folder_of(config: Config) -> Path | None:
-    """The folder of the only data set, None for the built-in one. Raises DataError where DATASETS names several."""
+    """The folder of the only data set, None for the built-in one.
+
+    Raises DataError where DATASETS names several, or a domain of the built-in data, which is drawn for ReID.
+    """
     datasets = config.datasets
     if names_several(datasets.names, datasets.tests):
         finding = Finding(
@@ -165,9 +170,27 @@ def folder_of(config: Config) -> Path | None:
             key="DATASETS.NAMES",
         )
         raise DataError(finding)
+    if names_domains(datasets.names, datasets.tests):
+        finding = Finding(
+            "domain",
+            f"{config.task.name} has no domains of the built-in data, and DATASETS names one",
+            hint="leave DATASETS.NAMES and TESTS as they are, and draw others with DATASETS.SYNTHETIC.SEED",
+            key="DATASETS.NAMES",
+        )
+        raise DataError(finding)
     if Layout.SYNTHETIC in {datasets.layout, datasets.root}:
         return None
     return Path(datasets.root).expanduser()
+
+
+def prefer_test(found: Found) -> None:
+    """Measure the images of test; those of val, which readers hand on as queries, where there is no test."""
+    if found.gallery and found.query:
+        found.warnings.append(f"{len(found.query)} images of val are not read: test is the test split")
+        found.ignored["in val, beside test"] += len(found.query)
+    elif found.query:
+        found.gallery = found.query
+    found.query = []
 
 
 def held_shares(records: Sequence[ImageRecord], fraction: float, *, seed: int) -> Indices:

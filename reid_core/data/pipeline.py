@@ -47,7 +47,8 @@ class SplitData(Generic[E]):
     """Training and evaluation data under one protocol; `sampler` knows the batches of an epoch.
 
     Several data sets to test on are several `evaluations`, in the order of DATASETS.TESTS; choices follow the first.
-    `split_fingerprint` changes when another image is trained on or measured.
+    `split_fingerprint` changes when another image is trained on or measured. `names` are those of what a model says of
+    an image (classes, attributes), for tasks whose measured images are told the same.
     """
 
     train: Part
@@ -57,6 +58,7 @@ class SplitData(Generic[E]):
     dataset_fingerprint: str
     split_fingerprint: str
     warnings: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
     @property
     def evaluation(self) -> E:
@@ -74,7 +76,7 @@ def load_datasets(config: Config) -> DataSets:
     datasets = config.datasets
     layout = None if datasets.layout == "auto" else Layout(datasets.layout)
     if Layout.SYNTHETIC in {datasets.layout, datasets.root}:
-        parameters = SyntheticParameters(**datasets.synthetic.model_dump(by_alias=False))
+        parameters = SyntheticParameters.of(datasets.synthetic)
         if names_domains(datasets.names, datasets.tests):
             domains = domain_places(datasets.names, datasets.tests)
             drawn = (replace(parameters, domain=domain_number(place.root.name)) for place in domains)

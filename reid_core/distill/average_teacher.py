@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 
+from reid_core.distill.knowledge import Knowledge
 from reid_core.distill.teacher import NetworkTeacher
 from reid_core.modeling import Architecture
 from reid_core.solver.ema import AverageState, WeightAverage
@@ -18,7 +19,8 @@ class AverageTeacher(NetworkTeacher):
     """
 
     def __init__(self, student: Architecture, image_size: tuple[int, int], *, momentum: float) -> None:
-        super().__init__("the moving average (KD.EMA)", deepcopy(student), image_size)
+        known = Knowledge(network="the student itself")
+        super().__init__("the moving average (KD.EMA)", deepcopy(student), image_size, known=known)
         self._average = WeightAverage(self.model, momentum)
         # the network's tensors are those of the average: what follows the student is what teaches
         self.model.load_state_dict(self._average.state_dict()["values"], assign=True)

@@ -23,7 +23,6 @@ from reid_core.distill.teacher import Said, Teacher
 from reid_core.errors import CheckpointError, ConfigError, Finding
 from reid_core.losses.outputs import Outputs
 from reid_core.modeling import Architecture
-from reid_core.modeling.heads import AttributeHead
 from reid_core.solver import inherit, set_learning_rate
 
 __all__ = ["Distiller", "Pupil", "restore_distiller"]
@@ -55,12 +54,20 @@ class Distiller:
 
     A step of training is: run the student inside `watching`, make `lessons` of what came out, gather them over the
     processes, sum `terms` with the other losses; after the update, `follow`. Connectors and projections learn with
-    `optimizer`, None where there are none. Nothing of it belongs to the student: its state dict, what it computes in
+    `optimizer`, None where there are none. `yes_or_no`: logits are of attributes, not of classes that exclude each
+    other. `notes` tell people who teaches. Nothing of it belongs to the student: its state dict, what it computes in
     evaluation, and its hooks outside of `watching` are those of a model that was never taught.
     """
 
     def __init__(
-        self, settings: Kd, student: Architecture, pupils: Sequence[Pupil], optimizer: Optimizer | None
+        self,
+        settings: Kd,
+        student: Architecture,
+        pupils: Sequence[Pupil],
+        optimizer: Optimizer | None,
+        *,
+        yes_or_no: bool = False,
+        notes: Sequence[str] = (),
     ) -> None:
         self._settings = settings
         self._student = student
@@ -69,7 +76,8 @@ class Distiller:
         self._average = next((one.teacher for one in pupils if isinstance(one.teacher, AverageTeacher)), None)
         self.learned = nn.ModuleList(pupil.learned for pupil in pupils)
         self.optimizer = optimizer
-        self._yes_or_no = any(isinstance(part, AttributeHead) for part in student.modules())
+        self._yes_or_no = yes_or_no
+        self.notes = tuple(notes)
 
     @property
     def teachers(self) -> tuple[Teacher, ...]:
@@ -209,7 +217,7 @@ def _said(pupil: Pupil, images: torch.Tensor, camids: torch.Tensor, indices: tor
 
 
 def _overhaul(pupil: Pupil, said: Said, maps: Mapping[int, torch.Tensor]) -> torch.Tensor | None:
-    """The weighted distance of the feature maps of each image, (B,): deeper stages count twice as much as the last."""
+    """The weighted distance of the feature maps of each image, (B,): a stage counts half of the next deeper one."""
     each = []
     for own, theirs in pupil.stages:
         wanted = said.maps[theirs.number]

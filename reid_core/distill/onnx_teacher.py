@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from reid_core.distill.knowledge import Knowledge
 from reid_core.distill.stages import Stage
 from reid_core.distill.teacher import Said, of_size
 from reid_core.errors import ConfigError, Finding
@@ -32,6 +33,7 @@ class OnnxTeacher:
     def __init__(self, path: Path, *, image_size: tuple[int, int], identity: str, on_gpu: bool = False) -> None:
         self.name = str(path)
         self.identity = identity
+        self.known = Knowledge(network="an ONNX network")
         self._session = _session(path, on_gpu=on_gpu)
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type not in _TYPES:

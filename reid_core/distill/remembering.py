@@ -9,7 +9,10 @@ import torch
 from reid_core.data.loader import EvalBatch
 from reid_core.distill.teacher import Said, Teacher
 
-__all__ = ["Remembered"]
+__all__ = ["MOST_BYTES", "Remembered"]
+
+MOST_BYTES = 2**30
+"""What a process remembers of one teacher at most: where all images together need more, it remembers nothing."""
 
 _BLOCK = 32
 
@@ -20,7 +23,7 @@ class Remembered:
     Only where an image is the same whenever it is drawn. `images(start, stop)` are those of that many positions in the
     data set; `count` is how many there are. Images are asked about in blocks of neighbours, so that what is said of
     one does not depend on the batch that asked first: a resumed training hears the very same. Kept in memory, on the
-    CPU.
+    CPU, of each process, until a training is interrupted: the next part of it asks anew.
     """
 
     def __init__(self, teacher: Teacher, images: Callable[[int, int], EvalBatch], count: int) -> None:
@@ -28,6 +31,13 @@ class Remembered:
         self._images = images
         self._count = count
         self._blocks: dict[int, Said] = {}
+
+    def bytes_of_all(self, device: torch.device) -> int:
+        """How much memory the answers to all images take; asks about the first."""
+        said = self._ask(0, 1, device)
+        numbers = sum(value.numel() for value in said.logits.values())
+        numbers += 0 if said.embedding is None else said.embedding.numel()
+        return numbers * 4 * self._count
 
     def of(self, indices: torch.Tensor, device: torch.device) -> Said:
         """What is said of the images at `indices` (B,), on `device`."""
@@ -43,9 +53,12 @@ class Remembered:
     def _block(self, number: int, device: torch.device) -> Said:
         if number not in self._blocks:
             start = number * _BLOCK
-            batch = self._images(start, min(start + _BLOCK, self._count))
-            camids = None if batch.camids is None else batch.camids.to(device)
-            said = self.teacher.ask(batch.images.to(device), camids)
-            logits = {branch: value.float().cpu() for branch, value in said.logits.items()}
-            self._blocks[number] = Said(logits, None if said.embedding is None else said.embedding.float().cpu())
+            self._blocks[number] = self._ask(start, min(start + _BLOCK, self._count), device)
         return self._blocks[number]
+
+    def _ask(self, start: int, stop: int, device: torch.device) -> Said:
+        batch = self._images(start, stop)
+        camids = None if batch.camids is None else batch.camids.to(device)
+        said = self.teacher.ask(batch.images.to(device), camids)
+        logits = {branch: value.float().cpu() for branch, value in said.logits.items()}
+        return Said(logits, None if said.embedding is None else said.embedding.float().cpu())

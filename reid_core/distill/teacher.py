@@ -9,10 +9,14 @@ from typing import Protocol
 import torch
 from torch.nn import functional
 
+from reid_core.distill.knowledge import Knowledge
 from reid_core.distill.stages import Stage, recorded
 from reid_core.modeling import Architecture
 
 __all__ = ["NetworkTeacher", "Said", "Teacher"]
+
+
+_UNKNOWN = Knowledge()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,10 @@ class Teacher(Protocol):
         """What tells its file and configuration from any other; empty where it has no file."""
 
     @property
+    def known(self) -> Knowledge:
+        """What its file tells of it."""
+
+    @property
     def classes(self) -> int:
         """How many its logits are of, 0 where it gives none."""
 
@@ -53,9 +61,18 @@ class NetworkTeacher:
     Images are brought to `image_size`, the height and width it is measured with.
     """
 
-    def __init__(self, name: str, model: Architecture, image_size: tuple[int, int], *, identity: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        model: Architecture,
+        image_size: tuple[int, int],
+        *,
+        identity: str = "",
+        known: Knowledge = _UNKNOWN,
+    ) -> None:
         self.name = name
         self.identity = identity
+        self.known = known
         self.model = model.eval().requires_grad_(requires_grad=False)
         self._image_size = image_size
 

@@ -20,7 +20,7 @@ import torch
 from reid_core.config import Values
 from reid_core.engine import durable
 from reid_core.errors import CheckpointError
-from reid_core.results import CheckpointFile
+from reid_core.results import CheckpointFile, Protocol, TrainedOn
 
 __all__ = ["Checkpoint", "ForeignFile", "State", "load", "save", "sidecar"]
 
@@ -41,6 +41,8 @@ class Checkpoint:
 
     `parts` are the state dicts of the loop's other components by name (optimizer, ema …); `identities` is the
     number of classes. `best` is the epoch with the highest mAP so far and that mAP, None before any evaluation.
+    `protocol` and the fingerprints `data` and `split` say what it was trained on; a file of an older version has none.
+    `names` are those of what the model says (classes, attributes), where measured images are told the same.
     """
 
     epoch: int
@@ -51,6 +53,15 @@ class Checkpoint:
     best: tuple[int, float] | None
     model: State
     parts: dict[str, State]
+    names: tuple[str, ...] = ()
+    protocol: str = ""
+    data: str = ""
+    split: str = ""
+
+    @property
+    def trained_on(self) -> TrainedOn | None:
+        """What it was trained on, None where that is not noted."""
+        return TrainedOn(Protocol(self.protocol), self.data, self.split) if self.protocol else None
 
 
 def save(checkpoint: Checkpoint, path: Path) -> CheckpointFile:
@@ -94,7 +105,7 @@ def load(path: Path, *, sha256: str = "") -> Checkpoint:
             f"the checkpoint {path} has format {content['format']}, this version reads {_FORMAT}",
             hint="use the version of reid-tune that wrote it",
         )
-    return Checkpoint(**{field.name: content[field.name] for field in fields(Checkpoint)})
+    return Checkpoint(**{field.name: content[field.name] for field in fields(Checkpoint) if field.name in content})
 
 
 def sidecar(path: Path) -> Path:

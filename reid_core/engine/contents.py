@@ -10,7 +10,7 @@ from reid_core.engine import durable
 from reid_core.errors import CheckpointError, ConfigError
 from reid_core.results import CheckpointSummary
 
-__all__ = ["checkpoint_summary"]
+__all__ = ["checkpoint_summary", "network_of"]
 
 
 def checkpoint_summary(path: Path) -> CheckpointSummary:
@@ -31,11 +31,12 @@ def checkpoint_summary(path: Path) -> CheckpointSummary:
         identities=state.identities,
         metrics=state.metrics,
         config=config,
-        network=_network(config),
+        network=network_of(config),
+        trained_on=state.trained_on,
     )
 
 
-def _network(config: Config) -> str:
+def network_of(config: Config) -> str:
     """`resnet 50x, 256 x 128 pixels`."""
     backbone, (height, width) = config.model.backbone, config.input.size_test
     name = backbone.name.removeprefix("build_").removesuffix("_backbone")

@@ -27,8 +27,8 @@ _SECONDS, _FEWEST, _MOST = 0.8, 9, 500
 def model_cost(config: Config, *, batch: int = 1) -> ModelCost:
     """See `reid_core.api.measure_cost`."""
     compute = Compute.of(config)
-    configured = config.model.heads.num_classes
-    model = reparameterised(task_of(config).model(config, min(configured, 2) or 2, pretrained=False))
+    classes = config.model.heads.num_classes or 2
+    model = reparameterised(task_of(config).model(config, classes, pretrained=False))
     parameters, flops = _counted(model, config)
     compute.place(model)
     return ModelCost(parameters, flops, _milliseconds(model, config, compute, batch), str(compute.device), batch)

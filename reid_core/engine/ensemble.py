@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from reid_core.config import Config, from_values
 from reid_core.config.values import Values
 from reid_core.data.cache import Progress
-from reid_core.data.loader import EvalBatch
-from reid_core.data.sources import CorruptImage, FileSource, Interpolation
-from reid_core.data.transforms import planes
 from reid_core.engine import checkpoint as checkpoints
 from reid_core.engine.compute import Compute
 from reid_core.engine.embedding import embeddings
+from reid_core.engine.files import decoded
 from reid_core.engine.inference import load_model
 from reid_core.engine.measuring import finite
-from reid_core.errors import ConfigError, DataError, Finding
+from reid_core.errors import ConfigError, Finding
 from reid_core.evaluation import unit_rows
 
 __all__ = ["Member", "embed_together", "members_of"]
 
 Rows = npt.NDArray[np.float32]
+
+_EVERY_IMAGE = "replace it: a submission ranks every image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +81,8 @@ def embed_together(
         compute = Compute.of(member.config)
         model, state = load_model(member.config, member.path, compute)
         test = member.config.test
-        batches = _decoded(member.config, root, paths, threads, _later(progress, number, len(members)))
+        told = _later(progress, number, len(members))
+        batches = decoded(member.config, root, paths, threads=threads, progress=told, hint=_EVERY_IMAGE)
         rows = embeddings(model, batches, compute, flip=test.flip.enabled, scales=test.scales)
         rows = finite(rows, state.epoch)
         parts.append(rows if len(members) == 1 else _weighed(rows, member.share))
@@ -105,28 +103,3 @@ def _later(progress: Progress | None, before: int, rounds: int) -> Progress:
             progress(before * total + done, rounds * total)
 
     return tell
-
-
-def _decoded(
-    config: Config, root: Path, paths: Sequence[str], threads: int | None, progress: Progress
-) -> Iterator[EvalBatch]:
-    """Batches of the images at the model's own size, decoded as it asks for them."""
-    source, size = FileSource(root), config.input.size_test
-    interpolation = Interpolation(config.input.interpolation)
-    batch = config.test.ims_per_batch
-    with ThreadPoolExecutor(max_workers=threads or os.cpu_count() or 1, thread_name_prefix="reid-decode") as pool:
-        for start in range(0, len(paths), batch):
-            part = paths[start : start + batch]
-            try:
-                pixels = list(pool.map(lambda path: source.decode(path, size, interpolation), part))
-            except CorruptImage as error:
-                raise DataError(
-                    Finding(
-                        "corrupt-image",
-                        f"the image does not decode: {error.reason}",
-                        file=str(root / error.path),
-                        hint="replace it: a submission ranks every image",
-                    )
-                ) from error
-            yield EvalBatch(torch.from_numpy(planes(np.stack(pixels))))
-            progress(start + len(part), len(paths))

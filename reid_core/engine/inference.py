@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from reid_core.config import Config, to_values
-from reid_core.data.loader import EvalBatch
-from reid_core.data.sources import CorruptImage, FileSource, Interpolation
-from reid_core.data.transforms import planes
 from reid_core.engine import checkpoint as checkpoints
 from reid_core.engine.checkpoint import Checkpoint
 from reid_core.engine.compatibility import check_same_model
 from reid_core.engine.compute import Compute
 from reid_core.engine.embedding import embeddings
-from reid_core.errors import CheckpointError, DataError, Finding
+from reid_core.engine.files import decoded
+from reid_core.errors import CheckpointError
 from reid_core.evaluation import unit_rows
 from reid_core.modeling import Architecture
 from reid_core.modeling.reparameterise import reparameterised
@@ -58,6 +55,7 @@ def measure_checkpoint(config: Config, path: Path, protocol: Protocol, threads: 
     model, state = load_model(config, path, compute)
     task, reports = task_of(config), []
     for data in task.evaluations(config, protocol, threads=threads):
+        _check_names(state, path, task.names(data))
         measured = task.measure(model, data, config, compute, epoch=state.epoch)
         words = "; ".join(filter(None, (f"{protocol}: {data.sentence}", measured.conditions)))
         reports.append(
@@ -66,25 +64,23 @@ def measure_checkpoint(config: Config, path: Path, protocol: Protocol, threads: 
     return replace(reports[0], others=tuple(reports[1:]))
 
 
+def _check_names(state: Checkpoint, path: Path, names: Sequence[str]) -> None:
+    """Raise CheckpointError where the model learned other names than those of the data, of the same number."""
+    learned = state.names
+    if len(learned) != len(names) or tuple(names) == tuple(learned):
+        return
+    place = next((at for at, pair in enumerate(zip(learned, names, strict=False)) if pair[0] != pair[1]), 0)
+    raise CheckpointError(
+        f"{path} learned other names than this data has: number {place + 1} is {learned[place]!r} there,"
+        f" {names[place]!r} here",
+        hint="measure it on data with the same names in the same order",
+    )
+
+
 def embed_files(config: Config, path: Path, images: Sequence[Path]) -> npt.NDArray[np.float32]:
     """See `reid_core.api.embed`."""
     compute = Compute.of(config)
     model, _ = load_model(config, path, compute)
-    rows = embeddings(
-        model, _decoded(config, images), compute, flip=config.test.flip.enabled, scales=config.test.scales
-    )
+    batches = decoded(config, Path(), [str(image) for image in images])
+    rows = embeddings(model, batches, compute, flip=config.test.flip.enabled, scales=config.test.scales)
     return unit_rows(rows).astype(np.float32, copy=False)
-
-
-def _decoded(config: Config, images: Sequence[Path]) -> Iterator[EvalBatch]:
-    source, size = FileSource(Path()), config.input.size_test
-    interpolation = Interpolation(config.input.interpolation)
-    for start in range(0, len(images), config.test.ims_per_batch):
-        part = images[start : start + config.test.ims_per_batch]
-        try:
-            pixels = [source.decode(str(image), size, interpolation) for image in part]
-        except CorruptImage as error:
-            raise DataError(
-                Finding("corrupt-image", f"the image does not decode: {error.reason}", file=error.path)
-            ) from error
-        yield EvalBatch(torch.from_numpy(planes(np.stack(pixels))))

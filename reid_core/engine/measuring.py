@@ -12,9 +12,9 @@ from reid_core.config import Config
 from reid_core.data.loader import EvalBatch, eval_batches
 from reid_core.data.parts import EvaluationData, Part
 from reid_core.engine.compute import Compute
+from reid_core.engine.divergence import not_finite
 from reid_core.engine.embedding import embeddings
 from reid_core.engine.local_features import local_features
-from reid_core.errors import TrainingDiverged
 from reid_core.evaluation import (
     Distance,
     Labels,
@@ -31,7 +31,16 @@ from reid_core.evaluation import (
 )
 from reid_core.modeling import Architecture
 
-__all__ = ["Measurement", "conditions", "embedded_images", "finite", "measure", "ranked", "refined_distances"]
+__all__ = [
+    "Measurement",
+    "conditions",
+    "embedded_images",
+    "embedding_conditions",
+    "finite",
+    "measure",
+    "ranked",
+    "refined_distances",
+]
 
 _FPRS = {"1e-4": 1e-4, "1e-3": 1e-3, "1e-2": 1e-2}
 
@@ -116,11 +125,7 @@ def finite(rows: _Rows, epoch: int) -> _Rows:
     """The embeddings (N, D) as they are. Raises TrainingDiverged: a distance needs finite squares too."""
     if np.isfinite(np.einsum("nd,nd->n", rows, rows)).all():
         return rows
-    raise TrainingDiverged(
-        f"the embeddings after epoch {epoch} are not finite",
-        epoch=epoch,
-        hint="the training got out of hand: lower SOLVER.BASE_LR",
-    )
+    raise not_finite("the embeddings", epoch)
 
 
 def refined_distances(query: _Rows, gallery: _Rows, metric: Distance, config: Config) -> _Blocks:
@@ -135,17 +140,22 @@ def refined_distances(query: _Rows, gallery: _Rows, metric: Distance, config: Co
     return rerank_blocks(query, gallery, k1=reranking.k1, k2=reranking.k2, lambda_=reranking.lambda_, metric=metric)
 
 
+def embedding_conditions(config: Config) -> str:
+    """How `embedded_images` embeds, in words: flip and scales."""
+    test = config.test
+    words = ["flipped features added" if test.flip.enabled else "no flip"]
+    if test.scales != (1.0,):
+        words.append(f"scales {', '.join(f'{scale:g}' for scale in test.scales)}")
+    return "; ".join(words)
+
+
 def conditions(config: Config) -> str:
-    """How TEST says to measure, in words: distance, flip, query expansion, re-ranking with their parameters."""
+    """How `measure` does it, in words: distance, flip, query expansion, re-ranking with their parameters."""
     test = config.test
     words = [f"{test.metric} distance"]
     if test.metric == "dsr":
         words = [f"DSR distance among the {test.dsr.topk} nearest by cosine"]
-    words.append("flipped features added" if test.flip.enabled else "no flip")
-    if test.repeats:
-        words.append(f"mean over {test.repeats} galleries of one image an identity, drawn at random")
-    if test.scales != (1.0,):
-        words.append(f"scales {', '.join(f'{scale:g}' for scale in test.scales)}")
+    words.append(embedding_conditions(config))
     if test.aqe.enabled:
         rounds = f"{test.aqe.qe_time} round{'s' if test.aqe.qe_time > 1 else ''}"
         words.append(f"query expansion (k {test.aqe.qe_k}, alpha {test.aqe.alpha:g}, {rounds})")

@@ -35,16 +35,20 @@ def _norms(config: Config) -> tuple[str, str]:
     return config.model.backbone.norm, config.model.heads.norm
 
 
-def measure_statistics(model: Architecture, batches: Iterable[Batch], compute: Compute) -> None:
+def measure_statistics(
+    model: Architecture, batches: Iterable[Batch], compute: Compute, *, scored: bool = False
+) -> None:
     """Set running means and variances to the averages over `batches` (Wu and Johnson 2021, "PreciseBN", section 3).
 
     Each layer sees what the layers before it make of a batch normalised by its own statistics, as in training; dropout
-    is off. A layer that an embedding does not pass keeps what it had.
+    is off. Images pass as they do when they are measured: to their embedding, or where they are `scored` to their class
+    scores. A layer that they do not pass keeps what it had.
     """
+    measured = model.scores if scored else model.embed
     with evaluation_mode(model), _averaging(model), torch.no_grad():
         for batch in batches:
             with compute.autocast():
-                model.embed(compute.images(batch.images), batch.camids.to(compute.device))
+                measured(compute.images(batch.images), batch.camids.to(compute.device))
 
 
 @contextmanager

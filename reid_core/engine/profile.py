@@ -60,10 +60,11 @@ def profile(config: Config, threads: int) -> Profile:
         cold = time.perf_counter()
         data, batches, trainer = _begun(config, compute, threads)
         begin = time.perf_counter() - cold
+        relabel = _seconds_to_relabel(trainer, data, config, compute)
         step = _seconds_per_step(trainer, batches, compute)
         embed = _seconds_per_image(trainer, data.evaluation.pixels[-1], config, compute)
     measured = sum(len(images) for images in data.evaluation.pixels)
-    epoch = step * data.batches_per_epoch + embed * measured + _seconds_to_save(trainer)
+    epoch = relabel + step * batches.batches_per_epoch + embed * measured + _seconds_to_save(trainer)
     return Profile(epoch, config.solver.ims_per_batch / step, begin, time.perf_counter() - began)
 
 
@@ -74,7 +75,16 @@ def _begun(config: Config, compute: Compute, threads: int) -> tuple[SplitData[An
     part = data.train
     transform = train_transform(config, 0, part.images)
     batches = TrainBatches(part.images, part.learned, part.camids, data.sampler, transform, seed=0)
-    return data, batches, Trainer(task, config, batches, compute, data=data, seed=0)
+    return data, batches, Trainer(task, config, batches, compute, data=data, protocol=Protocol.VALIDATION, seed=0)
+
+
+def _seconds_to_relabel(trainer: Trainer, data: SplitData[Any], config: Config, compute: Compute) -> float:
+    """What precedes every epoch of a task that labels the training images itself, as clustering does."""
+    began = _now(compute)
+    found = task_of(config).relabel(trainer.model, data, config, compute, seed=0, epoch=1)
+    if found is not None:
+        trainer.relabel(found.labels, found.sampler)
+    return _now(compute) - began
 
 
 def _seconds_to_save(trainer: Trainer) -> float:
@@ -99,9 +109,10 @@ def _seconds_per_step(trainer: Trainer, batches: TrainBatches, compute: Compute)
 def _seconds_per_image(trainer: Trainer, images: ImageArray, config: Config, compute: Compute) -> float:
     count = min(len(images), config.test.ims_per_batch)
     batch = next(eval_batches(images, np.zeros(count, dtype=np.int64), count))
-    embeddings(trainer.model, [batch], compute, flip=config.test.flip.enabled)  # warms up, as the step before the steps
+    test = config.test
+    embeddings(trainer.model, [batch], compute, flip=test.flip.enabled, scales=test.scales)  # warms up
     began = _now(compute)
-    embeddings(trainer.model, [batch], compute, flip=config.test.flip.enabled)
+    embeddings(trainer.model, [batch], compute, flip=test.flip.enabled, scales=test.scales)
     return (_now(compute) - began) / count
 
 

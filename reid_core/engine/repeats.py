@@ -32,12 +32,16 @@ class Repeats:
 
     metrics: Mapping[str, float]
     counts: Mapping[str, int]
+    draws: int
 
     @property
-    def spread(self) -> str:
-        """The deviations of mAP and rank-1, for people."""
+    def sentence(self) -> str:
+        """What the metrics are means over, and the deviations of mAP and rank-1, for people."""
         std_map, std_rank1 = (100 * self.metrics[f"std_{name}"] for name in ("mAP", "rank1"))
-        return f"standard deviation over the galleries: mAP {std_map:.1f}, rank-1 {std_rank1:.1f} points"
+        return (
+            f"mean over {self.draws} galleries of one image an identity, drawn at random;"
+            f" standard deviation over the galleries: mAP {std_map:.1f}, rank-1 {std_rank1:.1f} points"
+        )
 
 
 def measure_repeats(
@@ -62,7 +66,7 @@ def measure_repeats(
     means = {name: float(column.mean()) for name, column in columns.items()}
     spreads = {f"std_{name}": float(column.std()) for name, column in columns.items()}
     counts = {"queries": int(first.valid.sum()), "gallery": first.gallery, "skipped_queries": first.skipped}
-    return Repeats(means | spreads, counts)
+    return Repeats(means | spreads, counts, len(draws))
 
 
 def draw(pids: Numbers, number: int) -> Indices:

@@ -23,7 +23,7 @@ from reid_core.engine.compute import Compute
 from reid_core.engine.crew import ALONE, Crew
 from reid_core.engine.precise_bn import check_processes
 from reid_core.engine.retention import path_of, prune
-from reid_core.engine.sampled_classes import check_sampling
+from reid_core.engine.sampling_check import check_sampling
 from reid_core.engine.trainer import Trainer
 from reid_core.errors import ConfigError, Finding, TrainingDiverged
 from reid_core.results import CheckpointFile, EpochResult, Fork, Protocol, TrainResult
@@ -81,8 +81,10 @@ class Run:
         for warning in self._data.warnings:
             hooks.log(warning)
         self._trainer = _trainer(
-            self._task, config, self._data, self._compute, crew, seed=seed, pretrained=start is None
+            self._task, config, self._data, self._compute, crew, protocol=protocol, seed=seed, pretrained=start is None
         )
+        for note in self._trainer.notes:
+            hooks.log(note)
         if config.solver.compile_:
             hooks.log("the first batch compiles the model, which takes a minute or more")
         self._saved = start
@@ -212,6 +214,7 @@ def _trainer(
     compute: Compute,
     crew: Crew,
     *,
+    protocol: Protocol,
     seed: int,
     pretrained: bool,
 ) -> Trainer:
@@ -222,20 +225,23 @@ def _trainer(
     batches = TrainBatches(
         part.images, part.learned, part.camids, data.sampler, transform, seed=seed, prefetch=ahead, rows=rows
     )
-    return Trainer(task, config, batches, compute, data=data, seed=seed, pretrained=pretrained, crew=crew)
+    return Trainer(
+        task, config, batches, compute, data=data, protocol=protocol, seed=seed, pretrained=pretrained, crew=crew
+    )
 
 
 def _check_shares(config: Config, processes: int) -> None:
-    """Every process has whole groups of a batch, and two images for its batch norm. Raises ConfigError."""
+    """Every process has whole groups of a batch, and two images for each of its batch norms. Raises ConfigError."""
     batch, parts = config.solver.ims_per_batch, config.solver.accumulate * processes
     each = config.dataloader.num_instance if config.dataloader.sampler_train in GROUPING_SAMPLERS else 1
-    if processes > 1 and (batch % (parts * each) or batch // parts < 2):
+    least = 2 * config.model.contrast.splits if config.model.meta_architecture == "MoCoV2" else 2
+    if processes > 1 and (batch % (parts * each) or batch // parts < least):
         raise ConfigError(
             Finding(
                 "impossible",
                 f"a batch of {batch} images does not make {parts} equal shares of whole groups of {each}"
                 f" ({processes} processes, SOLVER.ACCUMULATE {config.solver.accumulate})",
-                hint=f"SOLVER.IMS_PER_BATCH must be a multiple of {parts * each}, of 2 images a share or more",
+                hint=f"SOLVER.IMS_PER_BATCH must be a multiple of {parts * each}, of {least} images a share or more",
                 key="SOLVER.IMS_PER_BATCH",
             )
         )

@@ -12,12 +12,13 @@ from reid_core.config import Config
 from reid_core.data.labelled import LabelledData
 from reid_core.data.loader import EvalBatch
 from reid_core.engine.compute import Compute
+from reid_core.engine.divergence import not_finite
 from reid_core.engine.embedding import evaluation_mode
-from reid_core.errors import DataError, Finding, TrainingDiverged
+from reid_core.errors import DataError, Finding
 from reid_core.modeling import Architecture
 from reid_core.modeling.fusion import fused
 
-__all__ = ["check_width", "finite_scores", "flipped", "scores"]
+__all__ = ["check_width", "finite_scores", "scores", "scoring_conditions"]
 
 
 def scores(
@@ -44,11 +45,7 @@ def finite_scores(rows: npt.NDArray[np.float32], epoch: int) -> npt.NDArray[np.f
     """The scores (N, C) as they are. Raises TrainingDiverged where one is not finite."""
     if np.isfinite(rows).all():
         return rows
-    raise TrainingDiverged(
-        f"the scores after epoch {epoch} are not finite",
-        epoch=epoch,
-        hint="the training got out of hand: lower SOLVER.BASE_LR",
-    )
+    raise not_finite("the scores", epoch)
 
 
 def check_width(model: Architecture, data: LabelledData, config: Config) -> None:
@@ -63,6 +60,6 @@ def check_width(model: Architecture, data: LabelledData, config: Config) -> None
         raise DataError(finding)
 
 
-def flipped(*, flip: bool) -> str:
-    """Whether the mirrored image was scored too, in words."""
+def scoring_conditions(*, flip: bool) -> str:
+    """How `scores` scores, in words: whether the mirrored image too."""
     return "mean of the scores of the image and its mirror image" if flip else "no flip"

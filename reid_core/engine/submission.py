@@ -45,9 +45,21 @@ def rank_folders(
     }
     words = conditions(config)
     if len(members) > 1:
-        shares = " + ".join(f"{member.share:.2f} x {member.path.name}" for member in members)
+        told = _told_apart([member.path for member in members])
+        shares = " + ".join(f"{member.share:.2f} x {name}" for member, name in zip(members, told, strict=True))
         words = f"{shares}: {words.replace(f'{config.test.metric} distance', 'cosine distance', 1)}"
     return Submission(ranking, len(gallery), words)
+
+
+def _told_apart(paths: Sequence[Path]) -> list[str]:
+    """The end of each path, as long as it takes to tell it from the others: `epoch-0001.pt`, `a/epoch-0001.pt`."""
+    whole = [path.absolute().parts for path in paths]
+    told = []
+    for own in whole:
+        others = [parts for parts in whole if parts != own]
+        length = next((n for n in range(1, len(own)) if all(parts[-n:] != own[-n:] for parts in others)), len(own))
+        told.append("/".join(own[-length:]))
+    return told
 
 
 def _images(root: Path, folder: str) -> list[str]:

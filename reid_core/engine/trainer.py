@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import torch
 
+from reid_core import results
 from reid_core.config import Config, from_values, to_values
 from reid_core.data.loader import Batch, TrainBatches
 from reid_core.data.pipeline import SplitData
@@ -60,7 +61,7 @@ class Trainer:
     this one's rows. Raises ConfigError when the configuration cannot be built.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each says something else
         self,
         task: AnyTask,
         config: Config,
@@ -68,6 +69,7 @@ class Trainer:
         compute: Compute,
         *,
         data: SplitData[Any],
+        protocol: results.Protocol,
         seed: int,
         pretrained: bool = True,
         crew: Crew = ALONE,
@@ -75,11 +77,13 @@ class Trainer:
         self.config = config
         self.seed = seed
         self.identities = data.num_classes
+        self._trained_on = results.TrainedOn(protocol, data.dataset_fingerprint, data.split_fingerprint)
         self._batches = batches
         self._compute = compute
-        self._records = data.train.records
+        self._records, self._names = data.train.records, data.names
         self._crew = crew
         self._micro_batches = config.solver.accumulate
+        self._scored = task.scored
         with seeded(compute.device, seed, 0):
             self.model = task.model(config, data.num_classes, pretrained=pretrained)
             self._losses = task.losses(config, self.model, data)
@@ -94,7 +98,12 @@ class Trainer:
         self._average = build_average(config, self.model) if crew.leads else None
         self._outputs = compiled(self.model.outputs, compute) if config.solver.compile_ else self.model.outputs
         with seeded(compute.device, seed, 0, 1):
-            self._distiller = build_distiller(config, self.model, batches, compute)
+            self._distiller = build_distiller(config, self.model, batches, compute, self._trained_on)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people should know of the teachers, a sentence each."""
+        return self._distiller.notes if self._distiller else ()
 
     def relabel(self, labels: Labels, sampler: Sampler) -> None:
         """Go on with other labels (N,) of the training images, drawn by `sampler`."""
@@ -186,7 +195,7 @@ class Trainer:
         """Measure the batch norm statistics of the model's present weights anew, over `batches` from `epoch` on."""
         endless = itertools.chain.from_iterable(map(self._batches.epoch, itertools.count(epoch)))
         with seeded(self._compute.device, self.seed, epoch):
-            measure_statistics(self.model, itertools.islice(endless, batches), self._compute)
+            measure_statistics(self.model, itertools.islice(endless, batches), self._compute, scored=self._scored)
 
     def measured_weights(self) -> AbstractContextManager[None]:
         """In here the model has the weights to be measured: their average, where one is kept."""
@@ -204,6 +213,10 @@ class Trainer:
             model=self.model.state_dict(),
             parts={name: part.state_dict() for name, part in self._parts().items()}
             | ({"distiller": self._distiller.state_dict()} if self._distiller else {}),
+            protocol=self._trained_on.protocol.value,
+            data=self._trained_on.data,
+            split=self._trained_on.split,
+            names=self._names,
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:

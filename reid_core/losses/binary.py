@@ -43,7 +43,8 @@ class BinaryCrossEntropy(nn.Module):
 
     def __init__(self, positive_share: torch.Tensor | None = None) -> None:
         super().__init__()
-        self.register_buffer("positive_share", positive_share)
+        # a function of the training images: whoever goes on may weigh or not
+        self.register_buffer("positive_share", positive_share, persistent=False)
 
     def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """A scalar of logits and targets (B, A)."""

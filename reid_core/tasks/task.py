@@ -6,7 +6,7 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from reid_core import results
 from reid_core.config import Config
@@ -71,7 +71,13 @@ E = TypeVar("E", bound=Evaluation)
 
 
 class Task(ABC, Generic[E]):
-    """One task; E is what it measures a model on. A task has no state: everything comes from the configuration."""
+    """One task; E is what it measures a model on. A task has no state: everything comes from the configuration.
+
+    `scored` says that class scores are measured, not embeddings; `yes_or_no`, that classes do not exclude each other.
+    """
+
+    scored: ClassVar[bool] = False
+    yes_or_no: ClassVar[bool] = False
 
     def __init__(self, card: TaskCard) -> None:
         self.card = card
@@ -101,6 +107,11 @@ class Task(ABC, Generic[E]):
 
         Raises TrainingDiverged when what it computes is not finite.
         """
+
+    def names(self, data: E) -> tuple[str, ...]:
+        """What a model's outputs are called in `data`, in their order; empty where it learns no names."""
+        del data
+        return ()
 
     def measure_all(
         self, model: Architecture, evaluations: Sequence[E], config: Config, compute: Compute, *, epoch: int

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.events import StudyStatus
-from orchestrator.service.retrain import retrain
+from orchestrator.service.retrain import retraining
 from orchestrator.service.run import open_run
 from orchestrator.service.service import Service
 from orchestrator.service.views import StudyRequest
@@ -98,9 +98,9 @@ def test_the_students_checkpoints_hold_no_teacher(service, teacher, pupil):
 
 def test_retraining_waits_for_the_teachers_and_then_learns_from_it(service, teacher, pupil):
     with pytest.raises(NotFound, match="reid-tune best teacher --retrain"):
-        retrain(service, pupil, epochs=1, threads=1)
-    whole = retrain(service, teacher, epochs=1, threads=1)
-    made = retrain(service, pupil, epochs=1, threads=1)
+        retraining(service, pupil, epochs=1).train(threads=1)
+    whole = retraining(service, teacher, epochs=1).train(threads=1)
+    made = retraining(service, pupil, epochs=1).train(threads=1)
     assert made.config["KD.MODEL_WEIGHTS"] == [whole.checkpoint]
     (again,) = made.teachers
     assert (again.identities, again.study) == (8, teacher)

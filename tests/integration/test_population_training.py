@@ -8,7 +8,7 @@ import pytest
 from trials.spaces import TINY
 
 from orchestrator.events import StudyStatus, TrialStatus, fold
-from orchestrator.service.retrain import retrain
+from orchestrator.service.retrain import retraining
 from orchestrator.service.run import open_run
 from orchestrator.service.service import Service
 from orchestrator.service.views import StudyRequest
@@ -74,7 +74,7 @@ def test_forks_train_on_from_their_parents_weights_and_say_so_everywhere(service
     assert (detail.trials_started, detail.trials_planned, detail.epochs_spent) == (6, 6, detail.epochs_planned)
     assert fold(service.store.events(study)).epochs_spent == 12
     told: list[str] = []
-    again = retrain(service, study, trial=forks[-1].id, epochs=6, threads=1, say=told.append)
+    again = retraining(service, study, trial=forks[-1].id, epochs=6).train(threads=1, say=told.append)
     assert (again.trial, again.epochs, len(told)) == (forks[-1].id, 6, 6)
     assert again.config["SOLVER.BASE_LR"] == forks[-1].values["SOLVER.BASE_LR"]
 

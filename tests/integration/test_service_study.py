@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from orchestrator.events import StudyStatus
-from orchestrator.service.retrain import retrain
+from orchestrator.service.retrain import retraining
 from orchestrator.service.run import open_run
 from orchestrator.service.service import Service
 from orchestrator.service.views import StudyRequest
@@ -87,7 +87,7 @@ def test_exported_configuration_loads_and_is_the_trials(service, finished, tmp_p
 
 
 def test_retrained_winner_is_measured_on_the_test_split(service, finished):
-    result = retrain(service, finished, epochs=1, threads=1)
+    result = retraining(service, finished, epochs=1).train(threads=1)
     assert result.epochs == 1
     assert Path(result.checkpoint).exists()
     assert 0 <= result.metrics["mAP"] <= 1

@@ -103,6 +103,7 @@ def _trainer(size: tuple[int, int], depth: int) -> Trainer:
     from reid_core.config import load_config
     from reid_core.engine.compute import Compute
     from reid_core.engine.trainer import Trainer
+    from reid_core.results import Protocol
     from reid_core.tasks.task import task_of
 
     width = 2048 if depth == 50 else 512
@@ -110,7 +111,7 @@ def _trainer(size: tuple[int, int], depth: int) -> Trainer:
     sizes = {"INPUT.SIZE_TRAIN": list(size), "INPUT.SIZE_TEST": list(size), "SOLVER.IMS_PER_BATCH": 32}
     config = load_config("bnneck", {**settings, **sizes}).config
     data, batches = _no_data()
-    return Trainer(task_of(config), config, batches, Compute.of(config), data=data, seed=0)
+    return Trainer(task_of(config), config, batches, Compute.of(config), data=data, protocol=Protocol.TEST, seed=0)
 
 
 def _no_data() -> tuple[SplitData[Any], TrainBatches]:

@@ -8,11 +8,19 @@ from reid_core.config.schema.section import Section
 
 __all__ = ["Adaptation"]
 
+_RADII = {"jaccard": 0.6, "cosine": 0.2}
+
 
 class Adaptation(Section):
     """TASK.ADAPTATION."""
 
-    eps: float = Field(0.6, gt=0.0, le=2.0, description="radius of DBSCAN: within it two images are neighbours")
+    eps: float = Field(
+        0.0,
+        ge=0.0,
+        le=2.0,
+        description="radius of DBSCAN: within it two images are neighbours; 0: what suits METRIC, 0.6 for jaccard and "
+        "0.2 for cosine",
+    )
     min_samples: int = Field(4, ge=2, le=10_000, description="images within it, itself among them, of a core image")
     metric: str = Field(
         "jaccard", description="distance that is clustered by: of k-reciprocal neighbourhoods (jaccard), or cosine"
@@ -32,3 +40,8 @@ class Adaptation(Section):
     iterations: int = Field(
         0, ge=0, le=1_000_000, description="batches of an epoch; 0: as many as all training images fill"
     )
+
+    @property
+    def radius(self) -> float:
+        """EPS, or where that is 0 what suits the metric."""
+        return self.eps or _RADII[self.metric]

@@ -18,6 +18,10 @@ class Face(Section):
     images: str = Field(
         "", description="folder of the test images, NAME/NAME_0001.jpg in it, below DATASETS.ROOT; empty finds it"
     )
-    val_pairs: int = Field(
-        300, ge=1, le=100_000, description="pairs of one person, and as many of two, in each of the 10 folds drawn"
+    pairs_drawn: int = Field(
+        300,
+        ge=1,
+        le=100_000,
+        description="pairs of one person, and as many of two, in each of 10 folds: those of validation, and of the "
+        "test where no file gives them",
     )

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 from PIL import Image
 
+from reid_core.config.schema.data import Synthetic
 from reid_core.data.randomness import Purpose, generator
 from reid_core.data.records import Dataset, ImageRecord, Layout
 from reid_core.data.sources import Interpolation, Pixels, Size, fit
@@ -44,6 +45,11 @@ class SyntheticParameters:
     difficulty: float = 0.5
     partial: bool = False
     domain: int = 0
+
+    @classmethod
+    def of(cls, settings: Synthetic) -> SyntheticParameters:
+        """The set of DATASETS.SYNTHETIC, of no domain."""
+        return cls(**settings.model_dump(by_alias=False))
 
 
 def synthetic_dataset(parameters: SyntheticParameters) -> Dataset:

@@ -177,8 +177,12 @@ def _projected(encoder: MoCoV2 | _KeyEncoder, normalised: torch.Tensor) -> torch
 def _in_parts(
     encoder: MoCoV2 | _KeyEncoder, normalised: torch.Tensor, order: torch.Tensor, splits: int
 ) -> torch.Tensor:
-    """Projections (B, dim) in the order of the rows, computed in `order` (B,), `splits` parts one after the other."""
-    parts = [_projected(encoder, normalised[rows]) for rows in order.tensor_split(splits) if len(rows)]
+    """Projections (B, dim) in the order of the rows, computed in `order` (B,), `splits` parts one after the other.
+
+    A small batch makes fewer parts: one image alone has no statistics.
+    """
+    count = max(1, min(splits, len(order) // 2))
+    parts = [_projected(encoder, normalised[rows]) for rows in order.tensor_split(count)]
     return torch.cat(parts)[order.argsort()]
 
 

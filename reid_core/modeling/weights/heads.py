@@ -41,7 +41,7 @@ def _from_bag_of_tricks(name: str) -> str:
 
 def _from_old_head(name: str, own: Tensors) -> str:
     match = _OLD_HEAD.fullmatch(name)
-    if match is None:
+    if match is None or name in own:  # an attribute head has a bnneck of its own
         return name
     head, part, attribute = match.groups()
     if part == "classifier":

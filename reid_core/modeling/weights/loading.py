@@ -149,15 +149,19 @@ def _refuse(
         faults.append(f"{len(foreign)} weights have no place in the model, as {', '.join(foreign[:3])}")
     raise CheckpointError(
         f"{source} belongs to another architecture: it seems to be {describe_tensors(state)}; {'; '.join(faults)}",
-        hint=_advice(foreign, state),
+        hint=_advice(foreign, [*report.skipped_shape, *missing, *foreign], state),
     )
 
 
-def _advice(foreign: Sequence[str], state: Tensors) -> str:
+def _advice(foreign: Sequence[str], differing: Sequence[str], state: Tensors) -> str:
     for known, advice in _ADVICE:
         if known(foreign, state):
             return advice
-    return "check MODEL.BACKBONE.NAME, DEPTH and the WITH_ options against the file"
+    backbone = "MODEL.BACKBONE.NAME, DEPTH and the WITH_ options"
+    heads = "MODEL.HEADS.EMBEDDING_DIM, WITH_BNNECK and POOL_LAYER"
+    of_heads = ["head" in key.partition(".")[0] for key in differing]  # heads., and b1_head. of models of several parts
+    what = heads if all(of_heads) else f"{backbone}, and {heads}" if any(of_heads) else backbone
+    return f"check {what} against the file"
 
 
 _ADVICE: tuple[tuple[Callable[[Sequence[str], Tensors], bool], str], ...] = (

@@ -17,6 +17,7 @@ from sklearn.cluster import DBSCAN  # type: ignore[import-untyped]  # it ships n
 
 from reid_core.config.schema.adaptation import Adaptation
 from reid_core.data.records import NO_CAMERA, Labels
+from reid_core.errors import ConfigError, Finding
 from reid_core.evaluation import Distance, distance_blocks, neighbours, unit_rows
 from reid_core.evaluation.reciprocal import encode, shared_weights
 
@@ -24,6 +25,9 @@ __all__ = ["OUTLIER", "Clusters", "camera_centred", "cluster", "within"]
 
 OUTLIER = -1
 """The label of an image in no cluster."""
+
+_MOST_PAIRS = 50_000_000
+"""Neighbours that are held in memory: a hundred bytes and more each while they are sorted."""
 
 _Rows = npt.NDArray[np.float32]
 
@@ -46,13 +50,13 @@ def cluster(embeddings: _Rows, camids: Labels, settings: Adaptation) -> Clusters
 
     Where DBSCAN finds less than two clusters, nothing could be told apart: then every image goes with its nearest one
     (the connected components of first neighbours, as in FINCH, Sarfraz et al., CVPR 2019), and where that leaves less
-    than two, every image is a cluster of its own.
+    than two, every image is a cluster of its own. Raises ConfigError as `within` does.
     """
     features = unit_rows(embeddings)
     if settings.cameras != "none":
         features = camera_centred(features, camids)
     near = within(features, settings)
-    found = DBSCAN(eps=settings.eps, min_samples=settings.min_samples, metric="precomputed").fit(near).labels_
+    found = DBSCAN(eps=settings.radius, min_samples=settings.min_samples, metric="precomputed").fit(near).labels_
     labels = found.astype(np.int64)
     if labels.max() >= 1:
         return Clusters(labels)
@@ -71,8 +75,11 @@ def camera_centred(features: _Rows, camids: Labels) -> _Rows:
 
 
 def within(features: _Rows, settings: Adaptation) -> sparse.csr_array:
-    """The distances up to EPS between features (N, D) of unit length, as a sparse symmetric matrix (N, N)."""
-    count = len(features)
+    """The distances up to EPS between features (N, D) of unit length, as a sparse symmetric matrix (N, N).
+
+    Raises ConfigError where there are more than memory should hold.
+    """
+    count, held = len(features), 0
     blocks = (
         distance_blocks(features, features, Distance.COSINE)
         if settings.metric == "cosine"
@@ -80,8 +87,11 @@ def within(features: _Rows, settings: Adaptation) -> sparse.csr_array:
     )
     rows, columns, values = [], [], []
     for part, block in blocks:
-        near = block <= settings.eps
+        near = block <= settings.radius
         near[np.arange(len(block)), np.arange(part.start, part.stop)] = True
+        held += int(np.count_nonzero(near))
+        if held > _MOST_PAIRS:
+            raise _too_many(settings, part.stop, count)
         row, column = np.nonzero(near)
         rows.append(row + part.start)
         columns.append(column)
@@ -99,6 +109,15 @@ def _smaller(one_way: sparse.csr_array) -> sparse.csr_array:
     both.data = 3 - both.data
     both.sort_indices()
     return both
+
+
+def _too_many(settings: Adaptation, images: int, count: int) -> ConfigError:
+    key = "TASK.ADAPTATION.EPS"
+    message = (
+        f"within {settings.radius:g} ({key}, {settings.metric}) the first {images} of {count} images alone have more "
+        f"than {_MOST_PAIRS // 1_000_000} million neighbours: nearly all are alike, and memory would not hold them"
+    )
+    return ConfigError(Finding("too-many-neighbours", message, hint=f"lower {key}", key=key))
 
 
 def _jaccard(features: _Rows, settings: Adaptation) -> Iterator[tuple[slice, npt.NDArray[np.float64]]]:

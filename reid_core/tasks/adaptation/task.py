@@ -11,11 +11,13 @@ from torch import distributed
 
 from reid_core.config import Config
 from reid_core.data.cache import Progress
+from reid_core.data.loader import eval_batches
 from reid_core.data.parts import EvaluationData
 from reid_core.data.pipeline import SplitData
 from reid_core.data.records import NO_CAMERA, Labels
 from reid_core.engine.compute import Compute
-from reid_core.engine.measuring import embedded_images
+from reid_core.engine.embedding import embeddings
+from reid_core.engine.measuring import finite
 from reid_core.errors import ConfigError, Finding
 from reid_core.losses import Losses, build_losses
 from reid_core.losses.outputs import Outputs
@@ -31,6 +33,12 @@ from reid_core.tasks.task import Relabelled
 
 __all__ = ["AdaptationTask"]
 
+_GROUP = 16
+"""Images of each arbitrary group before the first clusters: no setting, or a fork could not change it."""
+
+_EMBEDDED_TOGETHER = 128
+"""Images a batch: clusters must not depend on TEST, which a continued run may change."""
+
 
 class AdaptationTask(ReidTask):
     """Train on clusters of the training images, whose labels are dropped when they are opened; measure as ReID."""
@@ -45,7 +53,7 @@ class AdaptationTask(ReidTask):
         data = super().open(config, protocol, threads=threads, progress=progress)
         _check_cameras(config, data.train.camids)
         images = len(data.train.records)
-        groups = max(2, images // config.dataloader.num_instance)
+        groups = max(2, images // _GROUP)
         labels = np.arange(images, dtype=np.int64) % groups
         train = replace(data.train, labels=labels)
         return replace(data, train=train, num_classes=groups, sampler=_sampler(config, labels, train.camids))
@@ -78,11 +86,13 @@ class AdaptationTask(ReidTask):
     ) -> Relabelled:
         """Cluster the training images as `model` sees them now, and fill its memory with the clusters' means.
 
-        Nothing is drawn at random. Raises TrainingDiverged when an embedding is not finite.
+        Nothing is drawn at random, and nothing of TEST is read. Raises TrainingDiverged when an embedding is not
+        finite, ConfigError where TASK.ADAPTATION.EPS is so large that memory would not hold all neighbours.
         """
         del seed
         part = data.train
-        rows = _as_led(embedded_images(model, part, config, compute, epoch=epoch - 1), compute)
+        batches = eval_batches(part.images, part.camids, _EMBEDDED_TOGETHER)
+        rows = _as_led(finite(embeddings(model, batches, compute), epoch - 1), compute)
         found = cluster(rows, part.camids, config.task.adaptation)
         assignment = Assignment(found.labels, part.camids)
         _memory_of(model).fill(rows, assignment)

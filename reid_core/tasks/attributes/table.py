@@ -14,8 +14,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from reid_core.data.files import Found, examples, scan
+from reid_core.data.labelled import prefer_test
 from reid_core.data.layouts.manifest import Row, read_rows
 from reid_core.data.layouts.recognise import file_fingerprint
+from reid_core.data.layouts.reid_sets import refuse_reid_set
 from reid_core.data.records import JUNK, NO_CAMERA, Dataset, ImageRecord, Layout
 from reid_core.data.sources import FileSource
 from reid_core.errors import DataError, Finding
@@ -43,7 +45,11 @@ class AttributeTable:
 def read_attributes(root: Path, *, skip_bad: bool = False) -> AttributeTable:
     """Read `root`/attributes.csv. Raises DataError with every bad row; `skip_bad` leaves out files that are missing."""
     path = root / TABLE
+    if not root.is_dir():
+        what = "is a file, not a folder" if root.exists() else "does not exist"
+        raise DataError(Finding("missing-folder", f"the data folder {what}", str(root), hint="check --data", key=_KEY))
     if not path.is_file():
+        refuse_reid_set(root, f"train it with a recipe of the task reid, or add {TABLE}")
         hint = f"write one row an image into {TABLE}: {','.join(_FIXED[:2])} and a column an attribute"
         raise DataError(Finding("no-attributes", f"there is no {TABLE} in it", str(root), hint=hint, key=_KEY))
     reader = _Reader(root, _names(path), skip_bad=skip_bad)
@@ -81,15 +87,16 @@ def check_attributes(
     learned, measured = (np.array([targets[one.path] for one in part]) for part in (train, test))
     unknown = [name for name, column in zip(names, learned.T, strict=True) if (column < 0).all()]
     if unknown:
-        message = f"no training image says anything of {len(unknown)} attributes: {examples(unknown)}"
+        of = "1 attribute" if len(unknown) == 1 else f"{len(unknown)} attributes"
+        message = f"no training image says anything of {of}: {examples(unknown)}"
         raise DataError(Finding("empty-attribute", message, place, hint="fill the columns, or remove them", key=_KEY))
     warnings = []
     for part, columns, so in (("training", learned, "not learned"), ("test", measured, "not in mA")):
         same = [name for name, column in zip(names, columns.T, strict=True) if not _both(column)]
         if same and (part == "training" or len(same) < len(names)):
-            warnings.append(
-                f"{len(same)} attributes have one answer in all {part} images, and are {so}: {examples(same)}"
-            )
+            have = "1 attribute has" if len(same) == 1 else f"{len(same)} attributes have"
+            are = "is" if len(same) == 1 else "are"
+            warnings.append(f"{have} one answer in all {part} images, and {are} {so}: {examples(same)}")
         elif same:
             message = "no attribute has both answers among the test images"
             raise DataError(Finding("one-answer", message, place, hint="add test images", key=_KEY))
@@ -162,12 +169,7 @@ class _Reader:
             rest = [Finding("table-row", f"{more} more faults", file=place)] if more > 0 else []
             raise DataError(self.findings[:_SHOWN] + rest)
         found = self.found
-        if found.gallery and found.query:
-            found.warnings.append(f"{len(found.query)} images of val are not read: test is the test split")
-            found.ignored["in val, beside test"] += len(found.query)
-        elif found.query:
-            found.gallery = found.query
-        found.query = []
+        prefer_test(found)
         for part in (found.train, found.gallery):
             part.sort(key=lambda record: record.path)
         images, ignored = scan(self.root)

@@ -13,7 +13,7 @@ from reid_core.data.pipeline import SplitData
 from reid_core.data.records import identities_of
 from reid_core.data.synthetic.images import SyntheticParameters
 from reid_core.engine.compute import Compute
-from reid_core.engine.scoring import check_width, finite_scores, flipped, scores
+from reid_core.engine.scoring import check_width, finite_scores, scores, scoring_conditions
 from reid_core.errors import ConfigError, DataError, Finding
 from reid_core.evaluation import AttributeMetrics, attribute_metrics
 from reid_core.losses import Losses
@@ -30,6 +30,9 @@ __all__ = ["AttributesTask"]
 
 class AttributesTask(Task[LabelledData]):
     """Every image has each of several attributes or has it not, or nobody knows."""
+
+    scored = True
+    yes_or_no = True
 
     def summary(self, config: Config) -> DataSummary:
         """Count images and attributes."""
@@ -73,6 +76,10 @@ class AttributesTask(Task[LabelledData]):
         term = binary_term(settings, positive_shares(torch.from_numpy(targets)))
         return Losses([dict.fromkeys(model.metric_dims, term)])
 
+    def names(self, data: LabelledData) -> tuple[str, ...]:
+        """The attributes, as the data names them."""
+        return data.names
+
     def measure(
         self, model: Architecture, data: LabelledData, config: Config, compute: Compute, *, epoch: int
     ) -> Measured:
@@ -93,7 +100,7 @@ class AttributesTask(Task[LabelledData]):
             },
             counts={"images": len(found), "attributes": len(data.names)},
             groups={"attribute": _by_attribute(told, data.names)},
-            conditions=f"yes from a probability of {threshold:g}; {flipped(flip=flip)}",
+            conditions=f"yes from a probability of {threshold:g}; {scoring_conditions(flip=flip)}",
         )
 
 
@@ -101,7 +108,7 @@ def _read(config: Config) -> LabelledSet:
     """The data of DATASETS and its validation split, without decoding an image."""
     datasets, root = config.datasets, folder_of(config)
     if root is None:
-        table = synthetic_attributes(SyntheticParameters(**datasets.synthetic.model_dump(by_alias=False)))
+        table = synthetic_attributes(SyntheticParameters.of(datasets.synthetic))
     else:
         table = read_attributes(root, skip_bad=datasets.corrupt == "skip")
     dataset = table.dataset

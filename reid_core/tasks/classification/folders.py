@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reid_core.data.files import Found, examples, scan
-from reid_core.data.labelled import held_shares
+from reid_core.data.labelled import held_shares, prefer_test
 from reid_core.data.layouts.manifest import MANIFEST, is_manifest, read_manifest
 from reid_core.data.layouts.recognise import file_fingerprint
+from reid_core.data.layouts.reid_sets import refuse_reid_set
 from reid_core.data.records import NO_CAMERA, Dataset, ImageRecord, Layout, identities_of
 from reid_core.data.sources import FileSource
 from reid_core.errors import DataError, Finding
@@ -31,6 +32,8 @@ def read_classes(root: Path, layout: Layout | None = None, *, skip_bad: bool = F
     if not root.is_dir():
         what = "is a file, not a folder" if root.exists() else "does not exist"
         raise DataError(_finding("missing-folder", f"the data folder {what}", root, "check --data"))
+    if layout is not Layout.FOLDERS:
+        refuse_reid_set(root, "take a recipe of the task reid; with DATASETS.LAYOUT folders its folders are classes")
     kind = layout or (Layout.MANIFEST if is_manifest(root) else Layout.FOLDERS)
     if kind is Layout.MANIFEST:
         found = read_manifest(root, no_cameras=True, skip_bad=skip_bad, splits=_SPLITS)
@@ -38,7 +41,7 @@ def read_classes(root: Path, layout: Layout | None = None, *, skip_bad: bool = F
     else:
         folders = _Folders(root)
         found, empty = folders.read(), folders.empty
-    _prefer_test(found)
+    prefer_test(found)
     found.warnings += _check(found, root, empty)
     return Dataset(
         layout=kind,
@@ -50,16 +53,6 @@ def read_classes(root: Path, layout: Layout | None = None, *, skip_bad: bool = F
         ignored={reason: count for reason, count in sorted(found.ignored.items()) if count > 0},
         warnings=tuple(found.warnings),
     )
-
-
-def _prefer_test(found: Found) -> None:
-    """Both readers hand val on as queries: the test split where there is no other."""
-    if found.gallery and found.query:
-        found.warnings.append(f"{len(found.query)} images of val are not read: test is the test split")
-        found.ignored["in val, beside test"] += len(found.query)
-    elif found.query:
-        found.gallery = found.query
-    found.query = []
 
 
 @dataclass(slots=True)

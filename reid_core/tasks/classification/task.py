@@ -13,7 +13,7 @@ from reid_core.data.pipeline import SplitData
 from reid_core.data.records import Labels, Layout, identities_of
 from reid_core.data.synthetic.images import SyntheticParameters
 from reid_core.engine.compute import Compute
-from reid_core.engine.scoring import check_width, finite_scores, flipped, scores
+from reid_core.engine.scoring import check_width, finite_scores, scores, scoring_conditions
 from reid_core.errors import DataError, Finding
 from reid_core.evaluation import class_accuracy, class_ranks, mean_cross_entropy
 from reid_core.modeling import Architecture
@@ -27,6 +27,8 @@ __all__ = ["ClassificationTask"]
 
 class ClassificationTask(Task[LabelledData]):
     """Every image is of one class, and both splits have the same classes."""
+
+    scored = True
 
     def summary(self, config: Config) -> DataSummary:
         """Count images and classes."""
@@ -43,6 +45,10 @@ class ClassificationTask(Task[LabelledData]):
     ) -> tuple[LabelledData, ...]:
         """The images to name the class of."""
         return (_read(config).evaluation(config, protocol, threads=threads),)
+
+    def names(self, data: LabelledData) -> tuple[str, ...]:
+        """The classes, as the data names them."""
+        return data.names
 
     def measure(
         self, model: Architecture, data: LabelledData, config: Config, compute: Compute, *, epoch: int
@@ -61,7 +67,7 @@ class ClassificationTask(Task[LabelledData]):
             },
             counts={"images": len(ranks), "classes": len(data.names)},
             groups={"class": _by_class(ranks, part.labels, data.names)},
-            conditions=flipped(flip=flip),
+            conditions=scoring_conditions(flip=flip),
         )
 
 
@@ -69,7 +75,7 @@ def _read(config: Config) -> LabelledSet:
     """The data of DATASETS and its validation split, without decoding an image."""
     datasets, root = config.datasets, folder_of(config)
     if root is None:
-        dataset = synthetic_classes(SyntheticParameters(**datasets.synthetic.model_dump(by_alias=False)))
+        dataset = synthetic_classes(SyntheticParameters.of(datasets.synthetic))
     else:
         layout = None if datasets.layout == "auto" else Layout(datasets.layout)
         dataset = read_classes(root, layout, skip_bad=datasets.corrupt == "skip")

@@ -13,8 +13,10 @@ from reid_core.data.cache import Progress
 from reid_core.data.checks import Use, check
 from reid_core.data.files import Found, examples, scan
 from reid_core.data.images import ImageArray
+from reid_core.data.labelled import folder_of
 from reid_core.data.layouts.folders import TEST_FRACTION
 from reid_core.data.layouts.recognise import file_fingerprint
+from reid_core.data.layouts.reid_sets import refuse_reid_set
 from reid_core.data.parts import Part
 from reid_core.data.pipeline import SplitData, open_training, part_opener, sampling_warnings
 from reid_core.data.records import NO_CAMERA, Dataset, ImageRecord, Layout, identities_of, labels_of
@@ -61,13 +63,14 @@ class FaceSets:
     @classmethod
     def of(cls, config: Config) -> FaceSets:
         """Read DATASETS and TASK.FACE without decoding an image. Raises DataError."""
-        datasets = config.datasets
-        if datasets.root == Layout.SYNTHETIC:
-            drawn = synthetic_faces(SyntheticParameters(**datasets.synthetic.model_dump(by_alias=False)))
+        datasets, root = config.datasets, folder_of(config)
+        if root is None:
+            drawn = synthetic_faces(SyntheticParameters.of(datasets.synthetic))
             return cls(drawn, drawn, _drawn(drawn.gallery, _TEST_SEED, config), ())
-        root = Path(datasets.root).expanduser()
         if not root.is_dir():
             raise _absent("missing-folder", "the data folder does not exist", root, "DATASETS.ROOT")
+        if datasets.layout != Layout.FOLDERS:
+            refuse_reid_set(root, "faces lie in a folder for each person; train this with a recipe of the task reid")
         file = _pairs_file(root, config.task.face.pairs)
         if file is None:
             return cls._without_list(config, root)
@@ -205,7 +208,7 @@ def _told(pairs: Pairs, records: tuple[ImageRecord, ...]) -> str:
 
 def _drawn(records: tuple[ImageRecord, ...], seed: int, config: Config) -> Pairs:
     labels = labels_of(records, identities_of(records))
-    return drawn_pairs(labels, seed=seed, most=config.task.face.val_pairs)
+    return drawn_pairs(labels, seed=seed, most=config.task.face.pairs_drawn)
 
 
 def _persons(root: Path, images: Path | None) -> Found:

@@ -7,11 +7,9 @@ import numpy.typing as npt
 
 from reid_core.config import Config
 from reid_core.data.cache import Progress
-from reid_core.data.loader import eval_batches
 from reid_core.data.pipeline import SplitData
 from reid_core.engine.compute import Compute
-from reid_core.engine.embedding import embeddings
-from reid_core.errors import TrainingDiverged
+from reid_core.engine.measuring import embedded_images, embedding_conditions
 from reid_core.evaluation import Distance, unit_rows
 from reid_core.modeling import Architecture
 from reid_core.results import DataSummary, GroupMetrics, Protocol
@@ -42,25 +40,17 @@ class FaceTask(Task[FacePairs]):
     def measure(
         self, model: Architecture, data: FacePairs, config: Config, compute: Compute, *, epoch: int
     ) -> Measured:
-        """Compare the images of each pair under TEST.METRIC, TEST.FLIP."""
-        test = config.test
-        batches = eval_batches(data.images.images, data.images.camids, test.ims_per_batch)
-        rows = embeddings(model, batches, compute, flip=test.flip.enabled)
-        pairs, metric = data.pairs, Distance(test.metric)
+        """Compare the images of each pair under TEST.METRIC, TEST.FLIP and TEST.SCALES."""
+        rows = embedded_images(model, data.images, config, compute, epoch=epoch)
+        pairs, metric = data.pairs, Distance(config.test.metric)
         distances = pair_distances(rows[pairs.left], rows[pairs.right], metric)
-        if not np.isfinite(distances).all():
-            raise TrainingDiverged(
-                f"the embeddings after epoch {epoch} are not finite",
-                epoch=epoch,
-                hint="the training got out of hand: lower SOLVER.BASE_LR",
-            )
         metrics, folds = verification_measures(distances, pairs.same, pairs.fold)
-        flip = "flipped features added" if test.flip.enabled else "no flip"
+        embedded = embedding_conditions(config)
         return Measured(
             metrics=metrics,
             counts={"pairs": len(pairs.same), "images": len(data.images.records)},
             groups={"fold": _by_fold(folds)},
-            conditions=f"{metric} distance; {flip}; threshold of each fold chosen on the others",
+            conditions=f"{metric} distance; {embedded}; threshold of each fold chosen on the others",
         )
 
 

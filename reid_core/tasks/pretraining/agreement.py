@@ -11,8 +11,8 @@ from reid_core.data.images import ImageArray
 from reid_core.data.pictures import ColorJitter, ResizedCrop
 from reid_core.data.transforms import Augmentation, Erasing, TrainTransform
 from reid_core.engine.compute import Compute
+from reid_core.engine.divergence import not_finite
 from reid_core.engine.embedding import evaluation_mode
-from reid_core.errors import TrainingDiverged
 from reid_core.modeling import Architecture
 from reid_core.modeling.architectures import MoCoV2
 
@@ -54,9 +54,7 @@ def views(
                 rows.append(projected.float().cpu().numpy())
             found.append(np.concatenate(rows))
     if not all(np.isfinite(rows).all() for rows in found):
-        raise TrainingDiverged(
-            f"the projections after epoch {epoch} are not finite", epoch=epoch, hint="lower SOLVER.BASE_LR"
-        )
+        raise not_finite("the projections", epoch)
     return found[0], found[1]
 
 

@@ -26,6 +26,7 @@ __all__ = ["Held", "describe", "open_held", "open_images"]
 
 _LEAST = 4
 """Images: two to train on and two to tell apart."""
+_TELLING = 32  # among fewer images the nearest is often the right one by chance or by colour alone
 
 _NO_TEST = "there are no identities, so that both protocols measure on the same images held out of training"
 
@@ -134,7 +135,10 @@ def _folder(config: Config, why: str) -> tuple[Dataset, tuple[str, ...]]:
     fingerprint = file_fingerprint(root, Found(train=list(records)))
     counted = {reason: count for reason, count in sorted(ignored.items()) if count > 0}
     dataset = Dataset(Layout.FOLDERS, records, (), (), fingerprint, FileSource(root), counted)
-    return dataset, (f"the images are read without identities: {why}", _NO_TEST)
+    warnings: tuple[str, ...] = (f"the images are read without identities: {why}", _NO_TEST)
+    if config.datasets.combineall:
+        warnings += ("DATASETS.COMBINEALL changes nothing: every image is read, and no test split is known",)
+    return dataset, warnings
 
 
 def _held_out(config: Config, images: int) -> Indices:
@@ -166,11 +170,19 @@ def _parts(config: Config, dataset: Dataset, threads: int | None, progress: Prog
         raise DataError(Finding("too-few-images", "fewer than two images decode", hint="replace those that do not"))
     sentence = f"{len(images)} images held out of training"
     part = opened.part(train, [records[index].pid for index in train])
-    return part, Held(images, sentence, (*opened.warnings, *measured.warnings))
+    return part, Held(images, sentence, (*opened.warnings, *measured.warnings, *_few(len(images))))
 
 
 def _with_identities(data: EvaluationData) -> Held:
-    return Held(data.gallery.images, data.sentence, data.warnings, data, data.name)
+    images = data.gallery.images
+    return Held(images, data.sentence, (*data.warnings, *_few(len(images))), data, data.name)
+
+
+def _few(count: int) -> tuple[str, ...]:
+    """A warning where telling images apart is too easy to say anything of a model."""
+    if count >= _TELLING:
+        return ()
+    return (f"contrast_accuracy is measured on {count} images only: with so few even a poor model tells them apart",)
 
 
 def _numbered(

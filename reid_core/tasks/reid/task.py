@@ -48,7 +48,7 @@ class ReidTask(Task[EvaluationData]):
         """Rank under the conditions of TEST; there are groups where there is one gallery."""
         if config.test.repeats:
             repeated = measure_repeats(model, data, config, compute, epoch=epoch)
-            return Measured(repeated.metrics, repeated.counts, conditions=f"{conditions(config)}; {repeated.spread}")
+            return Measured(repeated.metrics, repeated.counts, conditions=f"{conditions(config)}; {repeated.sentence}")
         measured = measure(model, data, config, compute, epoch=epoch)
         return Measured(
             metrics=measured.metrics(),

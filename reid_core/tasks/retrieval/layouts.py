@@ -64,7 +64,7 @@ def _read_cub(root: Path, skip_bad: bool) -> Found:
             continue
         part = lists.found.train if int(label) <= _CUB_TRAINED else lists.found.gallery
         lists.add(part, ImageRecord(f"images/{words[1]}", str(int(label)), NO_CAMERA), _CUB_LISTS[0], number)
-    return _asked_of_itself(lists.finish())
+    return _everything_asks(lists.finish())
 
 
 def _is_sop(root: Path) -> bool:
@@ -79,7 +79,7 @@ def _read_sop(root: Path, skip_bad: bool) -> Found:
             if words[0] == "image_id":
                 continue
             lists.add(part, ImageRecord(words[3], words[1], NO_CAMERA), name, number)
-    return _asked_of_itself(lists.finish())
+    return _everything_asks(lists.finish())
 
 
 def _in_shop_list(root: Path) -> str | None:
@@ -133,15 +133,15 @@ def _read_split(root: Path, skip_bad: bool) -> Found:
         )
     else:
         found.train, found.gallery = records["train"], records["test"]
-    return _asked_of_itself(found)
+    return _everything_asks(found)
 
 
 def _below(path: str, part: str) -> bool:
     return path.startswith(f"{part}/") and path.count("/") > 1
 
 
-def _asked_of_itself(found: Found) -> Found:
-    """Every test image asks for the others."""
+def _everything_asks(found: Found) -> Found:
+    """Every test image asks for the others; both parts in the order of their paths."""
     for part in (found.train, found.gallery):
         part.sort(key=lambda record: record.path)
     found.query = list(found.gallery)

@@ -35,8 +35,15 @@ def asked(monkeypatch, home):
 @pytest.fixture
 def teacher(tmp_path):
     """A checkpoint that was trained on all identities."""
-    values = load_config("demo", SMALL).values
-    return str(save(Checkpoint(9, 0, 8, values, {}, None, {}, {}), tmp_path / "teacher.pt").path)
+    return saved(tmp_path / "teacher.pt", 8, api.Protocol.TEST)
+
+
+def saved(path, identities, protocol):
+    loaded = load_config("demo", SMALL)
+    data = api.describe_data(loaded.config)
+    split = data.fingerprint if protocol is api.Protocol.TEST else data.split_fingerprint
+    seen = {"protocol": protocol.value, "data": data.fingerprint, "split": split}
+    return str(save(Checkpoint(9, 0, identities, loaded.values, {}, None, {}, {}, **seen), path).path)
 
 
 def distil(tmp_path, *words):
@@ -96,8 +103,7 @@ def test_what_is_no_teacher_is_refused_before_any_work(asked, tmp_path, words, e
 def test_a_teacher_of_fewer_identities_and_one_that_has_seen_the_held_out_ones_are_refused(asked, tmp_path, teacher):
     held_out = distil(tmp_path, "--teacher", teacher, "--protocol", "validation")
     assert "on all identities" in str(held_out.exception)
-    values = load_config("demo", SMALL).values
-    part = str(save(Checkpoint(9, 0, 6, values, {}, None, {}, {}), tmp_path / "part.pt").path)
+    part = saved(tmp_path / "part.pt", 6, api.Protocol.VALIDATION)
     assert "only 6 identities" in str(distil(tmp_path, "--teacher", part).exception)
     assert distil(tmp_path, "--teacher", part, "--protocol", "validation").exit_code == 0
     assert len(asked) == 1

@@ -141,6 +141,7 @@ def test_a_fork_has_no_row_before_it_forked():
 def test_trials_keep_their_numbers_in_a_narrow_terminal():
     text = shown(trials_table(study(fork_from=2)), 60)
     assert text.count("62.7") == text.count("80.2") == 2
+    assert all(word in text for word in ("origin", "rung", "state", "time left", "default"))
 
 
 def test_a_plan_of_many_rungs_is_shown_in_full(monkeypatch):

@@ -35,6 +35,9 @@ def test_what_only_ranking_has_is_refused(recipe, key, value):
     [
         ("MODEL.LOSSES.NAME", ["CrossEntropyLoss"]),
         ("MODEL.LOSSES.NAME", ["BinaryCrossEntropyLoss", "TripletLoss"]),
+        ("MODEL.HEADS.NAME", "EmbeddingHead"),
+        ("MODEL.HEADS.NAME", "ClasHead"),
+        ("MODEL.HEADS.PFC.ENABLED", True),
         ("MODEL.HEADS.CLS_LAYER", "ArcSoftmax"),
         ("DATALOADER.SAMPLER_TRAIN", "NaiveIdentitySampler"),
     ],

@@ -66,8 +66,8 @@ def findings_of(values):
         ({**TRIPLET, "SOLVER.IMS_PER_BATCH": 4}, "impossible", "two identities"),
         ({"SOLVER.STEPS": [50, 40]}, "impossible", "must increase"),
         ({"SOLVER.STEPS": [40, 40]}, "impossible", "must increase"),
-        ({"SOLVER.WARMUP_EPOCHS": 121}, "impossible", "does not fit in 120"),
-        ({"SOLVER.SCHED": "CosineAnnealingLR", "SOLVER.DELAY_EPOCHS": 120}, "impossible", "none of 120 is left"),
+        ({"SOLVER.WARMUP_EPOCHS": 121}, "impossible", "(121) does not fit in SOLVER.MAX_EPOCH (120)"),
+        ({"SOLVER.SCHED": "CosineAnnealingLR", "SOLVER.DELAY_EPOCHS": 120}, "impossible", "leaves none of SOLVER"),
         ({"SOLVER.SCHED": "CosineAnnealingLR", "SOLVER.ETA_MIN_LR": 0.1}, "impossible", "above SOLVER.BASE_LR"),
         ({"SOLVER.OPT": "SGD", "SOLVER.NESTEROV": True, "SOLVER.MOMENTUM": 0.0}, "impossible", "MOMENTUM"),
         ({"MODEL.LOSSES.NAME": ["TripletLoss", "TripletLoss"]}, "impossible", "twice"),
@@ -126,3 +126,10 @@ def test_a_broken_key_causes_no_second_fault():
 def test_a_recipe_for_resnet_takes_another_backbone_by_name_alone():
     config = load_config("bnneck", {"MODEL.BACKBONE.NAME": "build_mobilenetv2_backbone"}).config
     assert config.model.backbone.name == "build_mobilenetv2_backbone"
+
+
+def test_a_setting_is_blamed_before_the_recipe_that_it_contradicts():
+    with pytest.raises(ConfigError) as caught:
+        load_config("naic", {"SOLVER.MAX_EPOCH": 1})
+    blamed = [found for found in caught.value.findings if "SOLVER.DELAY_EPOCHS" in found.message]
+    assert [found.file for found in blamed] == ["--set SOLVER.MAX_EPOCH"]

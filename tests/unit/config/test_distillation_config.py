@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reid_core.config import from_values, load_config, may_change_in_training, to_values
-from reid_core.config.teachers import teacher_files
+from reid_core.config.teachers import check_lessons, teacher_files
 from reid_core.errors import ConfigError
 
 TEACHER = {"KD.MODEL_WEIGHTS": ["t.pt"]}
@@ -25,6 +25,11 @@ OVERHAUL = TEACHER | {"KD.OVERHAUL.SCALE": 1.0}
         (OVERHAUL | {"MODEL.BACKBONE.NAME": "build_vit_backbone"}, "impossible", "build_vit_backbone has none"),
         (OVERHAUL | {"KD.MODEL_WEIGHTS": ["t.onnx"]}, "impossible", "t.onnx does not show them"),
         (OVERHAUL | {"SOLVER.COMPILE": True}, "impossible", "SOLVER.COMPILE"),
+        (
+            load_config("pretraining").values | {"KD.EMA.ENABLED": True},
+            "impossible",
+            "pretraining runs the backbone in parts",
+        ),
         ({"KD.LOGITS.NAME": "mse"}, "unknown-value", "js, kl"),
         ({"KD.CACHE": "on"}, "unknown-value", "auto, off"),
     ],
@@ -46,6 +51,20 @@ def test_scales_without_a_teacher_distil_nothing_and_are_no_fault():
 def test_a_teacher_without_a_term_distils_nothing():
     assert not from_values(TEACHER | {"KD.LOGITS.SCALE": 0.0}).kd.enabled
     assert from_values({"KD.EMA.ENABLED": True}).kd.enabled
+
+
+@pytest.mark.parametrize("key", ["OVERHAUL.SCALE", "RELATION.ANGLE_SCALE", "EMBEDDING.SCALE"])
+def test_a_term_without_a_teacher_is_refused_before_training(key):
+    with pytest.raises(ConfigError, match=rf"no-teacher.*KD\.{key} is 1"):
+        check_lessons(from_values({f"KD.{key}": 1.0}), alone=True)
+    check_lessons(from_values({f"KD.{key}": 1.0, "KD.EMA.ENABLED": True}))
+
+
+def test_a_teacher_without_a_term_is_refused_before_training_but_not_in_a_search():
+    config = from_values(TEACHER | {"KD.LOGITS.SCALE": 0.0})
+    with pytest.raises(ConfigError, match=r"no-lesson.*every scale of KD is 0"):
+        check_lessons(config)
+    check_lessons(config, alone=True)
 
 
 def test_every_file_that_is_missing_is_named(tmp_path):

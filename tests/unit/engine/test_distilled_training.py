@@ -313,3 +313,97 @@ def test_a_taught_student_comes_nearer_to_its_teacher_than_one_that_learns_alone
         teacher = run(tiny(**kd), tmp_path / "look")._trainer._distiller.teachers[0].ask(images, None).logits[""]
         distances[name] = js_divergence(student, teacher, temperature=2.0).item()
     assert distances["taught"] < 0.7 * distances["alone"]
+
+
+def test_each_teacher_is_told_and_what_nothing_tells_is_a_warning(tiny, tmp_path, teacher):
+    _, end = train(tiny(), tmp_path / "known", to_epoch=1)
+    for file, warned in ((teacher, True), (str(end.checkpoint.path), False)):
+        said = []
+        train(tiny(KD__MODEL_WEIGHTS=[file]), tmp_path / f"run-{warned}", to_epoch=1, log=said.append)
+        (told,) = [line for line in said if line.startswith("learns from")]
+        assert told == f"learns from {file}: mobilenetv2 0.1x, 32 x 32 pixels, 6 classes"
+        assert [file in line for line in said if line.startswith("warning: ")] == [True] * warned
+
+
+LATER = {"KD__LOGITS__SCALE": 0.0, "KD__EMBEDDING__SCALE": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("seen", "split"), [(api.Protocol.TEST, {}), (api.Protocol.VALIDATION, {"DATASETS__VAL_SEED": 5})]
+)
+@pytest.mark.parametrize("changed", [{}, LATER])
+def test_a_teacher_that_saw_what_is_held_out_is_refused(tiny, tmp_path, seen, split, changed):
+    _, end = train(tiny(**split), tmp_path / "teacher", protocol=seen, to_epoch=1)
+    student = tiny(KD__MODEL_WEIGHTS=[str(end.checkpoint.path)], **changed)
+    with pytest.raises(ConfigError) as error:
+        train(student, tmp_path / "student", to_epoch=1)
+    assert "teacher-saw-held-out" in {finding.code for finding in error.value.findings}
+    if changed and seen is api.Protocol.VALIDATION:
+        train(student, tmp_path / "student", protocol=api.Protocol.TEST, to_epoch=1)
+
+
+def test_logits_of_other_data_and_of_another_task_are_refused(tiny, tmp_path):
+    _, end = train(tiny(DATASETS__SYNTHETIC__SEED=4), tmp_path / "teacher", to_epoch=1)
+    file = str(end.checkpoint.path)
+    with pytest.raises(ConfigError, match="teacher-other-data"):
+        train(tiny(KD__MODEL_WEIGHTS=[file]), tmp_path / "student", to_epoch=1)
+    classes = tiny(TASK__NAME="classification", KD__MODEL_WEIGHTS=[file], MODEL__LOSSES__NAME=["CrossEntropyLoss"])
+    with pytest.raises(ConfigError, match="learned reid, and the student learns classification"):
+        train(classes, tmp_path / "classes", to_epoch=1)
+    train(tiny(KD__MODEL_WEIGHTS=[file], **LATER), tmp_path / "student", to_epoch=1)
+
+
+def test_a_checkpoint_of_ours_teaches_the_same_with_a_configuration_beside_it(tiny, tmp_path):
+    _, end = train(tiny(SOLVER__EMA__ENABLED=True), tmp_path / "teacher", to_epoch=1)
+    (tmp_path / "teacher.yml").write_text(
+        "MODEL: {BACKBONE: {NAME: build_mobilenetv2_backbone, DEPTH: 0.1x}, HEADS: {WITH_BNNECK: true}}\n"
+        "INPUT: {SIZE_TRAIN: [32, 32], SIZE_TEST: [32, 32]}\n"
+    )
+    plain = tiny(KD__MODEL_WEIGHTS=[str(end.checkpoint.path)])
+    given = tiny(KD__MODEL_WEIGHTS=[str(end.checkpoint.path)], KD__MODEL_CONFIG=[str(tmp_path / "teacher.yml")])
+    (one,), (other,) = (run(each, tmp_path)._trainer._distiller.teachers for each in (plain, given))
+    assert same(dict(one.model.state_dict()), dict(other.model.state_dict()))
+
+
+def test_a_student_that_sees_a_sample_of_the_classes_learns_their_logits(tiny, tmp_path, teacher):
+    config = tiny(
+        KD__MODEL_WEIGHTS=[teacher],
+        MODEL__HEADS__PFC__ENABLED=True,
+        MODEL__HEADS__PFC__SAMPLE_RATE=0.7,
+        SOLVER__IMS_PER_BATCH=4,
+    )
+    trainer = run(config, tmp_path)._trainer
+    trainer.model.train()
+    batch = next(iter(trainer._batches.epoch(1)))
+    assert trainer.step(batch)["loss_kd_logits"] > 0
+    assert len(trainer.model.heads.drawn_rows) == 5  # of 6
+
+
+def test_attributes_are_learned_as_probabilities_of_their_own(tiny, tmp_path):
+    attributes = {
+        "TASK__NAME": "attributes",
+        "MODEL__HEADS__NAME": "AttrHead",
+        "MODEL__LOSSES__NAME": ["BinaryCrossEntropyLoss"],
+        "DATALOADER__SAMPLER_TRAIN": "TrainingSampler",
+        "DATASETS__SYNTHETIC__IMAGES": 4,
+    }
+    _, end = train(tiny(**attributes), tmp_path / "teacher", to_epoch=1)
+    kd = {"KD__MODEL_WEIGHTS": [str(end.checkpoint.path)], "KD__LOGITS__NAME": "kl", "KD__LOGITS__TEMPERATURE": 2.0}
+    trainer = run(tiny(**attributes, **kd), tmp_path)._trainer
+    trainer.model.train()
+    batch = next(iter(trainer._batches.epoch(1)))
+    outputs = trainer.model.outputs(batch.images, batch.labels, batch.camids)
+    distiller = trainer._distiller
+    lessons = distiller.lessons(batch.images, batch.camids, batch.indices, outputs, {})
+    own, wanted = ((x / 2).sigmoid() for x in (outputs[""].plain_logits, lessons["0"].logits[""]))
+    each = wanted * (wanted / own).log() + (1 - wanted) * ((1 - wanted) / (1 - own)).log()
+    got = distiller.terms(outputs, lessons)["loss_kd_logits"]
+    assert got.item() == pytest.approx(4 * each.mean().item(), rel=1e-4)
+
+
+def test_answers_that_would_take_too_much_memory_are_not_kept(tiny, tmp_path, teacher, monkeypatch):
+    monkeypatch.setattr("reid_core.distill.build.MOST_BYTES", 1000)
+    said = []
+    _, end = train(tiny(KD__MODEL_WEIGHTS=[teacher], **PLAIN), tmp_path, to_epoch=1, log=said.append)
+    assert end.epoch == 1
+    assert len([line for line in said if "asked about every batch" in line]) == 1

@@ -94,3 +94,8 @@ def test_a_batch_of_nothing_and_a_device_that_is_not_there_are_refused():
         cost_of("demo", batch=0)
     with pytest.raises(ConfigError, match=r"MODEL\.DEVICE"):
         cost_of("demo", MODEL__DEVICE="cuda:9")
+
+
+def test_a_task_that_knows_how_many_classes_there_are_is_measured_too():
+    size = {"INPUT__SIZE_TEST": [64, 32], "MODEL__BACKBONE__DEPTH": "18x", "MODEL__BACKBONE__FEAT_DIM": 512}
+    assert cost_of("attributes", MODEL__HEADS__NUM_CLASSES=26, **size).parameters > 0

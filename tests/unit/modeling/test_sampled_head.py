@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from reid_core.config import from_values, load_config
-from reid_core.engine.sampled_classes import check_sampling
+from reid_core.engine.sampling_check import check_sampling
 from reid_core.errors import ConfigError
 from reid_core.losses import build_losses
 from reid_core.modeling import build_model
@@ -161,7 +161,6 @@ def test_the_optimiser_of_a_configuration_lets_rows_rest():
     [
         {"SOLVER.COMPILE": True},
         {"MODEL.META_ARCHITECTURE": "PCB", "INPUT.SIZE_TRAIN": [112, 112]},
-        {"KD.EMA.ENABLED": True},
     ],
 )
 def test_what_needs_all_classes_is_refused(changed):

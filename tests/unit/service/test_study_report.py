@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.cli.markup import latex, markdown
-from orchestrator.cli.study_report import sheet_of, short_names
+from orchestrator.cli.study_report import sheet_of
 from orchestrator.events import (
     EpochReported,
     Logged,
@@ -23,6 +23,7 @@ from orchestrator.service.report import report_of
 from orchestrator.trial.kinds import FailureKind
 from reid_core.api import Protocol
 from search_spaces.model import Float, Search, Space, Tied
+from search_spaces.names import short_names
 from search_spaces.rows import Published, Row
 
 ROWS = Space(
@@ -170,7 +171,7 @@ def test_a_search_lists_no_more_trials_than_asked_for():
 
 def test_names_of_keys_are_as_short_as_they_can_be():
     keys = ["SOLVER.BASE_LR", "INPUT.REA.ENABLED", "INPUT.PADDING.ENABLED", "A.X", "X"]
-    assert short_names(keys) == ["BASE_LR", "REA.ENABLED", "PADDING.ENABLED", "A.X", "X"]
+    assert list(short_names(keys).values()) == ["BASE_LR", "REA.ENABLED", "PADDING.ENABLED", "A.X", "X"]
 
 
 def test_on_a_terminal_the_parameters_share_a_column_that_wraps():

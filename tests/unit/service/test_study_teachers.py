@@ -26,8 +26,8 @@ from orchestrator.search import make_plan
 from orchestrator.service.create import draft, placed, study_created
 from orchestrator.service.home import Home
 from orchestrator.service.retaught import retaught, taught_by
-from orchestrator.service.taught import WEIGHTS, places
-from orchestrator.service.teachers import find_teachers
+from orchestrator.service.taught import WEIGHTS, judged, places
+from orchestrator.service.teachers import find_teachers, teacher_of_file
 from orchestrator.service.views import StudyRequest
 from reid_core import api
 from reid_core.api import Protocol
@@ -55,8 +55,12 @@ def request(**changes) -> StudyRequest:
 
 
 def checkpoint(path: Path, identities: int = 12 - HELD_OUT, *, epoch: int = 2, **changes) -> Path:
-    values = load_config("demo", [*SMALL.items(), ("SOLVER.MAX_EPOCH", 2), *changes.items()]).values
-    return save(Checkpoint(epoch, 0, identities, values, {"mAP": 0.5}, None, {}, {}), path).path
+    loaded = load_config("demo", [*SMALL.items(), ("SOLVER.MAX_EPOCH", 2), *changes.items()])
+    data = api.describe_data(loaded.config)
+    protocol = Protocol.TEST if identities == data.train_identities else Protocol.VALIDATION
+    split = data.fingerprint if protocol is Protocol.TEST else data.split_fingerprint
+    seen = {"protocol": protocol.value, "data": data.fingerprint, "split": split}
+    return save(Checkpoint(epoch, 0, identities, loaded.values, {"mAP": 0.5}, None, {}, {}, **seen), path).path
 
 
 def teacher_study(home: Home, *, protocol: Protocol = Protocol.VALIDATION, data: api.DataSummary | None = None):
@@ -196,10 +200,30 @@ def test_a_model_of_other_data_teaches_all_but_its_logits(states, place, tmp_pat
     assert any("trained on other data" in note for note in made.notes)
 
 
-def test_a_model_whose_images_are_gone_says_that_nothing_is_known(states, place, tmp_path):
-    unknown = str(checkpoint(tmp_path / "old.pt", **{"DATASETS.ROOT": "/nowhere"}))
+def test_a_model_of_an_older_version_says_that_nothing_is_known(states, place, tmp_path):
+    values = load_config("demo", list(SMALL.items())).values
+    unknown = str(save(Checkpoint(2, 0, 12 - HELD_OUT, values, {}, None, {}, {}), tmp_path / "old.pt").path)
     made = draft(request(teacher=(unknown,)), states, place)
     assert any("not known here" in note for note in made.notes)
+
+
+@pytest.mark.parametrize("recipe", ["classification", "attributes"])
+def test_where_all_classes_are_trained_on_the_split_tells_who_may_teach(tmp_path, recipe):
+    loaded = load_config(recipe, [("DATASETS.ROOT", "synthetic")])
+    data, values = api.describe_data(loaded.config), loaded.values
+    known = {}
+    for protocol, split in ((Protocol.TEST, data.fingerprint), (Protocol.VALIDATION, data.split_fingerprint)):
+        state = Checkpoint(
+            2, 0, 8, values, {}, None, {}, {}, protocol=protocol.value, data=data.fingerprint, split=split
+        )
+        known[protocol] = teacher_of_file(str(save(state, tmp_path / f"{protocol}.pt").path))
+    whole, part = known[Protocol.TEST], known[Protocol.VALIDATION]
+    assert judged([part], values, data, Protocol.VALIDATION, logits=True)[0][0].same_data
+    assert judged([whole], values, data, Protocol.TEST, logits=True)[0][0].same_data
+    assert "held out" in judged([part], values, data, Protocol.TEST, logits=True)[1][0]
+    assert refusal(lambda: judged([whole], values, data, Protocol.VALIDATION, logits=False)) == "teacher-saw-held-out"
+    reid = {**values, "TASK.NAME": "reid"}
+    assert refusal(lambda: judged([part], reid, data, Protocol.VALIDATION, logits=True)) == "teacher-other-task"
 
 
 def test_a_space_of_distillation_without_a_teacher_names_the_command_that_makes_one(states, place, tmp_path):

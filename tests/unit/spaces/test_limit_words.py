@@ -100,3 +100,9 @@ def test_limits_of_a_space_survive_another_length():
     budget = load_space(text, max_epochs=3).space.budget
     assert (budget.epochs, budget.gpu_hours, budget.wall_time, budget.target) == (50, 2.5, "8h", "mAP >= 0.6")
     assert budget.max_epochs == 3
+
+
+def test_a_metric_with_a_minus_in_its_name_can_be_a_target():
+    target = parse_target("tpr_at_fpr_1e-2 >= 0.9")
+    assert (target.metric, target.at_most, target.value) == ("tpr_at_fpr_1e-2", False, 0.9)
+    assert parse_target("mAP>=0.6").metric == "mAP"

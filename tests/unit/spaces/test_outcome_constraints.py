@@ -119,3 +119,9 @@ def test_violation_is_how_far_the_sides_are_apart(text, metrics, amount) -> None
 
 def test_a_strict_comparison_that_fails_by_nothing_still_fails() -> None:
     assert violation("latency_ms < 5", {"latency_ms": 5.0}) > 0
+
+
+def test_a_metric_with_a_minus_in_its_name_is_told_apart_from_a_misspelling():
+    text = "recipe: face\nparameters:\n  SOLVER.BASE_LR: {type: float, low: 0.001, high: 0.1}\n"
+    with pytest.raises(SpaceError, match="a constraint subtracts at `-`"):
+        load_space(text + "constraints: [tpr_at_fpr_1e-2 >= 0.5]\n")

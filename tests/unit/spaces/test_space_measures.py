@@ -14,6 +14,7 @@ from search_spaces.describe import diff, to_yaml
 from search_spaces.load import load_space
 from search_spaces.measures import Measures, any_measures, measures_of
 from search_spaces.model import Float, Goal, Space, lower_is_better
+from search_spaces.names import short_names
 
 COUNTING = TaskCard(
     "counting",
@@ -50,11 +51,27 @@ def test_without_an_objective_the_task_says_what_is_best():
 
 
 @pytest.mark.usefixtures("counting")
-def test_an_error_of_the_task_is_minimised_unless_something_else_is_said():
+def test_an_error_of_the_task_is_minimised():
     assert load_space(HEAD + "objective: miscount\n" + TAIL).space.objective[0].goal is Goal.MINIMIZE
-    turned = load_space(HEAD + "objective: {metric: miscount, goal: maximize}\n" + TAIL).space
-    assert turned.objective[0].goal is Goal.MAXIMIZE
     assert "miscount" in lower_is_better(load_space(HEAD + TAIL).space.objective, measures_of("counting"))
+
+
+@pytest.mark.usefixtures("counting")
+@pytest.mark.parametrize(
+    ("metric", "goal", "right"), [("miscount", "maximize", "minimize"), ("exact", "minimize", "maximize")]
+)
+def test_an_objective_against_its_measures_direction_is_refused(metric, goal, right):
+    (found,) = findings(HEAD + f"objective: {{metric: {metric}, goal: {goal}}}\n" + TAIL)
+    assert (found.code, found.line) == ("objective-against-goal", 3)
+    assert f"goal: {right}" in found.hint
+
+
+@pytest.mark.usefixtures("counting")
+def test_a_constraint_on_another_tasks_metric_says_what_the_task_reports():
+    (found,) = findings(HEAD + 'constraints: ["mAP >= 0.5"]\n' + TAIL)
+    assert found.code == "unknown-metric"
+    assert "a trial of the task counting" in found.message
+    assert "exact, miscount" in found.hint
 
 
 @pytest.mark.usefixtures("counting")
@@ -126,3 +143,16 @@ def test_measures_tell_titles_units_and_prefixes():
     assert measures.text(123.456, "images") == "123.5"
     assert (measures.text(None, "mAP"), measures.percent(None, "mAP")) == ("-", "-")
     assert measures.unbounded == {"loss", "latency_ms", "parameters", "flops"} == measures.lower
+
+
+def test_a_measure_that_no_trial_has_gets_no_column():
+    face = measures_of("face")
+    assert face.shown == ("accuracy", "auc", "tpr_at_fpr_1e-3")
+    assert face.columns([{}, {"loss": 1.0}]) == list(face.shown)
+    assert face.columns([{}, {"accuracy": 0.8, "auc": 0.9}]) == ["accuracy", "auc"]
+    assert face.columns([{"accuracy": 0.8}, {"tpr_at_fpr_1e-3": 0.1}]) == ["accuracy", "tpr_at_fpr_1e-3"]
+
+
+def test_short_names_are_as_long_as_it_takes_to_tell_keys_apart():
+    keys = ("KD.LOGITS.SCALE", "KD.OVERHAUL.SCALE", "SOLVER.BASE_LR")
+    assert list(short_names(keys).values()) == ["LOGITS.SCALE", "OVERHAUL.SCALE", "BASE_LR"]

@@ -82,6 +82,21 @@ def test_a_run_continued_from_a_checkpoint_is_bit_by_bit_the_same(tiny, tmp_path
     assert same_state(load(resumed.checkpoint.path).model, load(end.checkpoint.path).model)
 
 
+def test_a_fork_may_draw_another_number_of_images_of_a_cluster(tiny, tmp_path):
+    _, half = train(tiny(), tmp_path / "parent", to_epoch=1)
+    fork = api.Fork(half.checkpoint.path, half.checkpoint.epoch, half.checkpoint.sha256)
+    results, _ = train(tiny(DATALOADER__NUM_INSTANCE=4), tmp_path / "child", checkpoint=fork, to_epoch=2)
+    assert [one.epoch for one in results] == [2]
+
+
+def test_how_a_continued_run_is_measured_does_not_change_what_it_learns(tiny, tmp_path):
+    _, half = train(tiny(), tmp_path / "half", to_epoch=1)
+    _, plain = train(tiny(), tmp_path / "plain", checkpoint=half.checkpoint, to_epoch=2)
+    other = tiny(TEST__FLIP__ENABLED=True, TEST__SCALES=[1.0, 1.5], TEST__IMS_PER_BATCH=7)
+    _, measured = train(other, tmp_path / "other", checkpoint=half.checkpoint, to_epoch=2)
+    assert same_state(load(plain.checkpoint.path).model, load(measured.checkpoint.path).model)
+
+
 def manifest(root, identities):
     """Twenty-four images by two cameras, trained on as `identities` say; the same test images for everybody."""
     rng = np.random.default_rng(0)
@@ -149,6 +164,8 @@ def test_cameras_are_refused_where_no_image_says_its_own(tiny, tmp_path):
     [
         ({"MODEL.META_ARCHITECTURE": "PCB"}, "MODEL.META_ARCHITECTURE"),
         ({"MODEL.HEADS.CLS_LAYER": "ArcSoftmax"}, "MODEL.HEADS.CLS_LAYER"),
+        ({"MODEL.HEADS.PFC.ENABLED": True}, "MODEL.HEADS.PFC.ENABLED"),
+        ({"MODEL.HEADS.NAME": "ClasHead"}, "MODEL.HEADS.NAME"),
         ({"MODEL.HEADS.NUM_CLASSES": 751}, "MODEL.HEADS.NUM_CLASSES"),
         ({"MODEL.LOSSES.NAME": ["TripletLoss"]}, "MODEL.LOSSES.NAME"),
         ({"MODEL.LOSSES.NAME": ["CrossEntropyLoss", "CenterLoss"]}, "MODEL.LOSSES.NAME"),

@@ -103,7 +103,7 @@ def test_test_images_with_one_answer_only_are_refused_and_one_such_attribute_is_
     same = "a.png,train,1,1,1,0\nb.png,train,2,2,0,1\nc.png,test,3,1,1,1\nd.png,test,3,1,1,{}\n"
     assert faults(table(HEADER + same.format(1)))[0].code == "one-answer"
     (warning,) = read_attributes(table(HEADER + same.format(0))).dataset.warnings
-    assert warning == "1 attributes have one answer in all test images, and are not in mA: hat"
+    assert warning == "1 attribute has one answer in all test images, and is not in mA: hat"
 
 
 @pytest.mark.parametrize("split", ["train", "test"])

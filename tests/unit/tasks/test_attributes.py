@@ -50,6 +50,34 @@ def test_a_resumed_training_of_attributes_equals_the_uninterrupted_one(cache, tm
     assert one.parts["losses"].keys() == other.parts["losses"].keys()
 
 
+@pytest.mark.parametrize("weighted", [True, False])
+def test_a_fork_may_weigh_rare_answers_or_stop_it(tmp_path, cache, weighted):
+    first, then = (
+        settings(ATTRIBUTES, cache, SOLVER__MAX_EPOCH=2, MODEL__LOSSES__BCE__WEIGHT_ENABLED=value)
+        for value in (weighted, not weighted)
+    )
+    half = api.train(first, directory=tmp_path / "parent", to_epoch=1, threads=1).checkpoint
+    fork = api.Fork(half.path, half.epoch, half.sha256)
+    assert api.train(then, directory=tmp_path / "child", checkpoint=fork, threads=1).epoch == 2
+
+
+def test_precise_statistics_are_those_of_the_scores_too(tmp_path, cache):
+    plain, precise = (
+        settings(ATTRIBUTES, cache, SOLVER__MAX_EPOCH=1, TEST__PRECISE_BN__ENABLED=value) for value in (False, True)
+    )
+    states = [
+        load(api.train(one, directory=tmp_path / str(place), threads=1).checkpoint.path).model
+        for place, one in enumerate((plain, precise))
+    ]
+    stale = [
+        name
+        for name, value in states[0].items()
+        if name.endswith("running_mean") and torch.equal(value, states[1][name])
+    ]
+    assert "heads.bnneck.running_mean" in states[0]
+    assert not stale
+
+
 def test_validation_persons_are_not_trained_on(cache):
     config = settings(ATTRIBUTES, cache, DATASETS__VAL_FRACTION=0.25)
     data = task_of(config).open(config, api.Protocol.VALIDATION, threads=1)

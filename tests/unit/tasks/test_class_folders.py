@@ -27,6 +27,8 @@ def folder(tmp_path):
 
 PAIR = ("train/ant/a.png", "train/ant/b.png", "train/bee/c.png", "train/bee/deep/d.png")
 
+MARKET = ("bounding_box_train", "query", "bounding_box_test")
+
 
 def codes(root, **options):
     with pytest.raises(DataError) as caught:
@@ -86,6 +88,23 @@ def test_a_manifest_with_another_split_says_where(folder):
     assert found == {"manifest-row"}
     assert "manifest.csv:2:11" in text
     assert "train, test, val" in text
+
+
+def test_a_reid_data_set_is_refused_in_one_line_unless_its_folders_are_asked_for(folder):
+    market = [f"{part}/000{pid}_c1s1_000{pid}51_00.jpg" for part in MARKET for pid in (1, 2)]
+    found, text = codes(folder(*market))
+    assert found == {"reid-data"}
+    assert "this is a re-identification data set (market1501)" in text
+    assert read_classes(folder(), Layout.FOLDERS).layout is Layout.FOLDERS
+
+
+def test_a_reid_manifest_is_one_finding(folder):
+    root = folder("a.png", "b.png")
+    rows = "".join(f"{name}.png,1,0,{split}\n" for name, split in (("a", "query"), ("b", "gallery")))
+    (root / "manifest.csv").write_text(f"file,pid,camid,split\n{rows}")
+    found, text = codes(root)
+    assert found == {"reid-data"}
+    assert "(manifest)" in text
 
 
 def test_a_class_without_images_is_named(folder):

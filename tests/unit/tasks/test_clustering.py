@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from reid_core.config.schema.adaptation import Adaptation
+from reid_core.errors import ConfigError
 from reid_core.evaluation import Distance, distance_matrix, unit_rows
 from reid_core.evaluation.reciprocal import encode
+from reid_core.tasks.adaptation import clustering
 from reid_core.tasks.adaptation.clustering import OUTLIER, camera_centred, cluster, within
 
 UNKNOWN = -7
@@ -106,3 +108,19 @@ def test_two_images_are_two_clusters():
     found = cluster(np.ones((2, 4), np.float32), np.zeros(2, np.int64), settings())
     assert found.labels.tolist() == [0, 1]
     assert found.fallback
+
+
+def test_the_radius_follows_the_metric_unless_it_is_given():
+    assert Adaptation().radius == 0.6
+    assert Adaptation(metric="cosine").radius == 0.2
+    assert Adaptation(metric="cosine", eps=0.3).radius == 0.3
+
+
+@pytest.mark.parametrize("metric", ["jaccard", "cosine"])
+def test_more_neighbours_than_memory_holds_are_refused_with_what_to_lower(monkeypatch, metric):
+    features, _ = groups(noise=0.4)
+    within_reach = within(features, settings(metric=metric, eps=0.9)).nnz
+    monkeypatch.setattr(clustering, "_MOST_PAIRS", within_reach // 2)
+    with pytest.raises(ConfigError, match="million neighbours") as caught:
+        within(features, settings(metric=metric, eps=0.9))
+    assert caught.value.findings[0].key == "TASK.ADAPTATION.EPS"

@@ -191,5 +191,5 @@ def test_what_the_face_task_would_not_read_is_refused():
 
 @pytest.mark.parametrize("changed", [{"TEST.AQE.ENABLED": True}, {"TEST.RERANK.ENABLED": True}, {"TEST.METRIC": "dsr"}])
 def test_what_refines_a_ranking_is_refused(changed):
-    with pytest.raises(ConfigError, match="compares pairs"):
+    with pytest.raises(ConfigError, match="which the task face does not do"):
         load_config("face", changed)

@@ -28,7 +28,7 @@ SMALL = {
     "SOLVER.IMS_PER_BATCH": 32,
     "SOLVER.WARMUP_EPOCHS": 0.5,
     "SOLVER.MAX_EPOCH": 6,
-    "TASK.FACE.VAL_PAIRS": 40,
+    "TASK.FACE.PAIRS_DRAWN": 40,
     "TEST.EVAL_PERIOD": 0,
 }
 FEW = {"DATASETS.SYNTHETIC.IDENTITIES": 10, "DATASETS.SYNTHETIC.IMAGES": 2}
@@ -109,3 +109,13 @@ def test_a_checkpoint_is_measured_on_the_test_pairs(tmp_path):
     assert report.counts == {"pairs": 800, "images": 128}
     assert len(report.groups["fold"]) == 10
     assert np.mean([one.metrics["accuracy"] for one in report.groups["fold"]]) == report.metrics["accuracy"]
+
+
+def test_scales_are_honoured_and_told(tmp_path):
+    run(tmp_path, 1, **FEW)
+    path = tmp_path / "epoch-0001.pt"
+    plain = api.evaluate(config(**FEW), path)
+    scaled = api.evaluate(config(**FEW, **{"TEST.SCALES": [1.0, 2.0]}), path)
+    assert plain.metrics["auc"] != scaled.metrics["auc"]
+    assert "scales 1, 2" in scaled.protocol
+    assert "scales" not in plain.protocol

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from torch.nn import functional
 from reid_core import api
 from reid_core.config import from_values, load_config
 from reid_core.engine.checkpoint import load
+from reid_core.engine.crew import Crew
+from reid_core.engine.run import Run
 from reid_core.errors import ConfigError, DataError
 from reid_core.modeling import build_model
 from reid_core.modeling.architectures.contrast import ViewMemory
@@ -132,6 +135,19 @@ def test_keys_follow_slowly_and_take_no_gradient(small):
     assert not outputs[""].keys.requires_grad
 
 
+@pytest.mark.parametrize("images", [2, 3, 5])
+def test_a_small_batch_makes_fewer_parts(small, images):
+    model = task_of(small()).model(small(MODEL__CONTRAST__SPLITS=4), 1)  # its feature maps are of one cell
+    outputs = model.outputs(torch.randint(256, (images, 3, 32, 32), dtype=torch.uint8))
+    assert outputs[""].features.shape == outputs[""].keys.shape == (images, 16)
+
+
+def test_every_process_has_two_images_for_each_part_of_its_share(small):
+    config = small(SOLVER__IMS_PER_BATCH=8, MODEL__CONTRAST__SPLITS=4, MODEL__QUEUE_SIZE=8)
+    with pytest.raises(ConfigError, match="2 processes"):
+        Run(config, Path(), api.Protocol.TEST, seed=0, start=None, threads=1, hooks=None, crew=Crew(0, 2))
+
+
 def test_agreement_is_what_the_definitions_say():
     random = np.random.default_rng(1)
     first, second = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in random.normal(size=(2, 9, 3)))
@@ -200,6 +216,13 @@ def test_identities_can_be_ignored_and_a_layout_that_is_given_must_fit(small, tm
         {"SOLVER__ACCUMULATE": 2},
         {"MODEL__QUEUE_SIZE": 8},
         {"MODEL__CONTRAST__SPLITS": 9},
+        {"MODEL__LOSSES__NAME": ["TripletLoss"]},
+        {"MODEL__HEADS__NAME": "ClasHead"},
+        {"MODEL__HEADS__CLS_LAYER": "ArcSoftmax"},
+        {"MODEL__HEADS__EMBEDDING_DIM": 64},
+        {"MODEL__HEADS__WITH_BNNECK": True},
+        {"DATALOADER__SAMPLER_TRAIN": "BalancedIdentitySampler"},
+        {"DATASETS__COMBINEALL": True, "DATASETS__ROOT": "crops", "TASK__PRETRAINING__IDENTITIES": "ignore"},
     ],
 )
 def test_what_cannot_be_pre_trained_is_refused(small, changed):
@@ -250,5 +273,8 @@ def test_it_learns_without_labels_on_synthetic_data(small, tmp_path):
         INPUT__CROP__SCALE=[0.5, 1.0],
     )
     metrics = api.train(config, directory=tmp_path / "run", seed=0, threads=1).metrics
-    assert metrics["contrast_accuracy"] > 4 / 64  # 64 images are measured: chance is 1 / 64
-    assert metrics["loss"] < math.log(63) - 0.5  # of 62 other rows in the queue and the positive
+    # seeds 0, 1, 2: loss 0.69 to 0.78 (chance: log 63), uniformity -2.71 to -2.62 (untrained -0.43 to -0.29); the
+    # accuracy on held-out views, 0.22 to 0.23 (chance: 1 / 64), is reached untrained too (0.13 to 0.23)
+    assert metrics["loss"] < math.log(63) / 2
+    assert metrics["uniformity"] < -1.5
+    assert metrics["contrast_accuracy"] > 4 / 64
