@@ -92,8 +92,9 @@ def row(listed: Listed, family: Family) -> str:
 
 
 def architecture_row(name: str) -> str:
-    """A whole model of the recipe bnneck on ResNet-50, with 751 identities."""
-    config = load_config("bnneck", [("MODEL.META_ARCHITECTURE", name), ("MODEL.HEADS.EMBEDDING_DIM", 256)]).config
+    """A whole model on ResNet-50 with 751 identities: of the recipe bnneck, or of the only recipe that it goes with."""
+    settings = [("MODEL.META_ARCHITECTURE", name), ("MODEL.HEADS.EMBEDDING_DIM", 256)]
+    config = load_config("pretraining").config if name == "MoCoV2" else load_config("bnneck", settings).config
     with torch.device("meta"):
         model = build_model(config, 751)
     return table_row(name, model.embedding_dim, *state_cells(model))
