@@ -36,7 +36,7 @@ HEADING = "| depth | switches | width | stride | parameters | keys | fingerprint
 ARCHITECTURE_HEADING = """\
 ## Whole models
 
-`MODEL.META_ARCHITECTURE` over ResNet-50 in the recipe bnneck with EMBEDDING_DIM 256 (MoCoV2: in its own), for 751 identities.
+`MODEL.META_ARCHITECTURE` on ResNet-50, 751 identities, in bnneck with EMBEDDING_DIM 256, MoCoV2 in its own recipe.
 
 | architecture | embedding | parameters | keys | fingerprint |
 |---|---|---|---|---|"""
