@@ -102,10 +102,11 @@ def _front(state: StudyState) -> FrontTally:
 
 
 def winner(state: StudyState) -> BestView | None:
-    """Who is to be retrained: the best among those that got furthest, at its own last epoch.
+    """Who is to be retrained: the best at its own last epoch, of equals the one that got further.
 
-    Trials that break a constraint come last; of several objectives the first decides. Confirmed finalists: the best
-    mean over seeds. A target that was reached: the best of those that meet it.
+    One that is better after fewer epochs has shown more than one that is worse after all of them. Trials that break a
+    constraint come last; of several objectives the first decides. Confirmed finalists: the best mean over seeds. A
+    target that was reached: the best of those that meet it.
     """
     means = confirmed(state)
     if means:
@@ -114,10 +115,8 @@ def winner(state: StudyState) -> BestView | None:
     enough = _meeting_target(state, able)
     aims, objective, pool = aims_of(state), objective_of(state), enough or able
     sound = [trial for trial in pool if aims.violation(trial.metrics) == 0] or pool
-    reached = max((trial.epoch for trial in sound), default=0)
-    candidates = sound if enough else [trial for trial in sound if trial.epoch == reached]
-    scored = [(score, trial) for trial in candidates if (score := score_at(trial, trial.epoch, objective)) is not None]
-    top = max(scored, key=lambda one: (-aims.violation(one[1].metrics), one[0], -one[1].id), default=None)
+    scored = [(score, trial) for trial in sound if (score := score_at(trial, trial.epoch, objective)) is not None]
+    top = max(scored, key=lambda one: (-aims.violation(one[1].metrics), one[0], one[1].epoch, -one[1].id), default=None)
     return None if top is None else _view(state, top[1], top[1].epoch)
 
 

@@ -229,7 +229,7 @@ class Service:
 
     # winners ----------------------------------------------------------------
     def winner(self, study: str, *, pick: str = "", trial: int | None = None) -> BestView:
-        """The trial to retrain: the best of those that got furthest. NotFound before any epoch is finished.
+        """The trial to retrain: the best at its own last epoch. NotFound before any epoch is finished.
 
         `pick` is an objective: the one of the Pareto front that is best in it; `trial` names a trial. UsageError when
         trials were measured on the test split (what is chosen there is not measured any more), or when `pick` is no
