@@ -28,6 +28,6 @@ def known_costs(state: StudyState, trial: TrialState) -> dict[str, float]:
 def _network(space: Space, base: Values, trial: TrialState) -> dict[str, Value | None]:
     """The values, among those that vary, that decide what a network costs."""
     varied = [key for key in (*space.parameters, *space.tied) if decides_cost(key)]
-    values = complete(base, trial.values, space.tied) if varied and space.tied else {**base, **trial.values}
+    values = complete(base, trial.values, space.tied)
     rows = [key for key in trial.values if decides_cost(key)]
     return {key: values.get(key) for key in (*varied, *rows)}

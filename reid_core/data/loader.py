@@ -81,8 +81,7 @@ class TrainBatches:
 
     def plain(self, start: int, stop: int) -> EvalBatch:
         """The images at these positions of the data set without augmentation, and their cameras."""
-        pixels = planes(self._images.take(np.arange(start, stop)))
-        return EvalBatch(torch.from_numpy(pixels), torch.from_numpy(self._camids[start:stop]))
+        return _plain(self._images, self._camids, start, stop)
 
     def relabel(self, labels: Labels, sampler: Sampler) -> None:
         """Go on with other labels (N,), drawn by `sampler`, which has as many batches an epoch."""
@@ -120,9 +119,12 @@ class EvalBatch(NamedTuple):
 def eval_batches(images: ImageArray, camids: Labels, batch_size: int) -> Iterator[EvalBatch]:
     """Images and cameras in order; the last batch may be smaller."""
     for start in range(0, len(images), batch_size):
-        stop = min(start + batch_size, len(images))
-        pixels = planes(images.take(np.arange(start, stop)))
-        yield EvalBatch(torch.from_numpy(pixels), torch.from_numpy(camids[start:stop]))
+        yield _plain(images, camids, start, min(start + batch_size, len(images)))
+
+
+def _plain(images: ImageArray, camids: Labels, start: int, stop: int) -> EvalBatch:
+    pixels = planes(images.take(np.arange(start, stop)))
+    return EvalBatch(torch.from_numpy(pixels), torch.from_numpy(camids[start:stop]))
 
 
 def _ahead(batches: Iterator[Batch], depth: int) -> Iterator[Batch]:

@@ -64,17 +64,16 @@ def measure_checkpoint(config: Config, path: Path, protocol: Protocol, threads: 
     return replace(reports[0], others=tuple(reports[1:]))
 
 
-def _check_names(state: Checkpoint, path: Path, names: Sequence[str]) -> None:
+def _check_names(state: Checkpoint, path: Path, names: tuple[str, ...]) -> None:
     """Raise CheckpointError where the model learned other names than those of the data, of the same number."""
-    learned = state.names
-    if len(learned) != len(names) or tuple(names) == tuple(learned):
+    if len(state.names) != len(names):
         return
-    place = next((at for at, pair in enumerate(zip(learned, names, strict=False)) if pair[0] != pair[1]), 0)
-    raise CheckpointError(
-        f"{path} learned other names than this data has: number {place + 1} is {learned[place]!r} there,"
-        f" {names[place]!r} here",
-        hint="measure it on data with the same names in the same order",
-    )
+    for number, (there, here) in enumerate(zip(state.names, names, strict=True), start=1):
+        if there != here:
+            raise CheckpointError(
+                f"{path} learned other names than this data has: number {number} is {there!r} there, {here!r} here",
+                hint="measure it on data with the same names in the same order",
+            )
 
 
 def embed_files(config: Config, path: Path, images: Sequence[Path]) -> npt.NDArray[np.float32]:

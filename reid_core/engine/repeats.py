@@ -61,12 +61,11 @@ def measure_repeats(
         labels = Labels(pids[query], pids[gallery], camids[query], camids[gallery])
         measured = ranked(rows[query], rows[gallery], labels, metric, config)
         draws.append(measured)
-    values, first = [one.metrics() for one in draws], draws[0].ranking
+    values = [one.metrics() for one in draws]
     columns = {name: np.array([one[name] for one in values]) for name in values[0]}
     means = {name: float(column.mean()) for name, column in columns.items()}
     spreads = {f"std_{name}": float(column.std()) for name, column in columns.items()}
-    counts = {"queries": int(first.valid.sum()), "gallery": first.gallery, "skipped_queries": first.skipped}
-    return Repeats(means | spreads, counts, len(draws))
+    return Repeats(means | spreads, draws[0].ranking.counts, len(draws))
 
 
 def draw(pids: Numbers, number: int) -> Indices:

@@ -10,15 +10,14 @@ import torch
 
 from reid_core.config import Config
 from reid_core.data.labelled import LabelledData
-from reid_core.data.loader import EvalBatch
+from reid_core.data.loader import EvalBatch, eval_batches
 from reid_core.engine.compute import Compute
 from reid_core.engine.divergence import not_finite
-from reid_core.engine.embedding import evaluation_mode
+from reid_core.engine.embedding import passed
 from reid_core.errors import DataError, Finding
 from reid_core.modeling import Architecture
-from reid_core.modeling.fusion import fused
 
-__all__ = ["check_width", "finite_scores", "scores", "scoring_conditions"]
+__all__ = ["check_width", "finite_scores", "measured_scores", "scores", "scoring_conditions"]
 
 
 def scores(
@@ -28,17 +27,25 @@ def scores(
 
     With `flip`, the mean of an image's and its mirror image's. Leaves the model in the mode it was in.
     """
-    rows: list[npt.NDArray[np.float32]] = []
-    with evaluation_mode(model), torch.inference_mode(), fused(model):
-        for batch in batches:
-            images = compute.images(batch.images)
-            camids = None if batch.camids is None else batch.camids.to(compute.device)
-            with compute.autocast():
-                found = model.scores(images, camids)
-                if flip:
-                    found = (found + model.scores(images.flip(3), camids)) / 2
-            rows.append(found.float().cpu().numpy())
-    return np.concatenate(rows) if rows else np.empty((0, model.num_classes), np.float32)
+
+    def seen(images: torch.Tensor, camids: torch.Tensor | None) -> torch.Tensor:
+        found = model.scores(images, camids)
+        return (found + model.scores(images.flip(3), camids)) / 2 if flip else found
+
+    return passed(seen, model, batches, compute, width=model.num_classes)
+
+
+def measured_scores(
+    model: Architecture, data: LabelledData, config: Config, compute: Compute, *, epoch: int
+) -> npt.NDArray[np.float32]:
+    """The scores (N, C) of the images of `data` after `epoch` epochs, under the conditions of TEST.
+
+    Raises DataError where the model has scores of other things than `data` names, TrainingDiverged where one is not
+    finite.
+    """
+    check_width(model, data, config)
+    batches = eval_batches(data.part.images, data.part.camids, config.test.ims_per_batch)
+    return finite_scores(scores(model, batches, compute, flip=config.test.flip.enabled), epoch)
 
 
 def finite_scores(rows: npt.NDArray[np.float32], epoch: int) -> npt.NDArray[np.float32]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reid_core.config import Config
 from reid_core.config.values import Values
 from reid_core.data.cache import Progress
 from reid_core.data.files import scan
@@ -35,9 +36,8 @@ def rank_folders(
     members = members_of(checkpoints, weights, settings)
     query, gallery = (_images(root, folder) for folder in folders)
     rows = embed_together(members, root, [*query, *gallery], threads=threads, progress=progress)
-    config = members[0].config
-    metric = Distance(config.test.metric) if len(members) == 1 else Distance.COSINE
-    blocks = refined_distances(rows[: len(query)], rows[len(query) :], metric, config)
+    config = members[0].config if len(members) == 1 else _by_cosine(members[0].config)
+    blocks = refined_distances(rows[: len(query)], rows[len(query) :], Distance(config.test.metric), config)
     names = np.array([_name(path, folders[1]) for path in gallery])
     ranking = {
         _name(path, folders[0]): tuple(names[places].tolist())
@@ -47,8 +47,14 @@ def rank_folders(
     if len(members) > 1:
         told = _told_apart([member.path for member in members])
         shares = " + ".join(f"{member.share:.2f} x {name}" for member, name in zip(members, told, strict=True))
-        words = f"{shares}: {words.replace(f'{config.test.metric} distance', 'cosine distance', 1)}"
+        words = f"{shares}: {words}"
     return Submission(ranking, len(gallery), words)
+
+
+def _by_cosine(config: Config) -> Config:
+    """The same with the distance that an ensemble's embeddings are made for."""
+    test = config.test.model_copy(update={"metric": Distance.COSINE.value})
+    return config.model_copy(update={"test": test})
 
 
 def _told_apart(paths: Sequence[Path]) -> list[str]:

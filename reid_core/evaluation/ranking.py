@@ -49,6 +49,11 @@ class Ranking:
         """How many queries have no match in the gallery and count nowhere."""
         return int(np.count_nonzero(~self.valid))
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many queries have a match, images there are in the gallery, and queries have none."""
+        return {"queries": int(self.valid.sum()), "gallery": self.gallery, "skipped_queries": self.skipped}
+
 
 def rank(
     query: Array,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from reid_core.data.records import Dataset, Layout
 from reid_core.data.sources import FileSource
 from reid_core.errors import DataError, Finding
 
-__all__ = ["file_fingerprint", "own_layout", "read_dataset", "recognise"]
+__all__ = ["file_fingerprint", "found_dataset", "own_layout", "read_dataset", "recognise"]
 
 
 def read_dataset(
@@ -51,15 +51,22 @@ def read_dataset(
         raise ValueError(f"layout {kind} is not read from a folder")
     found = _READERS[kind].read(root, _Tolerance(no_cameras=no_cameras, skip_bad=skip_bad))
     warnings = check(found, str(root), use=use, no_cameras=no_cameras)
+    return found_dataset(root, found, kind, (*found.warnings, *warnings))
+
+
+def found_dataset(
+    root: Path, found: Found, layout: Layout, warnings: Sequence[str] = (), *, fingerprint: str = ""
+) -> Dataset:
+    """What a reader found below `root` as a data set; `fingerprint` where the files' own does not say everything."""
     return Dataset(
-        layout=kind,
+        layout=layout,
         train=tuple(found.train),
         query=tuple(found.query),
         gallery=tuple(found.gallery),
-        fingerprint=file_fingerprint(root, found),
+        fingerprint=fingerprint or file_fingerprint(root, found),
         source=FileSource(root),
         ignored={reason: count for reason, count in sorted(found.ignored.items()) if count > 0},
-        warnings=(*found.warnings, *warnings),
+        warnings=tuple(warnings),
         extra=tuple(found.extra),
         nobody=found.nobody,
     )

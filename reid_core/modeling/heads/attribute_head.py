@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from reid_core.losses.outputs import HeadOutputs
-from reid_core.modeling.heads.classifier import LINEAR, Classifier
-from reid_core.modeling.heads.embedding_head import EmbeddingHead, NeckFeature
-from reid_core.modeling.layers import Norm, Pool, make_norm
+from reid_core.modeling.heads.embedding_head import EmbeddingHead
+from reid_core.modeling.layers import Norm, make_norm
 
 __all__ = ["AttributeHead"]
 
@@ -18,28 +19,8 @@ class AttributeHead(EmbeddingHead):
     `num_classes` counts attributes; a score above 0 is a yes with more than an even chance.
     """
 
-    def __init__(
-        self,
-        feature_dim: int,
-        num_classes: int,
-        *,
-        pool: Pool = Pool.AVERAGE,
-        embedding_dim: int = 0,
-        with_bnneck: bool = True,
-        norm: Norm = Norm.BATCH,
-        neck_feature: NeckFeature = NeckFeature.BEFORE,
-        classifier: Classifier = LINEAR,
-    ) -> None:
-        super().__init__(
-            feature_dim,
-            num_classes,
-            pool=pool,
-            embedding_dim=embedding_dim,
-            with_bnneck=with_bnneck,
-            norm=norm,
-            neck_feature=neck_feature,
-            classifier=classifier,
-        )
+    def __init__(self, feature_dim: int, num_classes: int, *, norm: Norm = Norm.BATCH, **settings: Any) -> None:
+        super().__init__(feature_dim, num_classes, norm=norm, **settings)
         # groups of attributes mean nothing: a group norm of the neck is none here
         self.bnneck = make_norm(Norm.BATCH if norm is Norm.GROUP else norm, num_classes)
 

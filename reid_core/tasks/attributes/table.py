@@ -16,10 +16,9 @@ import numpy as np
 from reid_core.data.files import Found, examples, scan
 from reid_core.data.labelled import prefer_test
 from reid_core.data.layouts.manifest import Row, read_rows
-from reid_core.data.layouts.recognise import file_fingerprint
+from reid_core.data.layouts.recognise import file_fingerprint, found_dataset
 from reid_core.data.layouts.reid_sets import refuse_reid_set
 from reid_core.data.records import JUNK, NO_CAMERA, Dataset, ImageRecord, Layout
-from reid_core.data.sources import FileSource
 from reid_core.errors import DataError, Finding
 
 __all__ = ["TABLE", "UNKNOWN", "AttributeTable", "check_attributes", "read_attributes"]
@@ -60,16 +59,8 @@ def read_attributes(root: Path, *, skip_bad: bool = False) -> AttributeTable:
         counts = f"{len(found.train)} images to train on, {len(found.gallery)} to test on"
         raise DataError(Finding("one-sided-split", counts, str(path), hint="both need images", key=_KEY))
     found.warnings += check_attributes(reader.names, found.train, found.gallery, reader.targets, str(path))
-    dataset = Dataset(
-        layout=Layout.MANIFEST,
-        train=tuple(found.train),
-        query=(),
-        gallery=tuple(found.gallery),
-        fingerprint=_fingerprint(root, found, reader),
-        source=FileSource(root),
-        ignored={reason: count for reason, count in sorted(found.ignored.items()) if count > 0},
-        warnings=tuple(found.warnings),
-    )
+    fingerprint = _fingerprint(root, found, reader)
+    dataset = found_dataset(root, found, Layout.MANIFEST, found.warnings, fingerprint=fingerprint)
     return AttributeTable(dataset, reader.names, reader.targets)
 
 

@@ -9,10 +9,9 @@ from pathlib import Path
 from reid_core.data.files import Found, examples, scan
 from reid_core.data.labelled import held_shares, prefer_test
 from reid_core.data.layouts.manifest import MANIFEST, is_manifest, read_manifest
-from reid_core.data.layouts.recognise import file_fingerprint
+from reid_core.data.layouts.recognise import found_dataset
 from reid_core.data.layouts.reid_sets import refuse_reid_set
 from reid_core.data.records import NO_CAMERA, Dataset, ImageRecord, Layout, identities_of
-from reid_core.data.sources import FileSource
 from reid_core.errors import DataError, Finding
 
 __all__ = ["TEST_FRACTION", "read_classes"]
@@ -43,16 +42,7 @@ def read_classes(root: Path, layout: Layout | None = None, *, skip_bad: bool = F
         found, empty = folders.read(), folders.empty
     prefer_test(found)
     found.warnings += _check(found, root, empty)
-    return Dataset(
-        layout=kind,
-        train=tuple(found.train),
-        query=(),
-        gallery=tuple(found.gallery),
-        fingerprint=file_fingerprint(root, found),
-        source=FileSource(root),
-        ignored={reason: count for reason, count in sorted(found.ignored.items()) if count > 0},
-        warnings=tuple(found.warnings),
-    )
+    return found_dataset(root, found, kind, found.warnings)
 
 
 @dataclass(slots=True)

@@ -15,13 +15,12 @@ from reid_core.data.files import Found, examples, scan
 from reid_core.data.images import ImageArray
 from reid_core.data.labelled import folder_of
 from reid_core.data.layouts.folders import TEST_FRACTION
-from reid_core.data.layouts.recognise import file_fingerprint
+from reid_core.data.layouts.recognise import found_dataset
 from reid_core.data.layouts.reid_sets import refuse_reid_set
 from reid_core.data.parts import Part
 from reid_core.data.pipeline import SplitData, open_training, part_opener, sampling_warnings
 from reid_core.data.records import NO_CAMERA, Dataset, ImageRecord, Layout, identities_of, labels_of
 from reid_core.data.sampling import train_sampler
-from reid_core.data.sources import FileSource
 from reid_core.data.split import cut
 from reid_core.data.synthetic.faces import synthetic_faces
 from reid_core.data.synthetic.images import SyntheticParameters
@@ -123,16 +122,16 @@ class FaceSets:
         """Changes when another image is trained on, or another pair measured."""
         if protocol is Protocol.TEST:
             return self.fingerprint
-        persons = ",".join(identities_of(self.held_out(config)))
-        return f"{self.train.fingerprint}-{persons}+{self.measured(config, protocol)[2].fingerprint}"
+        _, held, pairs = self.measured(config, protocol)
+        return f"{self.train.fingerprint}-{','.join(identities_of(held))}+{pairs.fingerprint}"
 
 
 def summary(config: Config) -> DataSummary:
     """Count persons, images and pairs without decoding an image. Raises DataError."""
     sets = FaceSets.of(config)
     train = sets.train.train
-    persons, held = len(identities_of(train)), len(identities_of(sets.held_out(config)))
     _, val_images, val_pairs = sets.measured(config, Protocol.VALIDATION)
+    persons, held = len(identities_of(train)), len(identities_of(val_images))
     counted = f"{len(train)} images of {persons} persons ({sets.train.layout})"
     return DataSummary(
         layout=sets.train.layout,
@@ -231,16 +230,7 @@ def _persons(root: Path, images: Path | None) -> Found:
 
 def _dataset(root: Path, found: Found, *, use: Use | None = None) -> Dataset:
     warnings = check(found, str(root), use=use, no_cameras=True) if use else []
-    return Dataset(
-        layout=Layout.FOLDERS,
-        train=tuple(found.train),
-        query=(),
-        gallery=tuple(found.gallery),
-        fingerprint=file_fingerprint(root, found),
-        source=FileSource(root),
-        ignored={reason: count for reason, count in sorted(found.ignored.items()) if count > 0},
-        warnings=tuple(warnings),
-    )
+    return found_dataset(root, found, Layout.FOLDERS, warnings)
 
 
 def _pairs_file(root: Path, named: str) -> Path | None:

@@ -12,7 +12,6 @@ from reid_core.modeling import Architecture, build_model
 from reid_core.results import DataSummary, Protocol
 from reid_core.tasks.pretraining.agreement import agreement, views
 from reid_core.tasks.pretraining.images import Held, describe, open_held, open_images
-from reid_core.tasks.reid.task import counts
 from reid_core.tasks.task import Measured, Task
 
 __all__ = ["PretrainingTask"]
@@ -53,7 +52,6 @@ class PretrainingTask(Task[Held]):
         if data.retrieval is None:
             return Measured(metrics, images, conditions=words)
         measured = measure(model, data.retrieval, config, compute, epoch=epoch)
-        ranking = measured.ranking
         return Measured(
-            metrics | measured.metrics(), images | counts(ranking), conditions=f"{words}; {conditions(config)}"
+            metrics | measured.metrics(), images | measured.ranking.counts, conditions=f"{words}; {conditions(config)}"
         )

@@ -52,15 +52,10 @@ class ReidTask(Task[EvaluationData]):
         measured = measure(model, data, config, compute, epoch=epoch)
         return Measured(
             metrics=measured.metrics(),
-            counts=counts(measured.ranking),
+            counts=measured.ranking.counts,
             groups=groups(measured.ranking, data),
             conditions=conditions(config),
         )
-
-
-def counts(ranking: Ranking) -> dict[str, int]:
-    """How many queries have a match, images there are in the gallery, and queries have none."""
-    return {"queries": int(ranking.valid.sum()), "gallery": ranking.gallery, "skipped_queries": ranking.skipped}
 
 
 def groups(ranking: Ranking, data: EvaluationData) -> dict[str, tuple[GroupMetrics, ...]]:

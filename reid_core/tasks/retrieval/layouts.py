@@ -13,9 +13,8 @@ from pathlib import Path
 from reid_core.data.checks import check
 from reid_core.data.files import Found, scan
 from reid_core.data.layouts.image_lists import ImageLists
-from reid_core.data.layouts.recognise import file_fingerprint
+from reid_core.data.layouts.recognise import found_dataset
 from reid_core.data.records import NO_CAMERA, Dataset, ImageRecord, Layout, identities_of
-from reid_core.data.sources import FileSource
 
 __all__ = ["read_retrieval_set"]
 
@@ -36,16 +35,7 @@ def read_retrieval_set(root: Path, *, skip_bad: bool) -> Dataset | None:
         if root.is_dir() and fits(root):
             found = read(root, skip_bad)
             warnings = check(found, str(root), no_cameras=True)
-            return Dataset(
-                layout=Layout.FOLDERS,
-                train=tuple(found.train),
-                query=tuple(found.query),
-                gallery=tuple(found.gallery),
-                fingerprint=file_fingerprint(root, found),
-                source=FileSource(root),
-                ignored={reason: count for reason, count in sorted(found.ignored.items()) if count > 0},
-                warnings=(f"read as {name}", *found.warnings, *warnings),
-            )
+            return found_dataset(root, found, Layout.FOLDERS, (f"read as {name}", *found.warnings, *warnings))
     return None
 
 

@@ -13,7 +13,6 @@ from reid_core.engine.measuring import conditions, measure
 from reid_core.evaluation import Ranking
 from reid_core.modeling import Architecture
 from reid_core.results import DataSummary, GroupMetrics, Protocol
-from reid_core.tasks.reid.task import counts
 from reid_core.tasks.retrieval.data import open_tests, open_training_and_tests, summary
 from reid_core.tasks.retrieval.metrics import recalls, retrieval_measures
 from reid_core.tasks.task import Measured, Task
@@ -56,7 +55,7 @@ class RetrievalTask(Task[EvaluationData]):
         metrics |= {name: value for name, value in measured.metrics().items() if name.startswith("tpr_at_fpr_")}
         return Measured(
             metrics=metrics,
-            counts=counts(measured.ranking),
+            counts=measured.ranking.counts,
             groups={"class": _by_class(measured.ranking, data)},
             conditions=conditions(config),
         )
