@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
+# suites whose tests share nothing: they run side by side
+QUICK := tests/architecture/ tests/golden/ tests/property/ tests/unit/
 PATHS := reid_core search_spaces orchestrator dashboards tests tools
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -43,7 +45,8 @@ fast: setup  ## the inner loop: tests that take less than a few seconds each
 	$(BIN)/pytest -q -m "not slow and not browser and not faults" tests/unit tests/property tests/architecture
 
 test: setup system lint  ## everything but the slow fault and bench suites
-	$(BIN)/pytest -q -m "not faults" tests
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not faults" -n logical --maxprocesses 8 --dist loadgroup $(QUICK)
+	$(BIN)/pytest -q -m "not faults" $(filter-out $(QUICK),$(wildcard tests/*/))
 
 golden: setup  ## reference numbers; REID_GOLDEN=FOLDER checks another folder
 	$(BIN)/pytest -q tests/golden

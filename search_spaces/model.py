@@ -160,6 +160,13 @@ class Resources(Frozen):
     gpus: Annotated[Number, Field(ge=0)] | Literal["auto"] = Field(
         "auto", description="GPUs a trial, a fraction shares one; auto: 1 where there is one"
     )
+    memory_gb: Annotated[Number, Field(ge=0)] = Field(0.0, description="memory a trial, in GiB; 0: not counted")
+    nodes: Annotated[Whole, Field(ge=1)] = Field(1, description="nodes that one trial's processes are spread over")
+    labels: dict[str, str] = Field(default_factory=dict, description="labels that a node must carry")
+    custom: dict[str, float] = Field(default_factory=dict, description="other resources of a node that a trial takes")
+    silence: Annotated[Number, Field(gt=0)] = Field(
+        1800.0, description="seconds without a sign of life after which a trial counts as hung and is ended"
+    )
 
 
 class Space(Frozen):

@@ -6,7 +6,7 @@ import time
 
 from orchestrator.backends.protocol import Sink
 from orchestrator.backends.run_segment import REID_TRIAL, load_trial, run_segment
-from orchestrator.trial.protocol import SegmentSpec, Trial
+from orchestrator.trial.protocol import Failed, SegmentSpec, Trial
 
 __all__ = ["InlineBackend"]
 
@@ -42,6 +42,12 @@ class InlineBackend:
     def stop(self, segment: int) -> None:
         """Ask the segment to pause after its epoch."""
         self._stopping.add(segment)
+
+    def end(self, segment: int, outcome: Failed) -> None:
+        """Nothing: this process cannot end the segment that it runs without ending itself."""
+
+    def avoid(self, node: str) -> None:
+        """Nothing: this process is the only place."""
 
     def close(self) -> None:
         """Forget a segment that was not pumped yet."""

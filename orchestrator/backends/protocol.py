@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from orchestrator.trial.protocol import CheckpointRef, Outcome, SegmentSpec
+from orchestrator.trial.protocol import CheckpointRef, Failed, Outcome, SegmentSpec
 
-__all__ = ["Backend", "Ended", "Message", "Reported", "Saved", "Sink"]
+__all__ = ["Backend", "Beat", "Ended", "Message", "Reported", "Saved", "Sink"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,14 @@ class Ended:
     worker: str
 
 
-Message: TypeAlias = Reported | Saved | Ended
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A segment is alive; not more often than every few seconds."""
+
+    segment: int
+
+
+Message: TypeAlias = Reported | Saved | Beat | Ended
 Sink: TypeAlias = Callable[[Message], None]
 
 
@@ -59,6 +66,12 @@ class Backend(Protocol):
 
     def stop(self, segment: int) -> None:
         """Ask a segment to pause at the end of its epoch. Unknown segments are ignored."""
+
+    def end(self, segment: int, outcome: Failed) -> None:
+        """End a segment's process tree at once: it counts as `outcome`. Unknown segments are ignored."""
+
+    def avoid(self, node: str) -> None:
+        """Start nothing more on the node of this name."""
 
     def close(self) -> None:
         """Stop at once whatever still runs and free every process. Idempotent."""

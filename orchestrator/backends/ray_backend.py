@@ -85,6 +85,12 @@ class RayBackend:
             if slot.spec is not None and slot.spec.segment == segment:
                 slot.actor.stop.remote(segment)
 
+    def end(self, segment: int, outcome: Failed) -> None:
+        """Kill the segment's actor at once: the segment counts as `outcome`."""
+
+    def avoid(self, node: str) -> None:
+        """Start nothing more on the node of this name."""
+
     def close(self) -> None:
         """Kill the actors; shut down the Ray that this backend started."""
         for slot in self._slots:

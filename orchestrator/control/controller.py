@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from orchestrator.backends.protocol import Backend, Ended, Message, Reported, Saved
+from orchestrator.backends.protocol import Backend, Beat, Ended, Message, Reported, Saved
 from orchestrator.control.checkpoints import beginning_of, discard_others
 from orchestrator.control.costs import known_costs
 from orchestrator.control.decide import Decision, Finish, Start, Stop, Suggest, decide, unwanted
@@ -188,6 +188,8 @@ class Controller:
         match message:
             case Saved(checkpoint=saved):
                 self._saved[message.segment] = _checkpoint_event(saved, run)
+            case Beat():
+                pass
             case Reported():
                 self._append([*_report_events(message, run, self.state), *self._flush(message.segment)])
             case Ended():

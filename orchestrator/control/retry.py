@@ -11,6 +11,7 @@ __all__ = ["RETRIES", "is_final"]
 RETRIES = {
     FailureKind.LOST: 5,
     FailureKind.TIMEOUT: 2,
+    FailureKind.NODE: 5,
     FailureKind.DATA: 2,
     FailureKind.OUT_OF_MEMORY: 0,
     FailureKind.DIVERGED: 0,

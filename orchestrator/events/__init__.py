@@ -3,7 +3,7 @@
 What may come in: frozen values and pure functions over them. No clock, file, database or process.
 """
 
-from orchestrator.events.given import EarlierResult, Limits, Teacher
+from orchestrator.events.given import Asked, EarlierResult, Limits, Teacher
 from orchestrator.events.log import (
     CheckpointSaved,
     CommandGiven,
@@ -12,6 +12,7 @@ from orchestrator.events.log import (
     EpochReported,
     Event,
     Logged,
+    NodeSetAside,
     Origin,
     OutcomeKind,
     SegmentEnded,
@@ -27,6 +28,7 @@ from orchestrator.events.plan import Bracket, Plan
 from orchestrator.events.state import Checkpoint, Running, StudyState, TrialState, TrialStatus, fold
 
 __all__ = [
+    "Asked",
     "Bracket",
     "Checkpoint",
     "CheckpointSaved",
@@ -38,6 +40,7 @@ __all__ = [
     "Event",
     "Limits",
     "Logged",
+    "NodeSetAside",
     "Origin",
     "OutcomeKind",
     "Plan",

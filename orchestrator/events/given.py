@@ -1,12 +1,13 @@
-"""What a study is given besides its space: earlier results, teachers, and limits that end it."""
+"""What a study is given besides its space: earlier results, teachers, limits that end it, and what commands say."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.events.plan import Plan
 from reid_core.config import Values
 
-__all__ = ["EarlierResult", "Limits", "Teacher"]
+__all__ = ["Asked", "EarlierResult", "Limits", "Teacher"]
 
 
 class _Given(BaseModel):
@@ -62,3 +63,18 @@ class Teacher(_Given):
         default=False, description="it saw the same images and split, so that it knows the classes of the student"
     )
     reason: str = Field("", description="why it is this model, and what is known of its data")
+
+
+class Asked(_Given):
+    """What a command says besides its kind; each kind reads its own fields and leaves the rest empty."""
+
+    plan: Plan | None = Field(None, description="extend: the plan from now on")
+    limits: Limits | None = Field(None, description="limits, extend: the limits from now on")
+    values: Values | None = Field(None, description="enqueue: a configuration to try")
+    reason: str = Field("", description="enqueue: where the configuration comes from")
+    weight: float | None = Field(None, gt=0, description="share: of the slots, beside other studies")
+    priority: int | None = Field(None, description="share: the higher is served first")
+    max_slots: int | None = Field(None, ge=1, description="share: never more slots than this")
+    at_rung: bool = Field(default=False, description="stop: what runs goes on to its rung")
+    text: str = Field("", max_length=10_000, description="note: the study's note from now on")
+    tags: tuple[str, ...] | None = Field(None, description="tag: the study's tags from now on")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from orchestrator.events.given import EarlierResult, Limits, Teacher
+from orchestrator.events.given import Asked, EarlierResult, Limits, Teacher
 from orchestrator.events.plan import Plan
 from orchestrator.trial.kinds import FailureKind
 from reid_core.api import Protocol
@@ -23,6 +23,7 @@ __all__ = [
     "EpochReported",
     "Event",
     "Logged",
+    "NodeSetAside",
     "Origin",
     "OutcomeKind",
     "SegmentEnded",
@@ -59,9 +60,13 @@ class OutcomeKind(StrEnum):
 
 
 class StudyStatus(StrEnum):
-    """Where a study stands. INTERRUPTED is never in a log: it is a running study whose controller is gone."""
+    """Where a study stands; QUEUED waits for the daemon.
+
+    INTERRUPTED is never in a log: it is a running study whose controller is gone.
+    """
 
     CREATED = "created"
+    QUEUED = "queued"
     RUNNING = "running"
     PAUSED = "paused"
     COMPLETED = "completed"
@@ -78,6 +83,18 @@ class CommandKind(StrEnum):
     STOP = "stop"
     TRIAL_STOP = "trial_stop"
     TRIAL_RETRY = "trial_retry"
+    TRIAL_PROMOTE = "trial_promote"
+    TRIAL_PIN = "trial_pin"
+    TRIAL_UNPIN = "trial_unpin"
+    QUEUE = "queue"
+    SHARE = "share"
+    EXTEND = "extend"
+    LIMITS = "limits"
+    ENQUEUE = "enqueue"
+    ARCHIVE = "archive"
+    UNARCHIVE = "unarchive"
+    NOTE = "note"
+    TAG = "tag"
 
 
 class _Event(BaseModel):
@@ -112,6 +129,7 @@ class StudyCreated(_Event):
     confirm: int = Field(0, ge=0, description="new seeds that each finalist is trained with before one wins")
     limits: Limits = Limits()
     teachers: tuple[Teacher, ...] = Field((), description="models that its students learn from")
+    checkpoints: str = Field("", description="URL that checkpoints are kept under; empty: in the study's own folder")
 
 
 class ControllerStarted(_Event):
@@ -219,6 +237,15 @@ class CommandGiven(_Event):
     command: CommandKind
     trial: int | None = None
     by: str = ""
+    asked: Asked = Asked()
+
+
+class NodeSetAside(_Event):
+    """Segments kept failing on this node for its own reasons: nothing more is started there by this controller."""
+
+    kind: Literal["node_set_aside"] = "node_set_aside"
+    node: str
+    reason: str
 
 
 class StudyEnded(_Event):
@@ -238,6 +265,7 @@ Event: TypeAlias = Annotated[
     | CheckpointSaved
     | SegmentEnded
     | CommandGiven
+    | NodeSetAside
     | StudyEnded,
     Field(discriminator="kind"),
 ]

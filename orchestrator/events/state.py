@@ -16,6 +16,7 @@ from orchestrator.events.log import (
     EpochReported,
     Event,
     Logged,
+    NodeSetAside,
     Origin,
     OutcomeKind,
     SegmentEnded,
@@ -124,6 +125,13 @@ class StudyState:
     ran_since: float | None = None
     token: int = 0
     workers: int = 0
+    avoided: dict[str, str] = field(default_factory=dict)  # nodes set aside by the newest controller, and why
+    archived: bool = False
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    weight: float = 1.0
+    priority: int = 0
+    max_slots: int | None = None
     tally: Tally = field(default_factory=Tally, compare=False, repr=False)  # what readers counted so far
     front: FrontTally = field(default_factory=FrontTally, compare=False, repr=False)  # as the tally, where it has use
 
@@ -172,6 +180,8 @@ class StudyState:
                 self._end(event)
             case CommandGiven():
                 self._command(event, at)
+            case NodeSetAside():
+                self.avoided[event.node] = event.reason
             case StudyEnded():
                 self._rest(at)
                 self.status, self.reason, self.ended_at = event.status, event.reason, at
@@ -199,6 +209,7 @@ class StudyState:
         self.ran_since = at
         self.busy_seconds += sum(max(0.0, self.updated_at - run.started) for run in self.running.values())
         self.token, self.workers = event.token, event.workers
+        self.avoided.clear()
         self.status, self.reason, self.ended_at = StudyStatus.RUNNING, "", None
         for run in self.running.values():
             trial = self.trials[run.trial]

@@ -9,6 +9,7 @@ from orchestrator.events import (
     EpochReported,
     Event,
     Logged,
+    NodeSetAside,
     OutcomeKind,
     SegmentEnded,
     SegmentStarted,
@@ -50,6 +51,8 @@ def _sentence(event: Event, measures: Measures) -> str:
         case CommandGiven():
             target = f" trial {event.trial}" if event.trial is not None else ""
             return f"{event.command.value.replace('_', ' ')}{target} asked by {event.by or 'somebody'}"
+        case NodeSetAside():
+            return f"node {event.node} set aside: {event.reason}"
         case StudyEnded():
             return f"{event.status}{': ' + event.reason if event.reason else ''}"
 

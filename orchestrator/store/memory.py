@@ -25,6 +25,7 @@ class _Study:
     lease: Lease | None = None
     inbox: dict[int, PendingCommand] = field(default_factory=dict)
     cursors: dict[str, int] = field(default_factory=dict)
+    granted: int | None = None
 
 
 class MemoryStore:
@@ -77,7 +78,8 @@ class MemoryStore:
                 entry.inbox.pop(command, None)
             if logged:
                 status = rules.status_after(row.status, kept)
-                entry.row = StudyRow(row.id, row.name, row.created_at, at, row.seq + len(logged), status)
+                archived = rules.archived_after(row.archived, kept)
+                entry.row = StudyRow(row.id, row.name, row.created_at, at, row.seq + len(logged), status, archived)
             return logged
 
     def events(self, study: str, after: int = 0, limit: int | None = None) -> Iterator[Logged]:
@@ -154,6 +156,16 @@ class MemoryStore:
         """Remember how far the projection `name` has come."""
         with self._lock:
             self._get(study).cursors[name] = seq
+
+    def grant(self, study: str, slots: int | None) -> None:
+        """Let the study's controller use at most `slots` of its workers."""
+        with self._lock:
+            self._get(study).granted = slots
+
+    def granted(self, study: str) -> int | None:
+        """How many slots the daemon leaves the study now."""
+        with self._lock:
+            return self._get(study).granted
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -26,6 +26,7 @@ class StudyRow:
     updated_at: float
     seq: int
     status: StudyStatus
+    archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,13 @@ class Store(Protocol):
 
     def set_cursor(self, study: str, name: str, seq: int) -> None:
         """Remember how far the projection `name` has come."""
+
+    # slots from the daemon --------------------------------------------------
+    def grant(self, study: str, slots: int | None) -> None:
+        """Let the study's controller use at most `slots` of its workers; None: as many as it has."""
+
+    def granted(self, study: str) -> int | None:
+        """How many slots the daemon leaves the study now; None when nobody shares them out."""
 
     def close(self) -> None:
         """Let go of files and connections. The store must not be used afterwards."""

@@ -21,6 +21,7 @@ from reid_core.errors import Conflict, NotFound, UsageError
 
 __all__ = [
     "LATEST",
+    "archived_after",
     "check_created",
     "check_lease_free",
     "check_not_running",
@@ -37,6 +38,7 @@ _COMMANDED = {
     CommandKind.PAUSE: StudyStatus.PAUSED,
     CommandKind.RESUME: StudyStatus.RUNNING,
     CommandKind.STOP: StudyStatus.STOPPED,
+    CommandKind.QUEUE: StudyStatus.QUEUED,
 }
 
 
@@ -139,6 +141,14 @@ def status_after(status: StudyStatus, events: Iterable[Event]) -> StudyStatus:
             case _:
                 pass
     return status
+
+
+def archived_after(archived: bool, events: Iterable[Event]) -> bool:
+    """Whether the study is archived after `events`."""
+    for event in events:
+        if isinstance(event, CommandGiven) and event.command in {CommandKind.ARCHIVE, CommandKind.UNARCHIVE}:
+            archived = event.command is CommandKind.ARCHIVE
+    return archived
 
 
 def _when(at: float) -> str:

@@ -25,7 +25,7 @@ from reid_core.errors import Conflict
 
 __all__ = ["VERSION", "commands", "cursors", "events", "leases", "metrics", "prepare", "recorded_version", "studies"]
 
-VERSION = 2
+VERSION = 3
 
 _tables = MetaData()
 
@@ -49,6 +49,8 @@ studies = Table(
     Column("seq", Integer, nullable=False),
     Column("token", Integer, nullable=False),
     Column("status", Text, nullable=False, server_default="created"),
+    Column("archived", Integer, nullable=False, server_default="0"),  # 0 or 1, the same in every database
+    Column("granted", Integer, nullable=True),  # slots that the daemon leaves it; NULL: nobody shares them out
     sqlite_autoincrement=True,  # the key of a deleted study must not come back
 )
 
@@ -174,4 +176,10 @@ def _add_status(connection: Connection) -> None:
         connection.execute(text("UPDATE studies SET status = :status WHERE key = :key"), {"status": status, "key": key})
 
 
-_MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: _add_status}
+def _add_sharing(connection: Connection) -> None:
+    """2 -> 3: studies can be archived, and share slots."""
+    connection.execute(text("ALTER TABLE studies ADD COLUMN archived INTEGER DEFAULT 0 NOT NULL"))
+    connection.execute(text("ALTER TABLE studies ADD COLUMN granted INTEGER"))
+
+
+_MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: _add_status, 2: _add_sharing}

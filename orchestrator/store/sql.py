@@ -120,7 +120,8 @@ class SqlStore:
             _insert(connection, key, logged)
             if logged:
                 status = rules.status_after(StudyStatus(row["status"]), kept)
-                change = {"seq": logged[-1].seq, "updated_at": at, "status": status.value}
+                archived = int(rules.archived_after(bool(row["archived"]), kept))
+                change = {"seq": logged[-1].seq, "updated_at": at, "status": status.value, "archived": archived}
                 connection.execute(update(studies).where(studies.c.key == key).values(**change))
             if taken:
                 heard = commands.c.id.in_(taken)
@@ -209,6 +210,18 @@ class SqlStore:
             if connection.execute(update(cursors).where(mine).values(seq=seq)).rowcount == 0:
                 connection.execute(insert(cursors).values(study=key, name=name, seq=seq))
 
+    def grant(self, study: str, slots: int | None) -> None:
+        """Let the study's controller use at most `slots` of its workers."""
+        with self._writing() as connection:
+            key = _key(connection, study)
+            connection.execute(update(studies).where(studies.c.key == key).values(granted=slots))
+
+    def granted(self, study: str) -> int | None:
+        """How many slots the daemon leaves the study now."""
+        with self._reading() as connection:
+            slots: int | None = _row(connection, study)["granted"]
+            return slots
+
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
@@ -285,13 +298,14 @@ def _reported(connection: Connection, key: int, batch: Sequence[Event]) -> set[t
 
 def _rows(connection: Connection) -> list[StudyRow]:
     s = studies.c
-    query = select(s.id, s.name, s.created_at, s.updated_at, s.seq, s.status)
+    query = select(s.id, s.name, s.created_at, s.updated_at, s.seq, s.status, s.archived)
     found = connection.execute(query.order_by(s.created_at.desc(), s.key.desc()))
-    return [StudyRow(*row[:5], StudyStatus(row[5])) for row in found]
+    return [StudyRow(*row[:5], StudyStatus(row[5]), bool(row[6])) for row in found]
 
 
 def _row(connection: Connection, study: str, *, lock: bool = False) -> RowMapping:
-    query = select(studies.c.key, studies.c.seq, studies.c.token, studies.c.status).where(studies.c.id == study)
+    s = studies.c
+    query = select(s.key, s.seq, s.token, s.status, s.archived, s.granted).where(s.id == study)
     row = connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
     if row is None:
         raise rules.unknown_study(study, _rows(connection))

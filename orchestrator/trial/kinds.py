@@ -8,7 +8,10 @@ __all__ = ["FailureKind"]
 
 
 class FailureKind(StrEnum):
-    """Why a segment failed; the retry policy of orchestrator.control depends on it."""
+    """Why a segment failed; the retry policy of orchestrator.control depends on it.
+
+    NODE is the fault of where it ran: a device error, a full disk. It is not held against the trial.
+    """
 
     OUT_OF_MEMORY = "out_of_memory"
     DIVERGED = "diverged"
@@ -16,3 +19,4 @@ class FailureKind(StrEnum):
     LOST = "lost"
     BUG = "bug"
     TIMEOUT = "timeout"
+    NODE = "node"

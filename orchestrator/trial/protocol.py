@@ -30,10 +30,19 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What one segment takes: CPU threads and GPUs (a fraction shares one)."""
+    """What one segment takes: CPU threads, GPUs (a fraction shares one) and memory in GiB (0: not counted).
+
+    `nodes` are those that its processes are spread over. A node must carry `labels` and have `custom` resources left.
+    After `silence` seconds without a sign of life the segment counts as hung.
+    """
 
     cpus: int = 1
     gpus: float = 0.0
+    memory_gb: float = 0.0
+    nodes: int = 1
+    labels: Mapping[str, str] = field(default_factory=dict)
+    custom: Mapping[str, float] = field(default_factory=dict)
+    silence: float = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,8 @@ class SegmentSpec:
     Checkpoints that it saved at the epochs in `keep` stay: others may still go on from them.
     `costs` are those of the model (latency_ms, parameters, flops) that are to be among the metrics of every epoch;
     `measured` are the values of those that the trial reported before, which are not measured again.
+    `micro_batches`: each batch is computed in so many times more parts than the configuration says, for memory's sake.
+    `vault` is the URL that durable checkpoints are kept under (file, s3, memory ...); empty: in `directory` itself.
     """
 
     study: str
@@ -73,6 +84,8 @@ class SegmentSpec:
     keep: tuple[int, ...] = ()
     costs: tuple[str, ...] = ()
     measured: Mapping[str, float] = field(default_factory=dict)
+    micro_batches: int = 1
+    vault: str = ""
 
 
 class SegmentContext(Protocol):

@@ -330,6 +330,22 @@ class StoreContract:
         store.set_cursor(study, "mlflow", 6)
         assert (store.cursor(study, "mlflow"), store.cursor(study, "other")) == (6, 7)
 
+    # what the daemon and people keep of a study -----------------------------
+    def test_slots_are_granted_and_taken_back(self, store: Store, study: str) -> None:
+        assert store.granted(study) is None
+        store.grant(study, 3)
+        assert store.granted(study) == 3
+        store.grant(study, None)
+        assert store.granted(study) is None
+
+    def test_the_list_says_which_studies_are_archived_or_queued(self, store: Store, study: str, token: int) -> None:
+        store.append(study, [CommandGiven(command=CommandKind.ARCHIVE, by="anna")], token=token, at=NOW)
+        assert store.find(study).archived
+        store.append(study, [CommandGiven(command=CommandKind.UNARCHIVE, by="anna")], token=token, at=NOW)
+        assert not store.find(study).archived
+        store.append(study, [CommandGiven(command=CommandKind.QUEUE, by="anna")], token=token, at=NOW)
+        assert store.find(study).status is StudyStatus.QUEUED
+
 
 WRITER = """
 import sys
