@@ -3,8 +3,8 @@ from __future__ import annotations
 import time
 
 import pytest
-
 from contract.store_contract import created
+
 from orchestrator.events import CommandGiven, CommandKind
 from orchestrator.service.asking import ask
 from orchestrator.store import MemoryStore
