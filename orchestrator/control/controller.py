@@ -31,7 +31,7 @@ from orchestrator.events import (
     StudyState,
     fold,
 )
-from orchestrator.search import epochs_to_go_on_from, make_algorithm
+from orchestrator.search import Algorithm, epochs_to_go_on_from, make_algorithm
 from orchestrator.store import Store
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import (
@@ -73,6 +73,7 @@ class Controller:
         self._observer, self._clock = observer, clock
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
         self._lease: Lease
+        self._algorithm: Algorithm
         self._interrupted = ""
         self._stopping: set[int] = set()
         self._saved: dict[int, CheckpointSaved] = {}
@@ -86,22 +87,27 @@ class Controller:
         """Run the study until nothing is left to do here."""
         with held(self._store, self._study, self._owner, self._clock) as self._lease:
             fold(self._store.events(self._study), self.state)
-            if self.state.ended_at is not None:
-                return self.state  # over: its log has its last word
-            algorithm = make_algorithm(self.created)
-            started = ControllerStarted(owner=self._owner, token=self._lease.token, workers=self._backend.slots)
-            self._append([started])
-            while True:
-                self._hear()
-                stopping, now = frozenset(self._stopping), self._clock()
-                decision = decide(algorithm, self.state, self._backend.slots, stopping, now)
-                if isinstance(decision, Finish):
-                    self._finish(decision)
-                    return self.state
-                if decision is None:
-                    self._backend.pump(self._on_message, POLL_SECONDS)
-                else:
-                    self._carry_out(decision)
+            if self.state.ended_at is None:  # else its log has its last word
+                self._take_over()
+                while self._turn():
+                    pass
+        return self.state
+
+    def _take_over(self) -> None:
+        self._algorithm = make_algorithm(self.created)
+        started = ControllerStarted(owner=self._owner, token=self._lease.token, workers=self._backend.slots)
+        self._append([started])
+
+    def _turn(self) -> bool:
+        """Hear, decide and act once. Whether there is more to do."""
+        self._hear()
+        stopping, now = frozenset(self._stopping), self._clock()
+        decision = decide(self._algorithm, self.state, self._backend.slots, stopping, now)
+        if decision is None:
+            self._backend.pump(self._on_message, POLL_SECONDS)
+        else:
+            self._carry_out(decision)
+        return not isinstance(decision, Finish)
 
     @property
     def created(self) -> StudyCreated:
