@@ -4,13 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 # suites whose tests share nothing: they run side by side
-QUICK := tests/architecture/ tests/golden/ tests/property/ tests/unit/
+QUICK := tests/architecture/ tests/contract/ tests/golden/ tests/property/ tests/unit/
 PATHS := reid_core search_spaces orchestrator dashboards tests tools
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help setup demo test lint fast golden test-faults bench system format clean
+.PHONY: help setup demo test lint fast golden test-faults bench audit system format clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ test-faults: setup  ## the slow fault suite
 
 bench: setup  ## every budget and its peer: a table and build/bench.json; ONLY=PATTERN picks rows
 	$(BIN)/python tests/perf/bench.py $(if $(ONLY),--only '$(ONLY)')
+
+audit: setup  ## known vulnerabilities of the pinned packages; says so where the service cannot be reached
+	@$(BIN)/python tools/audit.py constraints.txt
 
 format: setup  ## ruff's formatter and safe fixes
 	$(BIN)/ruff check --fix $(PATHS)

@@ -12,7 +12,10 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from dashboards.bodies import Bodies
 from dashboards.errors import ErrorBody
+from dashboards.refs import StudyRef, TrialRef
+from dashboards.service_api import add_service
 from dashboards.stream import Delta, Feed
+from dashboards.verbs import add_verbs
 from orchestrator.service.errors import NotFound
 from orchestrator.service.service import Service
 from orchestrator.service.views import (
@@ -29,13 +32,12 @@ from orchestrator.service.views_analysis import AnalysisView
 
 __all__ = ["LogView", "api_router", "catalog_space", "checked"]
 
-StudyRef = Annotated[str, Path(pattern=r"^[^/\\\s.][^/\\\s]*$", max_length=200, description="name, id or latest")]
-TrialRef = Annotated[int, Path(ge=0, description="number of the trial")]
 IfNoneMatch = Annotated[str, Header()]
+Archived = Annotated[bool, Query(description="archived studies, too")]
 _SUMMARIES = TypeAdapter(list[StudySummary])
 _ROWS = TypeAdapter(list[TrialRow])
 _ERRORS: dict[int | str, dict[str, object]] = {
-    status: {"model": ErrorBody} for status in (403, 404, 409, 413, 422, 502)
+    status: {"model": ErrorBody} for status in (401, 403, 404, 408, 409, 413, 422, 429, 502)
 }
 
 
@@ -69,7 +71,9 @@ def api_router(service: Service, feed: Feed) -> APIRouter:
     _add_reads(router, service)
     _add_stream(router, service, feed)
     _add_spaces(router, service)
-    _add_verbs(router, service)
+    _add_creation(router, service)
+    add_service(router, service)
+    add_verbs(router, service)
     return router
 
 
@@ -81,9 +85,9 @@ def _add_reads(router: APIRouter, service: Service) -> None:
         return f'W/"{what}-{now.id}-{now.revision}-{now.status}"'
 
     @router.get("/studies", response_model=list[StudySummary], tags=["studies"])
-    def studies(request: Request, if_none_match: IfNoneMatch = "") -> Response:
-        """Every study, newest first."""
-        found = service.studies()
+    def studies(request: Request, archived: Archived = False, if_none_match: IfNoneMatch = "") -> Response:
+        """The studies, newest first; archived ones only when asked for."""
+        found = service.studies(archived=archived)
         state = repr([(study.id, study.revision, study.status) for study in found])
         mark = hashlib.sha256(state.encode()).hexdigest()[:24]
         return bodies.answer(request, if_none_match, f'W/"{mark}"', lambda: _SUMMARIES.dump_json(found))
@@ -179,28 +183,10 @@ def _add_spaces(router: APIRouter, service: Service) -> None:
         return service.plan(checked(service, request))
 
 
-def _add_verbs(router: APIRouter, service: Service) -> None:
+def _add_creation(router: APIRouter, service: Service) -> None:
     @router.post("/studies", status_code=HTTPStatus.CREATED, tags=["studies"])
     def create(request: StudyRequest, response: Response) -> StudySummary:
-        """Create a study and launch it."""
+        """Create a study and launch it: in the queue of the service, without one in a process of its own."""
         study = service.launch(service.create(checked(service, request)).id)
         response.headers["Location"] = f"/api/v1/studies/{study.id}"
         return study
-
-    def caller(request: Request) -> str:
-        return f"web from {request.client.host}" if request.client else "web"
-
-    @router.post("/studies/{study}/pause", tags=["studies"])
-    def pause(study: StudyRef, request: Request) -> StudySummary:
-        """Ask for a pause: running segments finish their epoch and save."""
-        return service.pause(study, caller(request))
-
-    @router.post("/studies/{study}/resume", tags=["studies"])
-    def resume(study: StudyRef, request: Request) -> StudySummary:
-        """Take a paused study up again."""
-        return service.resume(study, caller(request))
-
-    @router.post("/studies/{study}/stop", tags=["studies"])
-    def stop(study: StudyRef, request: Request) -> StudySummary:
-        """Ask for the end: running segments finish their epoch and save, nothing new starts."""
-        return service.stop(study, caller(request))

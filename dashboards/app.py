@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from dashboards.api import api_router
-from dashboards.errors import ErrorBody, ErrorView, describe, explain, respond
+from dashboards.entry import Entry
+from dashboards.errors import ErrorView, explain, respond
+from dashboards.health import health_router
+from dashboards.login import login_router
+from dashboards.metrics import Measured, Measures, metrics_router
 from dashboards.pages import pages_router
 from dashboards.rendering import STATIC, Renderer, import_map_hash
 from dashboards.security import Guard
 from dashboards.stream import Feed
+from dashboards.witness import Witness
+from orchestrator.service.audit import Audit
+from orchestrator.service.confined import Roots
 from orchestrator.service.errors import ReidTuneError
+from orchestrator.service.people import People
 from orchestrator.service.service import Service
 
 __all__ = ["create_app"]
 
 
-def create_app(service: Service, *, token: str = "") -> FastAPI:
-    """The web front of `service`. With a `token`, every request but login and health checks must carry it.
+def create_app(service: Service, *, token: str = "", login: bool = False, data_roots: Sequence[str] = ()) -> FastAPI:
+    """The web front of `service`. With a `token`, with people, or with `login` every request proves who asks.
+
+    Requests may then name files below `data_roots` only; without a login they may name any, unless roots are given.
 
     `app.state.feed` is the stream's source; close it before the server stops, so that open streams end.
     """
@@ -49,29 +59,23 @@ def create_app(service: Service, *, token: str = "") -> FastAPI:
     app.state.feed = feed
     render = Renderer()
     app.include_router(api_router(service, feed))
-    app.include_router(pages_router(service, render, token))
-    _add_health(app, service)
+    roots = Roots.of(data_roots, service.home.root / "studies")
+    service.roots = roots if data_roots else service.roots
+    entry = Entry(
+        People(service.home.people), token=token, login=login, on_close=lambda: setattr(service, "roots", roots)
+    )
+    app.include_router(pages_router(service, render))
+    app.include_router(login_router(render, entry))
+    measures = Measures(service)
+    app.include_router(health_router(service))
+    app.include_router(metrics_router(measures))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _add_error_pages(app, render)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
-    app.add_middleware(Guard, token=token, script_hashes=(import_map_hash(),))
+    witness = Witness(Audit(service.home.audit))
+    app.add_middleware(Guard, entry=entry, witness=witness, script_hashes=(import_map_hash(),))
+    app.add_middleware(Measured, measures=measures)
     return app
-
-
-def _add_health(app: FastAPI, service: Service) -> None:
-    @app.get("/healthz", tags=["health"])
-    def healthz() -> dict[str, str]:
-        """The process answers."""
-        return {"status": "ok"}
-
-    @app.get("/readyz", tags=["health"], responses={503: {"model": ErrorBody}})
-    def readyz() -> JSONResponse:
-        """The store answers too."""
-        try:
-            service.studies()
-        except ReidTuneError as error:
-            return respond(HTTPStatus.SERVICE_UNAVAILABLE, describe(error))
-        return JSONResponse({"status": "ready"})
 
 
 def _add_error_pages(app: FastAPI, render: Renderer) -> None:

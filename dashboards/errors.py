@@ -19,6 +19,7 @@ from orchestrator.service.errors import (
     ServerUnreachable,
     UsageError,
 )
+from orchestrator.service.secrets import redacted
 
 __all__ = ["ErrorBody", "ErrorView", "FindingView", "describe", "explain", "respond", "status_of"]
 
@@ -87,7 +88,10 @@ def describe(error: ReidTuneError) -> ErrorView:
     findings = error.findings if isinstance(error, InvalidInput) else ()
     _, code = status_of(error)
     return ErrorView(
-        code=code, message=error.message, hint=error.hint, findings=tuple(_view(finding) for finding in findings)
+        code=code,
+        message=redacted(error.message),
+        hint=error.hint,
+        findings=tuple(_view(finding) for finding in findings),
     )
 
 

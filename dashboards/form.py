@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
 
 import yaml
+from fastapi import Request
 from pydantic import ValidationError
 
 from dashboards.errors import FindingView, validation_error
@@ -13,10 +15,21 @@ from dashboards.formats import value
 from orchestrator.service.views import SpaceView, StudyRequest
 from search_spaces.model import Choice, Float, Int
 
-__all__ = ["Filled", "ParameterField", "errors_by_field", "fill", "parameter_fields"]
+__all__ = ["Filled", "ParameterField", "errors_by_field", "fill", "parameter_fields", "posted"]
 
 _PREFIX = "param:"
-_NUMBERS = ("trials", "max_epochs", "min_epochs", "workers", "epochs", "gpu_hours", "confirm")
+_NUMBERS = (
+    "trials",
+    "max_epochs",
+    "min_epochs",
+    "workers",
+    "epochs",
+    "gpu_hours",
+    "confirm",
+    "max_slots",
+    "priority",
+    "weight",
+)
 _TEXTS = ("name", "data", "algorithm", "schedule", "backend", "wall_time", "target")
 
 
@@ -43,6 +56,12 @@ class Filled:
     request: StudyRequest | None
     findings: tuple[FindingView, ...] = ()
     edited: frozenset[str] = field(default_factory=frozenset)
+
+
+async def posted(request: Request) -> dict[str, str]:
+    """The urlencoded body; the last of equal names wins."""
+    body = (await request.body()).decode("utf-8", "replace")
+    return {name: text.replace("\r\n", "\n") for name, text in parse_qsl(body, keep_blank_values=True)}
 
 
 def _one_line(parameter: Float | Int | Choice) -> str:

@@ -22,7 +22,16 @@ __all__ = [
     "value",
 ]
 
-_LABELS = {"images_per_second": "images/s", "latency_ms": "latency ms", "lr": "learning rate"}
+_LABELS = {
+    "images_per_second": "images/s",
+    "latency_ms": "latency ms",
+    "lr": "learning rate",
+    "data_wait": "waiting for data, share",
+    "cpu": "cores in use",
+    "memory_gb": "memory GiB",
+    "gpu": "GPU in use, share",
+    "gpu_memory_gb": "GPU memory GiB",
+}
 _NONE = "–"  # noqa: RUF001 - an en dash marks an empty cell
 _MINUS = "−"  # noqa: RUF001 - the minus sign is as wide as a digit
 

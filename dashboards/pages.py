@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Path, Request
 from fastapi.concurrency import run_in_threadpool
@@ -14,9 +12,9 @@ from fastapi.responses import RedirectResponse, Response
 
 from dashboards.api import catalog_space
 from dashboards.errors import FindingView, describe, status_of
-from dashboards.form import Filled, errors_by_field, fill, parameter_fields
+from dashboards.form import Filled, errors_by_field, fill, parameter_fields, posted
+from dashboards.people import caller
 from dashboards.rendering import Renderer
-from dashboards.security import COOKIE, cookie_value
 from dashboards.study_page import bracket_groups, study_context, trial_context
 from orchestrator.service.errors import ReidTuneError
 from orchestrator.service.service import Service
@@ -30,19 +28,12 @@ TrialRef = Annotated[int, Path(ge=0)]
 _USUAL_SPACE = "bnneck"
 
 
-async def _form(request: Request) -> dict[str, str]:
-    """The urlencoded body; the last of equal names wins."""
-    body = (await request.body()).decode("utf-8", "replace")
-    return {name: text.replace("\r\n", "\n") for name, text in parse_qsl(body, keep_blank_values=True)}
-
-
-def pages_router(service: Service, render: Renderer, token: str) -> APIRouter:
+def pages_router(service: Service, render: Renderer) -> APIRouter:
     """Every page over this service."""
     router = APIRouter(include_in_schema=False)
     _add_views(router, service, render)
     _add_verbs(router, service)
     _add_launch(router, service, render)
-    _add_login(router, render, token)
     return router
 
 
@@ -66,7 +57,7 @@ def _add_verbs(router: APIRouter, service: Service) -> None:
     def verb(name: str, act: Callable[[str, str], StudySummary]) -> None:
         @router.post(f"/studies/{{study}}/{name}", name=name)
         def ask(request: Request, study: StudyRef) -> Response:
-            act(study, f"web from {request.client.host}" if request.client else "web")
+            act(study, caller(request))
             return RedirectResponse(f"/studies/{study}", HTTPStatus.SEE_OTHER)
 
     verb("pause", service.pause)
@@ -111,7 +102,8 @@ def _add_launch(router: APIRouter, service: Service, render: Renderer) -> None:
 
     @router.post("/launch")
     async def launch(request: Request) -> Response:
-        values = await _form(request)
+        values = await posted(request)
+        request.state.preview = values.get("action") != "launch"
 
         def act() -> Response:
             space = catalog_space(service, values.get("space", ""))
@@ -157,23 +149,3 @@ def _preview(service: Service, filled: Filled) -> _Preview:
         return _Preview(service.plan(filled.request), service.command(filled.request))
     except ReidTuneError as error:
         return _Preview.of(error)
-
-
-def _add_login(router: APIRouter, render: Renderer, token: str) -> None:
-    @router.get("/login")
-    def login(request: Request) -> Response:
-        return render("login.html", request, {"wrong": False})
-
-    @router.post("/login")
-    async def enter(request: Request) -> Response:
-        values = await _form(request)
-        if not hmac.compare_digest(values.get("token", "").strip().encode(), token.encode()):
-            return render("login.html", request, {"wrong": True}, status=HTTPStatus.FORBIDDEN)
-        target = request.query_params.get("next", "/")
-        safe = target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/"
-        answer = RedirectResponse(safe, HTTPStatus.SEE_OTHER)
-        secure = request.url.scheme == "https"
-        answer.set_cookie(
-            COOKIE, cookie_value(token), max_age=30 * 86400, httponly=True, secure=secure, samesite="strict"
-        )
-        return answer

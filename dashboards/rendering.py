@@ -15,6 +15,7 @@ from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from dashboards.formats import filters
+from dashboards.people import may_act, person_of
 
 __all__ = ["IMPORT_MAP", "STATIC", "Renderer", "import_map_hash"]
 
@@ -61,4 +62,5 @@ class Renderer:
     ) -> Response:
         """The page, never cached: it shows the state of now."""
         headers = {"Cache-Control": "no-store"}
-        return self._templates.TemplateResponse(request, name, dict(context), status_code=status, headers=headers)
+        who = {"person": person_of(request), "may_act": may_act(request)}
+        return self._templates.TemplateResponse(request, name, {**who, **context}, status_code=status, headers=headers)

@@ -1,31 +1,42 @@
-"""Who may ask what: host, origin, token, body size, and the headers that keep a page's rights small.
+"""Who may ask what: host, origin, login, role, how often, body size, and the headers that keep a page's rights small.
 
-Without a token the server listens on loopback only. A page on the web can still reach loopback through the
-visitor's browser, so the Host header must name loopback (a rebound DNS name does not) and a POST must come
-from our own pages (Sec-Fetch-Site, Origin). With a token, every request but the login and the health checks
-carries it, as a cookie that scripts cannot read or as `Authorization: Bearer TOKEN`.
+Without a login the server listens on loopback only. A page on the web can still reach loopback through the
+visitor's browser, so the Host header must name loopback (a rebound DNS name does not) and a request that changes
+something must come from our own pages (Sec-Fetch-Site, Origin). With a login, every request but that to sign in and
+the health checks carries a session, as a cookie that scripts cannot read and other sites cannot send, or a token as
+`Authorization: Bearer TOKEN`; who signed in as a viewer changes nothing.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
+import asyncio
+import contextlib
+import math
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote, urlsplit
 
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboards.entry import COOKIE, Entry
 from dashboards.errors import ErrorView, respond
+from dashboards.limits import Buckets, client_key
+from dashboards.witness import Witness
+from orchestrator.service.errors import ReidTuneError
+from orchestrator.service.people import Role
 
-__all__ = ["COOKIE", "MAX_BODY", "Guard", "cookie_value", "is_loopback"]
+__all__ = ["COOKIE", "MAX_BODY", "Guard", "is_loopback", "too_many"]
 
-COOKIE = "reid_tune"
 MAX_BODY = 1024 * 1024
+BODY_SECONDS = 30.0
+"""A body that pauses for so long is given up."""
+BURST, PER_SECOND = 2000.0, 200.0
+"""Requests that one client may send at once, and how many a second in the long run."""
 _OPEN = frozenset({"/login", "/healthz", "/readyz"})
 _SAFE = frozenset({"GET", "HEAD"})
+_OPERATORS_ONLY = frozenset({"/launch"})
+_OWN = frozenset({"/login", "/logout"})  # posts that everybody may send
 
 
 def is_loopback(host: str) -> bool:
@@ -33,21 +44,18 @@ def is_loopback(host: str) -> bool:
     return host in {"localhost", "::1", "[::1]"} or (host.startswith("127.") and host.replace(".", "").isdigit())
 
 
-def cookie_value(token: str) -> str:
-    """What the login cookie carries: a digest, so that a leaked cookie jar does not give the token away."""
-    return hmac.new(token.encode(), b"reid-tune login", hashlib.sha256).hexdigest()
-
-
-class _TooLarge(Exception):
-    """The body went over the limit while it was read."""
+class _BodyFault(Exception):
+    """The body went over the limit while it was read, or stopped coming."""
 
 
 class Guard:
     """ASGI middleware around the whole application. `script_hashes` are CSP sources such as 'sha256-...'."""
 
-    def __init__(self, app: ASGIApp, *, token: str, script_hashes: tuple[str, ...] = ()) -> None:
+    def __init__(self, app: ASGIApp, *, entry: Entry, witness: Witness, script_hashes: tuple[str, ...] = ()) -> None:
         self._app = app
-        self._token = token
+        self._entry = entry
+        self._witness = witness
+        self._requests = Buckets(BURST, PER_SECOND)
         scripts = " ".join(("'self'", *script_hashes))
         self._headers = {
             "Content-Security-Policy": (
@@ -59,6 +67,7 @@ class Guard:
             "Referrer-Policy": "same-origin",
             "Cross-Origin-Opener-Policy": "same-origin",
             "Cross-Origin-Resource-Policy": "same-origin",
+            "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,31 +75,53 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope.setdefault("state", {})
         started = False
+        try:
+            closed = self._entry.closed
+        except ReidTuneError:  # nobody is let in while nobody can say who may
+            await _no_list()(scope, receive, send)
+            return
+
+        faults: list[Response] = []  # of the body, whatever the application makes of an end that is none
 
         async def answer(message: Message) -> None:
             nonlocal started
+            if faults and not started:
+                return
             if message["type"] == "http.response.start":
                 started = True
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
+                self._sign(scope, message, closed=closed)
+                self._witness.saw(scope, message["status"])
             await send(message)
 
-        refusal = self._refuse(scope)
+        refusal = self._refuse(scope, closed=closed)
         if refusal is not None:
             await refusal(scope, receive, answer)
             return
-        try:
-            await self._app(scope, _limited(receive), answer)
-        except _TooLarge:
-            if not started:
-                await _too_large()(scope, receive, answer)
+        with contextlib.suppress(_BodyFault):
+            await self._app(scope, _limited(receive, faults), answer)
+        if faults and not started:
+            await faults.pop()(scope, receive, answer)
 
-    def _refuse(self, scope: Scope) -> Response | None:
+    def _sign(self, scope: Scope, message: Message, *, closed: bool) -> None:
+        """The headers of every answer."""
+        headers = MutableHeaders(scope=message)
+        for name, value in self._headers.items():
+            headers.setdefault(name, value)
+        if scope.get("scheme") == "https":
+            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        if closed and not scope["path"].startswith("/static/"):
+            headers.setdefault("Cache-Control", "no-store")  # what a person may see stays with that person
+
+    def _refuse(self, scope: Scope, *, closed: bool) -> Response | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if not self._token and not is_loopback(urlsplit(f"//{host}").hostname or ""):
+        address = client_key(scope["client"][0] if scope.get("client") else "")
+        wait = self._requests.take(address)
+        if wait:
+            return too_many(wait, "requests")
+        if not closed and not is_loopback(_hostname(host)):
             return _forbidden(
                 "bad-host",
                 f"this server answers to loopback names only, not to {host!r}",
@@ -99,32 +130,56 @@ class Guard:
         if scope["method"] not in _SAFE and not _same_origin(headers, host):
             return _forbidden("cross-site", "a request that changes something must come from this site", "")
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MAX_BODY:
+        if not (length.isascii() and length.isdigit()) or len(length) > 15 or int(length) > MAX_BODY:
             return _too_large()
-        return self._without_token(scope, headers)
+        return self._without_login(scope, headers, address) if closed else None
 
-    def _without_token(self, scope: Scope, headers: Headers) -> Response | None:
+    def _without_login(self, scope: Scope, headers: Headers, address: str) -> Response | None:
         path: str = scope["path"]
-        if not self._token or path in _OPEN or path.startswith("/static/") or self._knows(headers):
+        if path in _OPEN or path.startswith("/static/"):
             return None
-        if path.startswith("/api/"):
-            answer = respond(
-                HTTPStatus.UNAUTHORIZED,
-                ErrorView(code="unauthorized", message="a token is needed", hint="send Authorization: Bearer TOKEN"),
-            )
-            answer.headers["WWW-Authenticate"] = "Bearer"
-            return answer
-        return RedirectResponse(f"/login?next={quote(path)}", HTTPStatus.SEE_OTHER)
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            wait = self._entry.attempts.wait(address)
+            if wait:
+                return too_many(wait, "wrong tokens")
+            person = self._entry.by_token(given.strip())
+            if person is None:
+                self._entry.attempts.begin(address, "")
+        else:
+            person = self._entry.by_cookie(headers)
+            if person is not None and scope["method"] not in _SAFE and not _says_origin(headers):
+                return _forbidden("cross-site", "a session changes something only from a page of this site", "")
+        if person is None:
+            return _sign_in_first(path)
+        scope["state"]["person"] = person
+        acts = scope["method"] not in _SAFE and path not in _OWN
+        if person.role is not Role.OPERATOR and (acts or path in _OPERATORS_ONLY):
+            return _forbidden("viewer", f"{person.name} may look, not act", "ask for the role of an operator")
+        return None
 
-    def _knows(self, headers: Headers) -> bool:
-        scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and hmac.compare_digest(bearer.strip().encode(), self._token.encode()):
-            return True
-        try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-        except CookieError:
-            return False
-        return cookie is not None and hmac.compare_digest(cookie.value.encode(), cookie_value(self._token).encode())
+
+def _sign_in_first(path: str) -> Response:
+    if path.startswith(("/api/", "/metrics")):
+        answer = respond(
+            HTTPStatus.UNAUTHORIZED,
+            ErrorView(code="unauthorized", message="a token is needed", hint="send Authorization: Bearer TOKEN"),
+        )
+        answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
+    return RedirectResponse(f"/login?next={quote(path)}", HTTPStatus.SEE_OTHER)
+
+
+def _hostname(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # an IPv6 address that is none
+        return ""
+
+
+def _says_origin(headers: Headers) -> bool:
+    """Every browser that keeps our cookie says where a post comes from; a program uses a token."""
+    return "sec-fetch-site" in headers or "origin" in headers
 
 
 def _same_origin(headers: Headers, host: str) -> bool:
@@ -133,18 +188,28 @@ def _same_origin(headers: Headers, host: str) -> bool:
     if site is not None and site not in {"same-origin", "none"}:
         return False
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == host
+    try:
+        return origin is None or urlsplit(origin).netloc == host
+    except ValueError:
+        return False
 
 
-def _limited(receive: Receive) -> Receive:
-    seen = 0
+def _limited(receive: Receive, faults: list[Response]) -> Receive:
+    """The body, while it is small and keeps coming; once it is whole, waiting for what follows takes any time."""
+    seen, whole = 0, False
 
     async def read() -> Message:
-        nonlocal seen
-        message = await receive()
+        nonlocal seen, whole
+        try:
+            message = await asyncio.wait_for(receive(), None if whole else BODY_SECONDS)
+        except TimeoutError:
+            faults.append(_too_slow())
+            raise _BodyFault from None
         seen += len(message.get("body", b""))
+        whole = not message.get("more_body", False)
         if seen > MAX_BODY:
-            raise _TooLarge
+            faults.append(_too_large())
+            raise _BodyFault
         return message
 
     return read
@@ -154,8 +219,28 @@ def _forbidden(code: str, message: str, hint: str) -> Response:
     return respond(HTTPStatus.FORBIDDEN, ErrorView(code=code, message=message, hint=hint))
 
 
+def too_many(wait: float, what: str) -> Response:
+    """429, and in how many seconds it may work again."""
+    seconds = max(1, math.ceil(wait))
+    view = ErrorView(code="too-many-requests", message=f"too many {what}", hint=f"try again in {seconds} s")
+    answer = respond(HTTPStatus.TOO_MANY_REQUESTS, view)
+    answer.headers["Retry-After"] = str(seconds)
+    return answer
+
+
+def _no_list() -> Response:
+    view = ErrorView(code="no-list-of-people", message="the list of people cannot be read", hint="see the server's log")
+    return respond(HTTPStatus.SERVICE_UNAVAILABLE, view)
+
+
 def _too_large() -> Response:
+    """413."""
     return respond(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         ErrorView(code="body-too-large", message=f"the body is larger than {MAX_BODY // 1024} KiB"),
     )
+
+
+def _too_slow() -> Response:
+    """408."""
+    return respond(HTTPStatus.REQUEST_TIMEOUT, ErrorView(code="too-slow", message="the body stopped coming"))

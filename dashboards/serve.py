@@ -3,51 +3,82 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import sys
 import webbrowser
+from collections.abc import Sequence
 
 import uvicorn
+from fastapi import FastAPI
 
 from dashboards.app import create_app
+from dashboards.connection import PatientProtocol
 from dashboards.security import is_loopback
 from dashboards.stream import Feed
 from orchestrator.service.errors import Conflict, UsageError
+from orchestrator.service.people import People
 from orchestrator.service.service import Service
 
-__all__ = ["bind", "serve"]
+__all__ = ["bind", "serve", "web_config"]
+
+LARGEST_HEADERS = 32 * 1024
+MOST_CONNECTIONS = 1000
+"""Connections, open streams among them; who comes then is answered 503."""
 
 _SUGGESTIONS = 50
 
 
-def serve(
+def serve(  # noqa: PLR0913 - what `reid-tune serve` offers
     service: Service,
     host: str = "127.0.0.1",
     port: int = 8300,
     token: str = "",
     *,
     open_browser: bool = False,
+    login: bool = False,
+    data_roots: Sequence[str] = (),
+    access_log: bool = False,
     path: str = "/",
 ) -> None:
-    """Serve until interrupted. Port 0 takes a free one; `open_browser` opens `path`.
+    """Serve until interrupted. Port 0 takes a free one; `open_browser` opens `path`; `access_log` logs every request.
 
-    Raises UsageError beyond loopback without a token, Conflict when the port is taken.
+    `login`: people sign in on loopback too. Requests may name files below `data_roots` only; any where nobody has to
+    sign in and no roots are given. Raises UsageError where a login is needed and neither a token nor people are there,
+    Conflict when the port is taken.
     """
-    if not is_loopback(host) and not token:
+    if (login or not is_loopback(host)) and not token and not People(service.home.people).all():
         raise UsageError(
-            f"{host} can be reached from other machines, so the server needs a token",
-            hint="add --token SECRET (or REID_TUNE_TOKEN), or listen on 127.0.0.1",
+            "a server for other machines needs people who sign in, or a token",
+            hint="`reid-tune users add NAME`, or --token SECRET (or REID_TUNE_TOKEN), or listen on 127.0.0.1 only",
         )
     listener = bind(host, port)
     bound = listener.getsockname()[1]
-    app = create_app(service, token=token)
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5, server_header=False)
+    app = create_app(service, token=token, login=login or not is_loopback(host), data_roots=data_roots)
+    config = web_config(app)
+    if access_log:
+        logging.getLogger("uvicorn.access").setLevel(logging.INFO)
     shown = f"[{host}]" if ":" in host else host
     sys.stderr.write(f"reid-tune: http://{shown}:{bound}  (Ctrl-C stops)\n")
     if open_browser:
         webbrowser.open(f"http://{shown}:{bound}{path}")
     with listener:
         StreamingServer(config, app.state.feed).run(sockets=[listener])
+
+
+def web_config(app: FastAPI) -> uvicorn.Config:
+    """How the server speaks HTTP: headers of 32 KiB at most, no client may hold a connection by sending slowly."""
+    return uvicorn.Config(
+        app,
+        http=PatientProtocol,
+        log_config=None,
+        log_level="warning",
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=15,
+        limit_concurrency=MOST_CONNECTIONS,
+        h11_max_incomplete_event_size=LARGEST_HEADERS,
+        server_header=False,
+    )
 
 
 class StreamingServer(uvicorn.Server):

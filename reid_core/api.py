@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from reid_core.config import Config
     from reid_core.config.values import Value
+    from reid_core.ranks import Elsewhere
 
 __all__ = [
     "CheckpointFile",
@@ -110,20 +111,23 @@ def train(  # noqa: PLR0913 - each option stands for itself, and all but two hav
     seed: int = 0,
     threads: int | None = None,
     processes: int = 1,
+    elsewhere: Elsewhere | None = None,
     on_epoch: Callable[[EpochResult], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     log: Callable[[str], None] | None = None,
+    alive: Callable[[], object] | None = None,
 ) -> TrainResult:
     """Train up to and including `to_epoch` (default: SOLVER.MAX_EPOCH, whose schedule always applies) in `directory`.
 
     With `checkpoint`, continue from it: on CPU bit-identical to a run that was never interrupted. A `Fork` may be of
     another configuration. Of older checkpoints in `directory`, the best and those of the epochs in `keep` stay.
 
-    `on_epoch` is called after each epoch once its checkpoint is durable; `should_stop` is asked there, and at least
-    twice a second inside an epoch is not needed. With `processes` above 1 each computes its share of every batch, on a
+    `on_epoch` is called after each epoch once its checkpoint is durable; `should_stop` is asked there. `alive` is
+    called at every batch and has to be quick. With `processes` above 1 each computes its share of every batch, on a
     GPU of its own or with its share of the `threads`, and the losses see the whole batch: the result is that of one
     process but for rounding, where batch norm sees the whole batch too (MODEL.BACKBONE.NORM and MODEL.HEADS.NORM
-    syncBN). This process is one of them; callbacks are called here. When the loss is no longer finite, the files of its
+    syncBN). This process is one of them; callbacks are called here. They spread evenly over this machine and those
+    `elsewhere`, which find data and checkpoints at the same paths. When the loss is no longer finite, the files of its
     batch are listed in diverged-batch.json in `directory`. Raises ConfigError, DataError, CheckpointError,
     TrainingDiverged; ReidTuneError when another process fails; torch.OutOfMemoryError (GPU) and MemoryError (CPU) pass
     through.
@@ -132,6 +136,7 @@ def train(  # noqa: PLR0913 - each option stands for itself, and all but two hav
     from reid_core.config.weights import starting_weights
     from reid_core.engine.compute import cpu_threads, memory_errors, share_of_threads
     from reid_core.engine.run import Hooks, Run
+    from reid_core.signs import heard_by
 
     last = config.solver.max_epoch if to_epoch is None else to_epoch
     if not 1 <= last <= config.solver.max_epoch:
@@ -145,12 +150,13 @@ def train(  # noqa: PLR0913 - each option stands for itself, and all but two hav
     hooks = Hooks(on_epoch or _ignore, should_stop or _never, log or _ignore, keep)
     if processes > 1:
         from reid_core.engine.together import Plan, train_together
+        from reid_core.ranks import HERE
 
         each = share_of_threads(threads, processes)
         plan = Plan.of(config, directory, protocol, seed=seed, start=checkpoint, threads=each, last=last)
-        with cpu_threads(each), memory_errors():
-            return train_together(plan, processes, hooks)
-    with cpu_threads(threads), memory_errors():
+        with cpu_threads(each), memory_errors(), heard_by(alive):
+            return train_together(plan, processes, hooks, elsewhere=elsewhere or HERE)
+    with cpu_threads(threads), memory_errors(), heard_by(alive):
         run = Run(config, directory, protocol, seed=seed, start=checkpoint, threads=threads, hooks=hooks)
         return run.to(last)
 

@@ -8,6 +8,7 @@ ReidTuneError                what happened, where, what to do; `exit_code` for t
 |   `-- DataError
 |-- CheckpointError          1: a checkpoint is torn, foreign or of another configuration
 |-- TrainingDiverged         1: a loss became NaN or infinite
+|-- ProcessLost              1: another process of a training was killed, or its machine is gone
 |-- ServerUnreachable        4: Ray, MLflow or a database does not answer
 |-- NotFound                 5: no such study, trial, space or file
 `-- Conflict                 6: somebody else holds it, or it is not the same as before
@@ -27,6 +28,7 @@ __all__ = [
     "Finding",
     "InvalidInput",
     "NotFound",
+    "ProcessLost",
     "ReidTuneError",
     "ServerUnreachable",
     "SpaceError",
@@ -123,6 +125,10 @@ class TrainingDiverged(ReidTuneError):
         self.epoch = epoch
         self.iteration = iteration
         self.files = tuple(files)
+
+
+class ProcessLost(ReidTuneError):
+    """Another process of a training was killed, or its machine is gone: training again may succeed."""
 
 
 class ServerUnreachable(ReidTuneError):

@@ -56,7 +56,9 @@ class Backend(Protocol):
     a killed process or node becomes `Failed(lost)`.
     """
 
-    slots: int
+    @property
+    def slots(self) -> int:
+        """Segments that may run side by side now; on a cluster it changes with its nodes."""
 
     def start(self, spec: SegmentSpec) -> None:
         """Hand over a segment. Raises RuntimeError when no slot is free."""

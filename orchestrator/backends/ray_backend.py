@@ -8,33 +8,42 @@ from __future__ import annotations
 import logging
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.backends.protocol import Ended, Message, Sink
-from orchestrator.backends.ray_worker import SegmentWorker
+from orchestrator.backends.ray_connection import Connection
+from orchestrator.backends.ray_failures import failure_of
+from orchestrator.backends.ray_nodes import Nodes
+from orchestrator.backends.ray_placement import bundle
+from orchestrator.backends.ray_slots import Slot, SlotMaker
+from orchestrator.backends.ray_versions import HINT, differences, versions
+from orchestrator.backends.ray_worker import end_process
 from orchestrator.backends.run_segment import REID_TRIAL
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import Failed, Resources, SegmentSpec
-from reid_core.errors import ServerUnreachable
+from reid_core.errors import Conflict, Finding, InvalidInput
 
 __all__ = ["RayBackend"]
 
 MAX_SEGMENTS_PER_PROCESS = 50
 """A worker process is replaced after so many segments, so that a slow leak never grows old."""
+_FIRST_SECONDS, _OTHERS_SECONDS = 60.0, 2.0
+"""How long the beginning waits for a first worker of a cluster, and after it for the others: to compare versions."""
+_BROKEN_STARTS = 5
+"""So many workers in a row that break while they start are a fault of the cluster."""
 
-
-@dataclass(slots=True)
-class _Slot:
-    actor: Any
-    spec: SegmentSpec | None = None
-    stream: Any = None
-    pending: Any = None
-    segments: int = 0
+_LOG = logging.getLogger(__name__)
 
 
 class RayBackend:
-    """`slots` warm actors with `resources` each. Not thread-safe: the controller's loop drives it."""
+    """Up to `slots` warm actors with `resources` each. Not thread-safe: the controller's loop drives it.
+
+    On a cluster slots come and go with its nodes: `slots` counts those whose worker is ready. What has no room waits
+    in Ray, and begins when a node joins or others end. `environment` is a Ray runtime environment. Raises InvalidInput
+    when this machine can never give what a segment takes, ServerUnreachable, and Conflict when a node of the cluster
+    has other versions of the software.
+    """
 
     def __init__(
         self,
@@ -44,120 +53,243 @@ class RayBackend:
         address: str = "",
         trial: str = REID_TRIAL,
         cores: int | None = None,
+        environment: Mapping[str, Any] | None = None,
     ) -> None:
-        self.slots = slots
-        self._resources = resources
-        self._trial = trial
-        self._ray = _connect(address, max(cores or os.cpu_count() or 1, slots * resources.cpus))
-        self._owns_ray = not address
-        self._slots = [_Slot(self._actor()) for _ in range(slots)]
+        needed = bundle(resources)
+        self._connection = Connection(address, max(cores or os.cpu_count() or 1, slots * resources.cpus))
+        self._ray = self._connection.ray
+        self._shipped = bool((environment or {}).get("py_modules"))
+        self._nodes = Nodes(self._ray, watch=bool(address))
+        self._maker = SlotMaker(self._ray, trial, resources, self._nodes, environment or {})
+        self._waiting: list[Message] = []
+        self._ending: list[tuple[Slot, Any]] = []
+        self._broken = 0
+        if self._connection.owned:
+            slots = min(slots, self._room(needed, resources))
+        self._slots = [self._maker.make() for _ in range(slots)]
+        if not self._connection.owned:
+            self._compare()
+
+    @property
+    def slots(self) -> int:
+        """Segments that may run side by side now. On a Ray of its own all have room from the beginning."""
+        return sum(not slot.leaving or slot.spec is not None for slot in self._slots if self._counts(slot))
 
     def start(self, spec: SegmentSpec) -> None:
-        """Place the segment on a free slot."""
-        slot = next((one for one in self._slots if one.spec is None), None)
+        """Place the segment on a free slot, one that is warm if there is one."""
+        free = [slot for slot in self._slots if slot.spec is None and not slot.leaving and self._counts(slot)]
+        slot = min(free, key=lambda one: one.warm is None, default=None)
         if slot is None:
             raise RuntimeError(f"no free slot for segment {spec.segment}")
-        if slot.segments >= MAX_SEGMENTS_PER_PROCESS:
-            self._replace(slot)
         slot.spec, slot.segments = spec, slot.segments + 1
         slot.stream = slot.actor.run.remote(spec)
 
     def pump(self, sink: Sink, timeout: float) -> None:
-        """Deliver what the actors streamed; dead actors become `Failed(lost)` and are replaced."""
-        busy = [slot for slot in self._slots if slot.spec is not None]
-        if not busy:
-            time.sleep(timeout)
-            return
-        ready, _ = self._ray.wait([slot.stream for slot in busy], num_returns=1, timeout=timeout, fetch_local=False)
-        while ready:
-            slot = next(one for one in busy if one.stream is ready[0])
-            self._deliver(slot, sink)
-            busy = [one for one in self._slots if one.spec is not None]
-            ready = (
-                self._ray.wait([one.stream for one in busy], num_returns=1, timeout=0, fetch_local=False)[0]
-                if busy
-                else []
-            )
+        """Deliver what the actors streamed; dead actors become `Failed` and are replaced.
+
+        Raises ServerUnreachable when the head of the cluster is gone.
+        """
+        self._connection.check()
+        self._tend()
+        timeout = 0.0 if self._deliver_waiting(sink) else timeout
+        while spoke := self._who_speaks(timeout):
+            timeout = 0.0
+            for slot, reference in spoke:
+                self._hear(slot, reference, sink)
 
     def stop(self, segment: int) -> None:
         """Ask the segment's actor to pause after its epoch."""
-        for slot in self._slots:
-            if slot.spec is not None and slot.spec.segment == segment:
-                slot.actor.stop.remote(segment)
+        slot = self._running(segment)
+        if slot is not None:
+            slot.actor.stop.remote(segment)
 
     def end(self, segment: int, outcome: Failed) -> None:
-        """Kill the segment's actor at once: the segment counts as `outcome`."""
+        """End the process tree of the segment's actor, wherever it is; the segment counts as `outcome`."""
+        slot = self._running(segment)
+        if slot is None:
+            return
+        self._waiting.append(Ended(segment, outcome, 0.0, slot.warm.worker if slot.warm else ""))
+        self._slots[self._slots.index(slot)] = self._maker.make()
+        self._ending.append((slot, self._end_tree(slot)))
 
     def avoid(self, node: str) -> None:
-        """Start nothing more on the node of this name."""
+        """Start nothing more on the node of this name; what runs there may finish its segment."""
+        self._nodes.avoid(node)
 
     def close(self) -> None:
-        """Kill the actors; shut down the Ray that this backend started."""
-        for slot in self._slots:
-            self._ray.kill(slot.actor)
-        self._slots = []
-        if self._owns_ray:
-            self._ray.shutdown()
+        """Kill the actors; end the connection, and the Ray that this backend started. Idempotent."""
+        slots, self._slots = [*self._slots, *(slot for slot, _ in self._ending)], []
+        self._ending = []
+        self._nodes.close()
+        if slots and not self._connection.lost:
+            for slot in slots:
+                self._maker.end(slot)
+        self._connection.close()
 
     def workers(self) -> list[str]:
         """`host:pid` of every actor, once all are warm."""
-        names: list[str] = self._ray.get([slot.actor.ready.remote() for slot in self._slots])
-        return names
+        return [warm.worker for warm in self._ray.get([slot.actor.ready.remote() for slot in self._slots])]
 
-    def _deliver(self, slot: _Slot, sink: Sink) -> None:
+    def _counts(self, slot: Slot) -> bool:
+        return slot.warm is not None or slot.spec is not None or self._connection.owned
+
+    def _running(self, segment: int) -> Slot | None:
+        return next((one for one in self._slots if one.spec is not None and one.spec.segment == segment), None)
+
+    def _room(self, needed: Mapping[str, float], resources: Resources) -> int:
+        """How many slots this machine has room for, at least one."""
+        total = self._ray.cluster_resources()
+        missing = [name for name, amount in needed.items() if total.get(name, 0.0) < amount]
+        if missing or resources.nodes > 1 or resources.labels:
+            what = missing or ["several nodes" if resources.nodes > 1 else "labels of nodes"]
+            self._connection.close()
+            raise InvalidInput(
+                Finding(
+                    "no-room",
+                    f"a trial takes more than this machine has: {', '.join(what)}",
+                    file="resources",
+                    key="resources",
+                    hint="take less, or name a cluster with --ray-address",
+                )
+            )
+        return min(int(total[name] / amount) for name, amount in needed.items())
+
+    def _compare(self) -> None:
+        """Wait for the first workers, and refuse a cluster whose software differs from this process's."""
+        references = [slot.warming for slot in self._slots]
+        self._ray.wait(references, num_returns=1, timeout=_FIRST_SECONDS)
+        came, _ = self._ray.wait(references, num_returns=len(references), timeout=_OTHERS_SECONDS)
+        try:
+            for slot in [one for one in self._slots if one.warming in came]:
+                self._greet(slot, strict=True)
+        except Conflict:
+            self.close()
+            raise
+
+    def _who_speaks(self, timeout: float) -> list[tuple[Slot, Any]]:
+        """Every slot with something to say and what speaks; waits at most `timeout` seconds for the first."""
+        able = [
+            (slot, one) for slot in self._slots for one in (slot.warming, slot.stream, slot.notice) if one is not None
+        ]
+        if not able:
+            time.sleep(timeout)
+            return []
+        references = [reference for _, reference in able]
+        first, _ = self._ray.wait(references, num_returns=1, timeout=timeout, fetch_local=False)
+        if not first:
+            return []
+        ready, _ = self._ray.wait(references, num_returns=len(references), timeout=0, fetch_local=False)
+        spoke = {id(reference) for reference in ready}
+        return [(slot, reference) for slot, reference in able if id(reference) in spoke]
+
+    def _hear(self, slot: Slot, reference: Any, sink: Sink) -> None:
+        """What a slot says is of no use once the slot was replaced in the same round."""
+        if slot not in self._slots:
+            return
+        if reference is slot.stream:
+            self._deliver(slot, sink)
+        elif reference is slot.notice:
+            self._warned(slot)
+        elif reference is slot.warming:
+            self._greet(slot)
+
+    def _deliver_waiting(self, sink: Sink) -> bool:
+        told, self._waiting = self._waiting, []
+        for message in told:
+            sink(message)
+        return bool(told)
+
+    def _deliver(self, slot: Slot, sink: Sink) -> None:
         spec = slot.spec
         if spec is None:
             return
         try:
             message: Message = self._ray.get(next(slot.stream))
         except (StopIteration, self._ray.exceptions.RayError) as error:
+            self._connection.sure()
+            worker = slot.warm.worker if slot.warm is not None else ""
             self._replace(slot)
-            reason = f"the worker process died: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
-            sink(Ended(spec.segment, Failed(FailureKind.LOST, reason, retryable=True), 0.0, ""))
+            sink(Ended(spec.segment, failure_of(error, slot.host), 0.0, worker))
             return
         if isinstance(message, Ended):
             slot.spec = slot.stream = None
+            if slot.leaving or slot.segments >= MAX_SEGMENTS_PER_PROCESS or _spoilt(message):
+                self._replace(slot)
         sink(message)
 
-    def _replace(self, slot: _Slot) -> None:
-        self._ray.kill(slot.actor)
-        slot.actor, slot.spec, slot.stream, slot.segments = self._actor(), None, None, 0
+    def _greet(self, slot: Slot, *, strict: bool = False) -> None:
+        """A slot became ready, or broke on the way."""
+        try:
+            warm = self._ray.get(slot.warming)
+        except self._ray.exceptions.RayError as error:
+            self._broke(slot, error, strict=strict)
+            return
+        slot.warming, slot.warm, self._broken = None, warm, 0
+        slot.notice = slot.actor.notice.remote()
+        self._nodes.met(warm.node, warm.host)
+        different = differences(versions(), warm.versions, shipped=self._shipped)
+        if different and strict:
+            raise Conflict(f"node {warm.host} has other versions: {different}", hint=HINT)
+        if different:
+            _LOG.warning("node %s is not used, it has other versions: %s; %s", warm.host, different, HINT)
+            self._nodes.avoid(warm.host)
 
-    def _actor(self) -> Any:
-        threads = str(self._resources.cpus)
-        remote = self._ray.remote(SegmentWorker)
-        methods = {"num_cpus": self._resources.cpus, "num_gpus": self._resources.gpus}
-        actor = remote.options(
-            **methods,
-            max_restarts=0,
-            max_concurrency=4,
-            runtime_env={"env_vars": {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}},
-        ).remote(self._trial)
-        actor.ready.remote()
-        return actor
-
-
-def _connect(address: str, cores: int) -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    import ray  # noqa: PLC0415 - seconds to import; only studies on Ray pay for it
-
-    if ray.is_initialized():
-        return ray
-    try:
-        if address:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    def _broke(self, slot: Slot, error: Exception, *, strict: bool) -> None:
+        """A worker broke while it started: a node that left meanwhile, or a node without this software."""
+        self._broken += 1
+        if strict or self._broken >= _BROKEN_STARTS:
+            last = next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
+            raise Conflict(f"workers do not start on the Ray cluster: {last.strip()}", hint=HINT)
+        if slot.spec is None:
+            self._replace(slot)
         else:
-            ray.init(
-                address="local",
-                num_cpus=cores,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise ServerUnreachable(
-            f"cannot reach Ray at {address or 'this machine'}: {error}",
-            hint="start a head with `ray start --head` and give its address, or use --backend inline",
-        ) from error
-    return ray
+            slot.warming = None  # its stream tells
+
+    def _warned(self, slot: Slot) -> None:
+        """The process of a slot was told to end soon, or is dead: its segment pauses, and nothing is started here."""
+        self._connection.sure()
+        slot.notice, slot.leaving = None, True
+        if slot.spec is None:
+            self._replace(slot)
+        else:
+            slot.actor.stop.remote(slot.spec.segment)
+
+    def _tend(self) -> None:
+        """Leave nodes that are avoided or about to go, and bury processes that were ended."""
+        for slot in list(self._slots):
+            if slot.warm is None or slot.leaving or not self._nodes.refused(slot.warm.node):
+                continue
+            slot.leaving = True
+            if slot.spec is None:
+                self._replace(slot)
+            elif slot.warm.node in self._nodes.leaving:
+                slot.actor.stop.remote(slot.spec.segment)
+        for slot, ended in list(self._ending):
+            if ended is None or self._ray.wait([ended], timeout=0)[0]:
+                self._ending.remove((slot, ended))
+                self._maker.end(slot)
+
+    def _end_tree(self, slot: Slot) -> Any:
+        """Start ending the process tree of a slot on its node; what answers when that is done, None when it is."""
+        if slot.warm is None:
+            return None
+        if self._connection.owned:
+            end_process(slot.warm.pid)
+            return None
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: PLC0415 - Ray is heavy
+
+        there = NodeAffinitySchedulingStrategy(slot.warm.node, soft=False)
+        task = self._ray.remote(end_process).options(num_cpus=0, scheduling_strategy=there, max_retries=0)
+        return task.remote(slot.warm.pid)
+
+    def _replace(self, slot: Slot) -> None:
+        self._maker.end(slot)
+        self._slots[self._slots.index(slot)] = self._maker.make()
+
+
+def _spoilt(message: Ended) -> bool:
+    """Whether the slot is of no more use.
+
+    CUDA takes nothing from a process whose device failed; one of several nodes that is gone does not come back.
+    """
+    return isinstance(message.outcome, Failed) and message.outcome.kind in {FailureKind.NODE, FailureKind.LOST}

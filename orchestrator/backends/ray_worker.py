@@ -2,34 +2,72 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import queue
+import signal
+import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from orchestrator.backends.protocol import Ended, Message, Sink
+from orchestrator.backends.ray_versions import versions
 from orchestrator.backends.run_segment import load_trial, run_segment, worker_name
+from orchestrator.backends.tree import end_tree
 from orchestrator.trial.protocol import SegmentSpec
 
-__all__ = ["SegmentWorker"]
+__all__ = ["SegmentWorker", "Warm", "end_process", "node_name"]
+
+
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """A worker that is ready: its `host:pid`, Ray's identity of its node, and its software."""
+
+    worker: str
+    node: str
+    pid: int
+    versions: dict[str, str]
+
+    @property
+    def host(self) -> str:
+        """The node's name."""
+        return node_name(self.worker)
 
 
 class SegmentWorker:
-    """Wrapped by `ray.remote` with a concurrency group `control`, so that `stop` is heard while `run` streams."""
+    """Wrapped by `ray.remote` with several threads, so that `stop` is heard while `run` streams and `notice` waits.
+
+    A SIGTERM is a warning (the machine is about to be taken away): the segment pauses after its epoch.
+    """
 
     def __init__(self, trial: str) -> None:
         self._trial = load_trial(trial)
         self._stopping: set[int] = set()
+        self._warned = threading.Event()
         self._jobs: queue.SimpleQueue[tuple[SegmentSpec, Sink]] = queue.SimpleQueue()
+        _on_sigterm(self._warned.set)
         # One thread for all segments: glibc gives each new thread memory of its own, and keeps it when it ends.
         threading.Thread(target=self._work, name="segments", daemon=True).start()
 
-    def ready(self) -> str:
-        """Answers when the process is warm (imports done): `host:pid`."""
+    def ready(self) -> Warm:
+        """Answers when the process is warm (imports done)."""
+        import ray  # noqa: PLC0415 - this process runs in Ray already
+
         warm = getattr(self._trial, "warm", None)
         if warm is not None:
             warm()
-        return worker_name()
+        return Warm(worker_name(), ray.get_runtime_context().get_node_id(), os.getpid(), versions())
+
+    def spread(self, hosts: list[Any]) -> None:
+        """Let the trial start its other processes through these actors (see orchestrator.backends.ray_ranks)."""
+        from orchestrator.backends.ray_ranks import places  # noqa: PLC0415 - only where a trial takes several nodes
+
+        spread = getattr(self._trial, "spread", None)
+        if spread is not None:
+            spread(places(hosts))
 
     def run(self, spec: SegmentSpec) -> Iterator[Message]:
         """Run the segment in the worker's thread and stream its messages; the last is `Ended`."""
@@ -46,7 +84,50 @@ class SegmentWorker:
         """Ask the segment to pause after its epoch."""
         self._stopping.add(segment)
 
+    def notice(self) -> None:
+        """Answers when this process was warned that it will be ended; never, mostly."""
+        self._warned.wait()
+
     def _work(self) -> None:
         while True:
             spec, sink = self._jobs.get()
-            run_segment(self._trial, spec, sink, partial(self._stopping.__contains__, spec.segment))
+            run_segment(self._trial, spec, sink, partial(self._should_stop, spec.segment))
+
+    def _should_stop(self, segment: int) -> bool:
+        return self._warned.is_set() or segment in self._stopping
+
+
+def node_name(worker: str) -> str:
+    """The node in a worker's `host:pid`."""
+    return worker.rpartition(":")[0]
+
+
+def end_process(pid: int) -> None:
+    """End a process and its descendants on the node that this runs on."""
+    with contextlib.suppress(ValueError):  # it took this one's parent's place: it is gone
+        end_tree(pid, grace=0.0)
+
+
+def _on_sigterm(warned: Any) -> None:
+    """Call `warned` when SIGTERM comes.
+
+    The main thread of an actor waits in Ray's own code and runs no Python handler; the wakeup descriptor is written
+    all the same, and a thread reads it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(0.0)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+
+    def listen() -> None:
+        while byte := ours.recv(1):
+            if byte[0] == signal.SIGTERM:
+                warned()
+
+    _KEPT.append(theirs)
+    threading.Thread(target=listen, name="warning", daemon=True).start()
+
+
+_KEPT: list[socket.socket] = []  # an open descriptor for as long as the process lives

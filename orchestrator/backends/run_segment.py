@@ -13,9 +13,12 @@ from typing import TextIO
 
 import psutil
 
-from orchestrator.backends.memory import give_back
-from orchestrator.backends.protocol import Ended, Reported, Saved, Sink
+from orchestrator.backends.memory import give_back, memory_failure
+from orchestrator.backends.protocol import Beat, Ended, Message, Reported, Saved, Sink
+from orchestrator.backends.usage import Usage
+from orchestrator.trial.files import disk_is_full
 from orchestrator.trial.kinds import FailureKind
+from orchestrator.trial.lasting import run_lasting
 from orchestrator.trial.protocol import (
     CheckpointRef,
     Completed,
@@ -32,6 +35,9 @@ __all__ = ["REID_TRIAL", "load_trial", "run_segment", "worker_name"]
 REID_TRIAL = "orchestrator.trial.reid:ReidTrial"
 """The trial that production runs; tests name others by import path."""
 
+BEAT_SECONDS = 5.0
+"""A segment that makes progress is heard of at least, and if it has nothing else to say at most, so often."""
+
 _LONG, _LARGE = 1.0, 32e6
 """Seconds or bytes worth tidying up after: collecting walks through every object, which takes a fifth of a second."""
 
@@ -44,26 +50,40 @@ def load_trial(path: str) -> Trial:
 
 
 def worker_name() -> str:
-    """`host:pid` of this process."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """`host:pid` of this process. REID_TUNE_NODE names the node where hosts' own names are not unlike each other."""
+    return f"{os.environ.get('REID_TUNE_NODE') or socket.gethostname()}:{os.getpid()}"
 
 
 class _Context:
-    """SegmentContext that turns calls into messages and log lines into the trial's file."""
+    """SegmentContext that turns calls into messages and log lines into the trial's file.
 
-    def __init__(self, spec: SegmentSpec, sink: Sink, stop: Callable[[], bool], log: TextIO) -> None:
-        self._spec, self._sink, self._stop, self._log = spec, sink, stop, log
+    Every call is a sign of life.
+    """
+
+    def __init__(self, spec: SegmentSpec, sink: Sink, stop: Callable[[], bool], log: TextIO, usage: Usage) -> None:
+        self._spec, self._sink, self._stop, self._log, self._usage = spec, sink, stop, log, usage
+        self._told = -BEAT_SECONDS
 
     def report(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        self._sink(Reported(self._spec.segment, epoch, dict(metrics)))
+        self._say(Reported(self._spec.segment, epoch, {**self._usage.take(), **metrics}))
 
     def save(self, checkpoint: CheckpointRef) -> None:
-        self._sink(Saved(self._spec.segment, checkpoint))
+        self._say(Saved(self._spec.segment, checkpoint))
 
     def should_stop(self) -> bool:
+        self._beat()
         return self._stop()
 
+    def _say(self, message: Message) -> None:
+        self._told = time.monotonic()
+        self._sink(message)
+
+    def _beat(self) -> None:
+        if time.monotonic() - self._told >= BEAT_SECONDS:
+            self._say(Beat(self._spec.segment))
+
     def log(self, line: str) -> None:
+        self._beat()
         self._log.write(f"{time.strftime('%H:%M:%S')} {line}\n")
         self._log.flush()
 
@@ -75,15 +95,17 @@ def run_segment(trial: Trial, spec: SegmentSpec, sink: Sink, stop: Callable[[], 
     outcome: Outcome
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with (directory / "trial.log").open("a", encoding="utf-8") as log:
-            context = _Context(spec, sink, stop, log)
+        with (directory / "trial.log").open("a", encoding="utf-8") as log, Usage() as usage:
+            context = _Context(spec, sink, stop, log, usage)
             context.log(f"segment {spec.segment}: epochs {spec.from_epoch + 1} to {spec.to_epoch} on {worker_name()}")
             outcome = _guarded(trial, spec, context)
             context.log(f"segment {spec.segment}: {_told(outcome)}")
     except OSError as error:
-        outcome = Failed(FailureKind.DATA, f"cannot write {directory}: {error}", retryable=True)
+        kind = FailureKind.NODE if disk_is_full(error) else FailureKind.DATA
+        outcome = Failed(kind, f"cannot write {directory}: {error}", retryable=True)
     seconds = time.monotonic() - started
-    if seconds >= _LONG or _resident() - before >= _LARGE:
+    short = isinstance(outcome, Failed) and outcome.kind is FailureKind.OUT_OF_MEMORY
+    if short or seconds >= _LONG or _resident() - before >= _LARGE:
         give_back()
     sink(Ended(spec.segment, outcome, seconds, worker_name()))
 
@@ -107,9 +129,12 @@ def _told(outcome: Outcome) -> str:
 
 def _guarded(trial: Trial, spec: SegmentSpec, context: _Context) -> Outcome:
     try:
-        return trial.run(spec, context)
-    except OSError:
-        raise
-    except Exception as error:  # noqa: BLE001 - any other crash of a trial is a result of the study, not of the worker
+        return run_lasting(trial, spec, context)
+    except Exception as error:
+        short = memory_failure(error)
+        if short is None and isinstance(error, OSError):
+            raise
         context.log(traceback.format_exc())
+        if short is not None:
+            return short
         return Failed(FailureKind.BUG, f"{type(error).__name__}: {error}", retryable=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
@@ -44,7 +46,7 @@ def complete_study(_ctx: click.Context, _parameter: click.Parameter, start: str)
     from orchestrator.store import open_store
 
     home = Home.default()
-    if not home.store.exists():
+    if isinstance(home.store, Path) and not home.store.exists():
         return []
     store = open_store(home.store)
     names = ["latest", *(row.name for row in store.studies())]

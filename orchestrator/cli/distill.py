@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +10,20 @@ import click
 from orchestrator.cli.beginning import beginning
 from orchestrator.cli.command import Command
 from orchestrator.cli.data_options import data_settings, no_cameras_option, skip_bad_images_option
-from orchestrator.cli.engine import config_option, data_option, protocol_option, set_option, threads_option
 from orchestrator.cli.measures import epoch_line
 from orchestrator.cli.output import console, json_option, print_json, table
 from orchestrator.cli.teachers import teacher_text
+from orchestrator.cli.training import (
+    config_option,
+    data_option,
+    overrides,
+    print_model,
+    protocol_option,
+    result_json,
+    seed_option,
+    set_option,
+    threads_option,
+)
 
 if TYPE_CHECKING:
     from orchestrator.events import Teacher
@@ -72,7 +81,7 @@ def _terms(context: click.Context, option: click.Parameter, text: str) -> tuple[
 @set_option
 @no_cameras_option
 @skip_bad_images_option
-@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of everything random.")
+@seed_option
 @threads_option
 @protocol_option
 @click.option("--processes", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="As for `train`.")
@@ -122,24 +131,17 @@ def distill_command(*, out: Path, resume: bool, as_json: bool, **options: Any) -
         print_json(_plain(result, taught, measured))
         return
     _print_beside(result, taught, measured, measures)
-    path = "" if result.checkpoint is None else str(result.checkpoint.path)
-    best = "" if result.best is None else str(result.best)
-    click.echo(f"Model     {path}" + (f"\nBest      {best}" if best not in {"", path} else ""))
-    click.echo(f"Evaluate  {_evaluation(options, settings, path)}")
+    print_model(result, options["recipe"], options["data"], settings, options["protocol"])
 
 
 def _taught(options: dict[str, Any], settings: tuple[tuple[str, str], ...], protocol: Any) -> Taught:
     from orchestrator.service.distill import distilled
     from orchestrator.service.service import Service
-    from reid_core.config import parse_value
 
-    overrides: list[tuple[str, object]] = [(key, parse_value(text)) for key, text in settings]
-    if options["data"]:
-        overrides.append(("DATASETS.ROOT", str(Path(options["data"]).expanduser().resolve())))
     return distilled(
         Service(),
         options["recipe"],
-        overrides,
+        overrides(options["data"], settings),
         teachers=options["teachers"],
         weights=options["weights"],
         terms=options["terms"],
@@ -179,23 +181,10 @@ def _plain(result: TrainResult, taught: Taught, measured: list[Report | str]) ->
     from orchestrator.cli.output import plain_json
 
     return {
-        "epoch": result.epoch,
-        "metrics": dict(result.metrics),
-        "checkpoint": "" if result.checkpoint is None else str(result.checkpoint.path),
-        "best": "" if result.best is None else str(result.best),
+        **result_json(result),
         "notes": list(taught.notes),
         "teachers": [
             {**plain_json(one), "metrics": None if isinstance(report, str) else dict(report.metrics)}
             for one, report in zip(taught.teachers, measured, strict=True)
         ],
     }
-
-
-def _evaluation(options: dict[str, Any], settings: tuple[tuple[str, str], ...], path: str) -> str:
-    words = ["reid-tune", "evaluate", "--config", options["recipe"]]
-    words += [*(["--data", options["data"]] if options["data"] else []), "--checkpoint", path]
-    for key, text in settings:
-        words += ["--set", key, text]
-    if options["protocol"] != "test":
-        words += ["--protocol", options["protocol"]]
-    return shlex.join(words)

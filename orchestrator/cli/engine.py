@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,34 +13,23 @@ from orchestrator.cli.command import Command, Group
 from orchestrator.cli.data_options import data_settings, no_cameras_option, skip_bad_images_option
 from orchestrator.cli.measures import epoch_line, print_groups, print_metrics
 from orchestrator.cli.output import console, json_option, number, print_json, table
+from orchestrator.cli.training import (
+    config_option,
+    data_option,
+    overrides,
+    print_model,
+    protocol_option,
+    result_json,
+    seed_option,
+    set_option,
+    threads_option,
+)
 
 if TYPE_CHECKING:
     from reid_core.api import EpochResult
     from reid_core.config import Config, KeyInfo
 
 __all__ = ["config_group", "evaluate_command", "train_command"]
-
-config_option = click.option(
-    "--config",
-    "recipe",
-    required=True,
-    metavar="RECIPE|FILE",
-    help="A shipped recipe, or a YAML file with FastReID's keys.",
-)
-data_option = click.option(
-    "--data", default="", metavar="DIR", help="Folder of images; default: the configuration's own."
-)
-set_option = click.option(
-    "--set", "settings", nargs=2, multiple=True, metavar="KEY VALUE", help="Set a configuration key. Repeatable."
-)
-threads_option = click.option("--threads", type=click.IntRange(1), metavar="N", help="CPU threads. Default: all cores.")
-protocol_option = click.option(
-    "--protocol",
-    type=click.Choice(["test", "validation"]),
-    default="test",
-    show_default=True,
-    help="test: all training identities, measured on query and gallery. validation: what a search sees.",
-)
 
 
 @click.group("config", cls=Group)
@@ -161,7 +149,7 @@ def config_ls(*, as_json: bool) -> None:
 @set_option
 @no_cameras_option
 @skip_bad_images_option
-@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of everything random.")
+@seed_option
 @threads_option
 @protocol_option
 @click.option(
@@ -238,18 +226,10 @@ def train_command(
         on_epoch=on_epoch,
         log=None if as_json else click.echo,
     )
-    path = str(result.checkpoint.path) if result.checkpoint is not None else ""
-    best = str(result.best) if result.best is not None else ""
     if as_json:
-        print_json({"epoch": result.epoch, "metrics": dict(result.metrics), "checkpoint": path, "best": best})
+        print_json(result_json(result))
         return
-    words = ["reid-tune", "evaluate", "--config", recipe, *(["--data", data] if data else []), "--checkpoint", path]
-    for key, text in settings:
-        words += ["--set", key, text]
-    if protocol != "test":
-        words += ["--protocol", protocol]
-    click.echo(f"Model     {path}" + (f"\nBest      {best}" if best not in {"", path} else ""))
-    click.echo(f"Evaluate  {shlex.join(words)}")
+    print_model(result, recipe, data, settings, protocol)
 
 
 @click.command("evaluate", cls=Command)
@@ -314,9 +294,6 @@ def evaluate_command(
 
 
 def _config(recipe: str, data: str, settings: tuple[tuple[str, str], ...]) -> Config:
-    from reid_core.config import load_config, parse_value
+    from reid_core.config import load_config
 
-    overrides: list[tuple[str, object]] = [(key, parse_value(text)) for key, text in settings]
-    if data:
-        overrides.append(("DATASETS.ROOT", str(Path(data).expanduser().resolve())))
-    return load_config(recipe, overrides).config
+    return load_config(recipe, overrides(data, settings)).config

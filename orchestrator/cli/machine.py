@@ -16,16 +16,39 @@ __all__ = ["doctor_command", "mlflow_group", "serve_command"]
 
 @click.command("serve", cls=Command)
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; beyond loopback needs a token."
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; beyond loopback needs people (`reid-tune users add`) or a token.",
 )
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8300, show_default=True, help="Port; 0 picks a free one."
 )
-@click.option("--token", envvar="REID_TUNE_TOKEN", default="", help="Required beyond loopback. Also REID_TUNE_TOKEN.")
+@click.option(
+    "--token", envvar="REID_TUNE_TOKEN", default="", help="Who knows it may do everything. Also REID_TUNE_TOKEN."
+)
+@click.option("--login", is_flag=True, help="Ask for a login on loopback too, as behind a proxy.")
+@click.option(
+    "--data-root",
+    "data_roots",
+    multiple=True,
+    metavar="DIR",
+    help="A folder (or s3:// address) whose files requests may name; with a login no others. Repeatable.",
+)
 @click.option(
     "--open", "open_study", metavar="STUDY", shell_complete=complete_study, help="Open the browser on this study."
 )
-def serve_command(host: str, port: int, token: str, open_study: str | None) -> None:
+@click.option("--access-log", is_flag=True, help="Log every request.")
+def serve_command(
+    host: str,
+    port: int,
+    token: str,
+    open_study: str | None,
+    data_roots: tuple[str, ...],
+    *,
+    login: bool,
+    access_log: bool,
+) -> None:
     """The dashboard: studies, live curves, launch.
 
     It listens on this machine only unless told otherwise.
@@ -34,13 +57,26 @@ def serve_command(host: str, port: int, token: str, open_study: str | None) -> N
       reid-tune serve
       reid-tune serve --open latest
       reid-tune serve --host 0.0.0.0 --token "$(openssl rand -hex 16)"
+      reid-tune serve --login --data-root /data/reid      # behind a TLS proxy
     """
     from dashboards.serve import serve
+    from orchestrator.service import logs
     from orchestrator.service.service import Service
 
+    logs.configure()
     service = Service()
     path = f"/studies/{service.summary(open_study).id}" if open_study else "/"
-    serve(service, host, port, token, open_browser=open_study is not None, path=path)
+    serve(
+        service,
+        host,
+        port,
+        token,
+        open_browser=open_study is not None,
+        login=login,
+        data_roots=data_roots,
+        access_log=access_log,
+        path=path,
+    )
 
 
 @click.group("mlflow", cls=Group, invoke_without_command=True, no_args_is_help=False)
@@ -96,27 +132,35 @@ def mlflow_sync(study: str) -> None:
 
 @click.command("doctor", cls=Command)
 @click.option("--data", default="", metavar="DIR", help="Check a folder of images too.")
+@click.option(
+    "--ray", is_flag=False, flag_value="", metavar="[ADDRESS]", help="Connect to a Ray cluster (RAY_ADDRESS) too."
+)
 @json_option
-def doctor_command(data: str, *, as_json: bool) -> int:
+def doctor_command(data: str, ray: str | None, *, as_json: bool) -> int:
     """Check whether this machine is ready, and say what to do where it is not.
 
-    Looks at Python, packages, GPUs, the home folder, the store, the disk, and the images in --data.
+    Looks at Python, packages, memory, GPUs and driver, disks, clocks, the store, MLflow, the daemon, notifications, a
+    Ray cluster, and the images in --data. Exit code 1 when something fails; warnings leave it at 0.
 
     Examples:
       reid-tune doctor
       reid-tune doctor --data photos/
+      reid-tune doctor --ray 10.0.0.5:6379
     """
     from rich.text import Text
 
     from orchestrator.service.doctor import examine
     from orchestrator.service.home import Home
 
-    checks = examine(Home.default(), Path(data) if data else None)
+    checks = examine(Home.default(), Path(data) if data else None, ray)
     failed = [check for check in checks if not check.ok]
     if as_json:
         print_json(checks)
     else:
-        marks = {True: Text("ok", "green"), False: Text("fails", "red")}
-        rows: list[list[str | Text]] = [[check.name, marks[check.ok], check.finding, check.advice] for check in checks]
+        marks = {"ok": Text("ok", "green"), "warns": Text("warns", "yellow"), "fails": Text("fails", "red")}
+        words = [("warns" if check.advice else "ok") if check.ok else "fails" for check in checks]
+        rows: list[list[str | Text]] = [
+            [check.name, marks[word], check.finding, check.advice] for check, word in zip(checks, words, strict=True)
+        ]
         console().print(table(["check", "", "finding", "what to do"], rows, fold=["finding", "what to do"]))
     return 1 if failed else 0

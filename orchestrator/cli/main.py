@@ -11,17 +11,24 @@ import click
 from click.shell_completion import shell_complete
 
 from orchestrator.cli.best import best_command, export_config_command
+from orchestrator.cli.checkpoints import checkpoints_group
 from orchestrator.cli.command import ShortForm
 from orchestrator.cli.completion import COMPLETE_VARIABLE, PROGRAM, completion_command
+from orchestrator.cli.db import db_group
 from orchestrator.cli.distill import distill_command
 from orchestrator.cli.engine import config_group, evaluate_command, train_command
+from orchestrator.cli.log_options import log_options, without_log_options
 from orchestrator.cli.machine import doctor_command, mlflow_group, serve_command
+from orchestrator.cli.notify import notify_group
 from orchestrator.cli.output import INTERRUPTED, discard_output
+from orchestrator.cli.people import audit_command, users_group
 from orchestrator.cli.run import demo_command, run_command
+from orchestrator.cli.service import down_command, up_command
 from orchestrator.cli.spaces import space_group
 from orchestrator.cli.studies import status_command, studies_group
 from orchestrator.cli.study_report import report_command
 from orchestrator.cli.submit import submit_command
+from orchestrator.cli.support import support_command
 from orchestrator.cli.tasks import tasks_command
 from orchestrator.cli.trials import trial_group
 from orchestrator.cli.weights import weights_group
@@ -41,6 +48,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 invalid space, config or data,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error. Works anywhere.")
+@log_options
 @click.version_option(package_name="reid-tune", prog_name="reid-tune")
 def cli() -> None:
     """Find the best re-identification (ReID) model for your data inside a budget of GPU-hours.
@@ -58,9 +66,12 @@ def cli() -> None:
 for command in (
     run_command,
     demo_command,
+    up_command,
+    down_command,
     status_command,
     studies_group,
     trial_group,
+    checkpoints_group,
     best_command,
     report_command,
     export_config_command,
@@ -73,8 +84,13 @@ for command in (
     submit_command,
     weights_group,
     serve_command,
+    users_group,
+    audit_command,
     mlflow_group,
+    db_group,
     doctor_command,
+    notify_group,
+    support_command,
     completion_command,
 ):
     cli.add_command(command)
@@ -119,6 +135,7 @@ def _invoke(words: list[str]) -> int:
     question = os.environ.get(COMPLETE_VARIABLE)
     if question:
         return shell_complete(cli, {}, PROGRAM, COMPLETE_VARIABLE, question)
+    words = without_log_options(words)
     try:
         with cli.make_context(PROGRAM, words) as context:
             code = cli.invoke(context)

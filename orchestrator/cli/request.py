@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from orchestrator.cli.completion import complete_algorithm, complete_schedule, complete_study
 from orchestrator.cli.data_options import no_cameras_option, skip_bad_images_option
+from orchestrator.cli.share import SHARE_OPTIONS
 
 if TYPE_CHECKING:
     from orchestrator.service.views import StudyRequest
@@ -31,9 +32,9 @@ _OPTIONS = (
     click.option(
         "--data",
         default="",
-        metavar="DIR",
+        metavar="DIR|URL",
         type=click.Path(),
-        help="Folder of images: manifest.csv, a folder per identity, a public data set's layout. Default: synthetic.",
+        help="Images: manifest.csv, a folder per identity, a public layout; a URL, .zip or .tar. Default: synthetic.",
     ),
     click.option("--trials", type=int, metavar="N", help="Number of configurations to try. Default: the space's."),
     click.option(
@@ -129,9 +130,34 @@ _OPTIONS = (
     no_cameras_option,
     skip_bad_images_option,
     click.option(
-        "--backend", type=click.Choice(["inline", "ray"]), default="ray", show_default=True, help="Where trials run."
+        "--backend",
+        type=click.Choice(["inline", "processes", "ray"]),
+        default="ray",
+        show_default=True,
+        help="Where trials run: one by one here, side by side here, or on Ray.",
     ),
     click.option("--ray-address", default="", metavar="ADDRESS", help="A running Ray cluster. Default: a local Ray."),
+    click.option(
+        "--runtime-env",
+        default="",
+        metavar="FILE",
+        help="A Ray runtime environment (YAML) for the nodes, or ship: send this installation to them.",
+    ),
+    *SHARE_OPTIONS,
+    click.option(
+        "--checkpoints",
+        default="",
+        metavar="URL",
+        callback=_not_empty,
+        help="Keep checkpoints under s3://…, file://… or another URL. Default: REID_TUNE_CHECKPOINTS, else the study.",
+    ),
+    click.option(
+        "--keep-checkpoints",
+        type=click.Choice(["best", "last", "all"]),
+        default="best",
+        show_default=True,
+        help="Which stay: best, newest and those of rungs; the newest; all. Changed by `checkpoints prune --keep`.",
+    ),
 )
 
 
@@ -145,6 +171,7 @@ def request_options(function: F) -> F:
 def build_request(space: str, options: dict[str, Any]) -> StudyRequest:
     """The options as a request. Raises UsageError, ConfigError."""
     from orchestrator.cli.configurations import read_configurations
+    from orchestrator.service.runtime_env import runtime_env_text
     from orchestrator.service.views import MOST_EARLIER, MOST_TEACHERS, StudyRequest
     from reid_core.config import parse_value
     from reid_core.errors import UsageError
@@ -167,5 +194,6 @@ def build_request(space: str, options: dict[str, Any]) -> StudyRequest:
     if len(options["teacher"]) > MOST_TEACHERS:
         told = f"--teacher is given {len(options['teacher'])} times"
         raise UsageError(told, hint=f"give at most {MOST_TEACHERS}")
+    options["runtime_env"] = runtime_env_text(options["runtime_env"])
     enqueued = read_configurations(options.pop("enqueue"))
     return StudyRequest(space=space, set=settings, **options, **enqueued)

@@ -11,6 +11,7 @@ import click
 
 from orchestrator.cli.command import Command
 from orchestrator.cli.completion import complete_space, complete_study
+from orchestrator.cli.detach import launched
 from orchestrator.cli.output import discard_output
 from orchestrator.cli.request import build_request, request_options
 
@@ -39,8 +40,11 @@ __all__ = ["demo_command", "run_command"]
     help="Continue a study that was paused, interrupted or killed.",
 )
 @click.option("--events", is_flag=True, help="Print every event as a line of JSON instead of the table.")
+@click.option("--detach", is_flag=True, help="Return at once: the study runs in the service, else in the background.")
 @click.option("--no-mlflow", is_flag=True, help="Do not record the study in MLflow now (`mlflow sync` can later).")
-def run_command(space: str | None, *, resume: str | None, events: bool, no_mlflow: bool, **options: Any) -> int:
+def run_command(
+    space: str | None, *, resume: str | None, events: bool, detach: bool, no_mlflow: bool, **options: Any
+) -> int:
     """Search a space: plan, run trials side by side, give up on weak ones early, report the winner.
 
     Examples:
@@ -50,18 +54,21 @@ def run_command(space: str | None, *, resume: str | None, events: bool, no_mlflo
       reid-tune run --space mine.yaml --warm-start latest --enqueue favourites.json --confirm 3
       reid-tune run --space distill.yaml --teacher study:cows --data cows/
       reid-tune run --resume latest
+      reid-tune run --space bnneck.yaml --detach --priority 5
     """
     from orchestrator.service.service import Service
     from reid_core.errors import UsageError
 
     if not space and not resume:
         raise UsageError("--space or --resume is needed", hint="for example: reid-tune --space bnneck.yaml --trials 12")
+    if detach and (events or no_mlflow):
+        raise UsageError("--detach leaves nothing to show here", hint="leave --events and --no-mlflow out")
     service = Service()
     if resume:
         study = _resumed(service, resume, space, options)
     else:
         study = _created(service, str(space), options, quiet=events)
-    return _run(service, study, events=events, track=not no_mlflow)
+    return launched(service, study) if detach else _run(service, study, events=events, track=not no_mlflow)
 
 
 @click.command("demo", cls=Command)
@@ -122,7 +129,17 @@ def _refuse_changes(options: dict[str, Any], name: str) -> None:
     """A study is continued as it was made: options that would change what ends it are not passed over."""
     from reid_core.errors import UsageError
 
-    for option in ("epochs", "gpu_hours", "wall_time", "target", "confirm", "enqueue", "warm_start", "teacher"):
+    for option in (
+        "epochs",
+        "gpu_hours",
+        "wall_time",
+        "target",
+        "confirm",
+        "enqueue",
+        "warm_start",
+        "teacher",
+        "checkpoints",
+    ):
         if options[option]:
             spelled = option.replace("_", "-")
             message = f"--{spelled} cannot change a study that is continued"

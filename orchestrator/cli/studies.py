@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli.acting import COMMANDS as ACTING
+from orchestrator.cli.changing import COMMANDS as CHANGING
 from orchestrator.cli.command import Command, Group
+from orchestrator.cli.completion import complete_study
 from orchestrator.cli.front import front_lines
 from orchestrator.cli.output import (
     console,
@@ -20,7 +22,10 @@ from orchestrator.cli.output import (
     study_argument,
     table,
 )
+from orchestrator.cli.service import print_service
+from orchestrator.cli.share import share_command
 from orchestrator.cli.teachers import teacher_text
+from orchestrator.cli.watch import watch_service
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,20 +37,33 @@ __all__ = ["status_command", "studies_group"]
 
 
 @click.command("status", cls=Command)
-@study_argument
+@click.argument("study", default="", shell_complete=complete_study)
 @json_option
-@click.option("--watch", is_flag=True, help="Refresh every two seconds until the study ends.")
+@click.option("--watch", is_flag=True, help="Refresh every two seconds; without STUDY the whole service.")
 def status_command(study: str, *, as_json: bool, watch: bool) -> None:
-    """Where a study stands: its trials, the incumbent, time left.
+    """Where a study stands: its trials, the incumbent, time left. Without STUDY the service, when it is up.
+
+    Without STUDY and without a service (`reid-tune up`) it is the latest study.
 
     Examples:
       reid-tune status
+      reid-tune status latest
       reid-tune status cows --watch
+      reid-tune status --watch          # nodes, queue, rates of the whole service
     """
     from orchestrator.cli.live import trials_table
     from orchestrator.service.service import Service
 
     service = Service()
+    if not study and watch:
+        watch_service(service, as_json=as_json)
+        return
+    if not study:
+        view = service.daemon()
+        if view.up:
+            print_json(view) if as_json else print_service(view)
+            return
+    study = study or "latest"
     if as_json:
         print_json(service.study(study))
         return
@@ -55,6 +73,9 @@ def status_command(study: str, *, as_json: bool, watch: bool) -> None:
         if watch and out.is_terminal:
             out.clear()
         _print_summary(summary)
+        trouble = service.trouble(summary.id)
+        if trouble:
+            out.print(f"  the service gave it up: {trouble}", markup=False, soft_wrap=not out.is_terminal)
         out.print(trials_table(service.state(study), alive=summary.status.value != "interrupted"))
         if not watch or summary.status.value != "running":
             return
@@ -72,6 +93,8 @@ def _print_summary(summary: StudySummary) -> None:
     )
     if summary.reason:
         out.print(f"  {summary.reason}", markup=False, soft_wrap=not out.is_terminal)
+    for node, why in summary.avoided.items():
+        out.print(f"  node {node} is set aside: {why}", markup=False, soft_wrap=not out.is_terminal)
     if summary.limits:
         out.print(
             f"  limits: {'; '.join(limit.text for limit in summary.limits)}",
@@ -109,21 +132,26 @@ def _best(summary: StudySummary) -> str:
 
 @click.group("studies", cls=Group)
 def studies_group() -> None:
-    """List studies, show one, pause, resume or stop it."""
+    """List studies, show one, and act on it: pause, stop, extend, clone, delete ..."""
+
+
+for command in (share_command, *ACTING, *CHANGING):
+    studies_group.add_command(command)
 
 
 @studies_group.command("ls")
+@click.option("--all", "everything", is_flag=True, help="Archived studies, too.")
 @json_option
-def studies_ls(*, as_json: bool) -> None:
-    """Every study, newest first.
+def studies_ls(*, everything: bool, as_json: bool) -> None:
+    """Every study, newest first, without those that are archived.
 
     Examples:
       reid-tune studies ls
-      reid-tune studies ls --json
+      reid-tune studies ls --all --json
     """
     from orchestrator.service.service import Service
 
-    found = Service().studies()
+    found = Service().studies(archived=everything)
     if as_json:
         print_json(found)
         return
@@ -134,7 +162,7 @@ def studies_ls(*, as_json: bool) -> None:
     rows = [
         [
             one.name,
-            one.status.value,
+            f"{one.status.value}, archived" if one.archived else one.status.value,
             one.space,
             f"{one.trials_started}/{one.trials_planned}",
             f"{one.epochs_spent}/{one.epochs_planned}",
@@ -181,6 +209,10 @@ def studies_show(study: str, *, as_json: bool) -> None:
         *(("teacher", teacher_text(one, detail.measures.task)) for one in detail.teachers),
         *(("earlier", f"{counted(one.results, 'result')} of study {one.study}") for one in detail.warm_start),
         *((("enqueued", counted(detail.enqueued, "configuration")),) if detail.enqueued else ()),
+        *((("waiting", f"{counted(detail.waiting, 'enqueued configuration')} to try"),) if detail.waiting else ()),
+        *((("tags", ", ".join(detail.tags)),) if detail.tags else ()),
+        *((("note", detail.note),) if detail.note else ()),
+        *((("archived", "yes; `reid-tune studies unarchive` lists it again"),) if detail.archived else ()),
         *((("confirm", f"{counted(detail.confirm, 'new seed')} for each finalist"),) if detail.confirm else ()),
     ):
         _print_labelled(out, label, value)
@@ -200,36 +232,3 @@ def _print_labelled(out: Console, label: str, value: str) -> None:
     out.print(Text(first) + lines[0])
     for line in lines[1:]:
         out.print(Padding(line, (0, 0, 0, len(first))))
-
-
-def _verb(name: str, text: str, done: str) -> None:
-    @studies_group.command(name, help=f"{text}\n\nExamples:\n  reid-tune studies {name} cows")
-    @study_argument
-    @json_option
-    def verb(study: str, *, as_json: bool) -> None:
-        from orchestrator.service.service import Service
-
-        summary: StudySummary = getattr(Service(), name)(study, by=f"{getpass.getuser()} on the command line")
-        if as_json:
-            print_json(summary)
-        elif summary.ended_at is not None:
-            click.echo(f"{summary.name} has ended already: {summary.status}")
-        else:
-            click.echo(f"{summary.name}: {done.format(name=summary.name)}")
-
-
-_verb(
-    "pause",
-    "Finish the running epochs, save, and rest.",
-    "asked to pause; continue with `reid-tune studies resume {name}`",
-)
-_verb(
-    "resume",
-    "Continue a paused or interrupted study in the background.",
-    "continues in the background; follow it with `reid-tune status {name} --watch`",
-)
-_verb(
-    "stop",
-    "Finish the running epochs, save, and end the study for good.",
-    "asked to stop; see the winner with `reid-tune best {name}`",
-)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.command import Command
-from orchestrator.cli.engine import set_option, threads_option
 from orchestrator.cli.output import console, json_option, print_json
+from orchestrator.cli.training import set_option, threads_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from orchestrator.cli.analysis import why_lines
 from orchestrator.cli.command import Group
 from orchestrator.cli.completion import complete_study
 from orchestrator.cli.output import console, json_option, number, origin_of, print_json, study_argument, table
+from orchestrator.cli.trial_acting import COMMANDS
 
 if TYPE_CHECKING:
     from orchestrator.service.views import TrialDetail, TrialRow
@@ -26,7 +28,11 @@ trial_number = click.argument("trial", type=int)
 
 @click.group("trial", cls=Group)
 def trial_group() -> None:
-    """Look at the trials of a study."""
+    """Look at the trials of a study, and act on them: stop, retry, promote, pin, clone ..."""
+
+
+for command in COMMANDS:
+    trial_group.add_command(command)
 
 
 @trial_group.command("ls")
@@ -44,7 +50,7 @@ def trial_ls(study: str, *, as_json: bool) -> None:
     from search_spaces.names import short_names
 
     service = Service()
-    rows = service.trials(study)
+    rows = sorted(service.trials(study), key=lambda row: not row.pinned)  # the pinned first, each part by number
     if as_json:
         print_json(rows)
         return
@@ -62,7 +68,7 @@ def trial_ls(study: str, *, as_json: bool) -> None:
             origin_of(row),
             str(row.epoch),
             *(measures.text(row.metrics.get(name), name) for name in names),
-            row.status.value,
+            f"{row.status.value}, pinned" if row.pinned else row.status.value,
             _changes(row, base, short),
         ]
         for row in rows
@@ -100,12 +106,16 @@ def trial_show(study: str, trial: int, *, as_json: bool) -> None:
     out = console()
     out.print(
         f"[bold]{detail.study}, trial {detail.id}[/]: {detail.status}, epoch {detail.epoch} of {detail.to_epoch}; "
-        f"{detail.origin}: {escape(detail.reason)}\n",
+        f"{detail.origin}: {escape(detail.reason)}{'; pinned' if detail.pinned else ''}\n",
         soft_wrap=True,
     )
     out.print("Why it was tried, and trained from epoch to epoch:")
     for line in why_lines(detail):
         out.print(f"  {line}", markup=False, soft_wrap=True)
+    if detail.promoted:
+        out.print(
+            f"  promoted by {detail.promoted}: it goes on as soon as a slot is free", markup=False, soft_wrap=True
+        )
     out.print()
     if detail.message:
         out.print(f"{detail.failure}: {detail.message}\n", markup=False, soft_wrap=True)
@@ -132,6 +142,9 @@ def _print_curve(detail: TrialDetail, measures: Measures) -> None:
     columns = ["epoch", *map(measures.title, names)]
     out = console()
     out.print(table(columns, rows, right=columns))
+    used = _used(detail)
+    if used:
+        out.print(f"\nIts last epoch: {used}", markup=False, soft_wrap=True)
     out.print()
 
 
@@ -141,27 +154,53 @@ def _metric(name: str, value: float | None, measures: Measures) -> str:
     return measures.text(value, name)
 
 
+_USED = {
+    "images_per_second": "{:.0f} images/s",
+    "data_wait": "{:.0%} of the time waiting for data",
+    "cpu": "{:.1f} cores",
+    "memory_gb": "{:.1f} GiB",
+    "gpu": "GPU {:.0%}",
+    "gpu_memory_gb": "{:.1f} GiB of GPU memory",
+}
+
+
+def _used(detail: TrialDetail) -> str:
+    """How fast the last epoch was and what it used, as far as it was reported."""
+    last = {name: detail.curves[name][-1] for name in _USED if name in detail.curves}
+    return ", ".join(_USED[name].format(value) for name, value in last.items() if value is not None)
+
+
 @trial_group.command("logs")
 @named_study
 @trial_number
 @click.option(
     "--lines", type=click.IntRange(1), default=200, show_default=True, metavar="N", help="How many lines from the end."
 )
+@click.option("--stdout", "output", flag_value="STDOUT", help="What its processes printed instead of its log.")
+@click.option("--stderr", "output", flag_value="STDERR", help="What its processes wrote to standard error.")
+@click.option("--follow", is_flag=True, help="Go on with new lines until the trial ends.")
 @json_option
-def trial_logs(study: str, trial: int, lines: int, *, as_json: bool) -> None:
-    """The last lines of a trial's log.
+def trial_logs(study: str, trial: int, lines: int, output: str | None, *, follow: bool, as_json: bool) -> None:
+    """The last lines of a trial's log, or of what its processes printed (backend processes).
 
     Examples:
       reid-tune trial logs latest 3
       reid-tune trial logs cows 3 --lines 20
+      reid-tune trial logs cows 3 --stderr --follow
     """
     from orchestrator.service.service import Service
+    from orchestrator.service.trial_output import Output
 
-    found = Service().trial_log(study, trial, lines)
+    wanted = Output[output] if output else Output.LOG
+    if follow:
+        for line in Service().follow_log(study, trial, lines, wanted):
+            click.echo(json.dumps(line) if as_json else line)
+        return
+    found = Service().trial_log(study, trial, lines, wanted)
     if as_json:
         print_json(found)
         return
     for line in found:
         click.echo(line)
     if not found:
-        click.echo(f"trial {trial} has written no log yet", err=True)
+        click.echo(f"trial {trial} has {'printed nothing' if output else 'written no log'} yet", err=True)

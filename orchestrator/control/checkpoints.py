@@ -1,15 +1,31 @@
-"""Which checkpoint a segment begins with, and which must stay because another trial may still need them."""
+"""Which checkpoint a segment begins with, and which stay: by the study's policy, or because somebody needs them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from orchestrator.events import Checkpoint, StudyState, TrialState, TrialStatus
+from orchestrator.control.removal import Removals
+from orchestrator.events import Checkpoint, Keep, StudyState, TrialState, TrialStatus
+from orchestrator.search import epochs_to_go_on_from
 from orchestrator.trial.files import keep_only
+from orchestrator.trial.protocol import Beginning, CheckpointRef
+from orchestrator.trial.vault import is_url
 from reid_core.errors import Conflict
 
-__all__ = ["beginning_of", "discard_others"]
+__all__ = [
+    "Retention",
+    "beginning_of",
+    "discard_others",
+    "epochs_to_keep",
+    "instead_of",
+    "kept",
+    "named",
+    "needed_epochs",
+]
+
+_UNDER_WAY = frozenset({TrialStatus.WAITING, TrialStatus.RUNNING})
 
 
 def beginning_of(state: StudyState, trial: TrialState) -> Checkpoint | None:
@@ -26,15 +42,94 @@ def beginning_of(state: StudyState, trial: TrialState) -> Checkpoint | None:
     return found
 
 
-def discard_others(state: StudyState, ended: TrialState, needed: Mapping[int, Collection[int]]) -> None:
-    """Delete what nobody needs any more of the trial that ended a segment, and of every trial in `needed` at rest.
+def instead_of(state: StudyState, trial: TrialState) -> tuple[Beginning, ...]:
+    """What the trial goes on from where its newest checkpoint is torn or gone: older ones, then how it began."""
+    newest = trial.checkpoint
+    if newest is None:
+        return ()
+    older = {one.epoch: one for one in (*trial.rung_checkpoints.values(), trial.best_checkpoint, trial.before) if one}
+    own = [Beginning(_ref(older[epoch])) for epoch in sorted(older, reverse=True) if epoch < newest.epoch]
+    if trial.parent is None:
+        return (*own, Beginning(None))
+    parents = state.trials[trial.parent].rung_checkpoints.get(trial.from_epoch)
+    return (*own, *([] if parents is None else [Beginning(_ref(parents), forked=True)]))
 
-    There stay the newest checkpoint that the log names, and those of the epochs that `needed` names by trial. Files of
-    a trial that is to go on are its own business.
+
+def needed_epochs(state: StudyState) -> Mapping[int, Collection[int]]:
+    """By trial the epochs whose checkpoints stay whatever the policy is, because others go on from them."""
+    return epochs_to_go_on_from(state)
+
+
+def _ref(one: Checkpoint) -> CheckpointRef:
+    return CheckpointRef(one.path, one.epoch, one.sha256)
+
+
+def epochs_to_keep(state: StudyState, trial: TrialState, to_epoch: int, needed: Collection[int]) -> tuple[int, ...]:
+    """The epochs up to `to_epoch` whose checkpoints a segment is not to delete or pass over."""
+    if state.keep is Keep.ALL or trial.pinned:
+        return tuple(range(1, to_epoch + 1))
+    rungs = state.created.plan.rungs if state.created is not None and state.keep is Keep.BEST else ()
+    return tuple(sorted({*needed, *(rung for rung in rungs if rung <= to_epoch)}))
+
+
+def named(trial: TrialState) -> dict[str, Checkpoint]:
+    """The checkpoints that the trial's state tells of, by path."""
+    told = (trial.checkpoint, trial.before, trial.best_checkpoint, *trial.rung_checkpoints.values())
+    return {one.path: one for one in told if one is not None}
+
+
+def kept(trial: TrialState, keep: Keep, needed: Collection[int] = ()) -> frozenset[str] | None:
+    """Paths of the checkpoints that stay under a policy; None: all of them.
+
+    Those at epochs in `needed` stay: others go on from them. Until a trial is at rest, so does the one before the
+    newest, for the case that the newest is torn.
+    """
+    if keep is Keep.ALL or trial.pinned:
+        return None
+    stay = [trial.checkpoint, *(one for epoch, one in trial.rung_checkpoints.items() if epoch in needed)]
+    if keep is Keep.BEST:
+        stay += [trial.best_checkpoint, *trial.rung_checkpoints.values()]
+    if trial.status in _UNDER_WAY:
+        stay.append(trial.before)
+    return frozenset(one.path for one in stay if one is not None)
+
+
+def discard_others(state: StudyState, ended: TrialState, needed: Mapping[int, Collection[int]]) -> None:
+    """Delete the files that the policy lets go of the trial that ended a segment, and of those in `needed` at rest.
+
+    Files of a trial that is to go on are its own business. What cannot be deleted stays: `checkpoints prune` finds it.
     """
     for trial in {ended.id: ended, **{number: state.trials[number] for number in needed}}.values():
-        if trial.checkpoint is None or trial.status in {TrialStatus.WAITING, TrialStatus.RUNNING}:
+        newest = trial.checkpoint
+        if newest is None or trial.status in _UNDER_WAY or is_url(newest.path):
             continue
-        epochs = needed.get(trial.id, ())
-        also = [Path(one.path) for epoch, one in trial.rung_checkpoints.items() if epoch in epochs]
-        keep_only(Path(trial.checkpoint.path), also)
+        stay = kept(trial, state.keep, needed.get(trial.id, ()))
+        if stay is not None:
+            with suppress(OSError):
+                keep_only(Path(newest.path), [Path(path) for path in stay])
+
+
+class Retention:
+    """What a study's policy lets go of the checkpoints that are kept under a URL is removed beside the study's work."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, set[str]] = {}
+        self._removals: Removals | None = None
+
+    def look(self, state: StudyState, trial: TrialState, needed: Mapping[int, Collection[int]]) -> None:
+        """Let go of what the trial's newest events have made superfluous. Only what a log told of is removed."""
+        if state.created is None or not state.created.checkpoints:
+            return
+        known = self._known.setdefault(trial.id, set())
+        known.update(path for path in named(trial) if is_url(path))
+        stay = kept(trial, state.keep, needed.get(trial.id, ()))
+        gone = set() if stay is None else known - stay
+        if gone:
+            known -= gone
+            self._removals = self._removals or Removals()
+            self._removals.remove(sorted(gone))
+
+    def close(self) -> None:
+        """Finish what is under way, for some seconds at most."""
+        if self._removals is not None:
+            self._removals.close()

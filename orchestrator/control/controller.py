@@ -9,11 +9,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.backends.protocol import Backend, Beat, Ended, Message, Reported, Saved
-from orchestrator.control.checkpoints import beginning_of, discard_others
+from orchestrator.control.checkpoints import (
+    Retention,
+    beginning_of,
+    discard_others,
+    epochs_to_keep,
+    instead_of,
+    needed_epochs,
+)
 from orchestrator.control.costs import known_costs
 from orchestrator.control.decide import Decision, Finish, Start, Stop, Suggest, decide, unwanted
 from orchestrator.control.lease import Lease, held
-from orchestrator.control.retry import is_final
+from orchestrator.control.nodes import NodeTally
+from orchestrator.control.retry import is_final, micro_batches, too_large
+from orchestrator.control.silence import Silence
+from orchestrator.control.slots import SharedSlots
 from orchestrator.events import (
     CheckpointSaved,
     CommandGiven,
@@ -31,7 +41,7 @@ from orchestrator.events import (
     StudyState,
     fold,
 )
-from orchestrator.search import Algorithm, epochs_to_go_on_from, make_algorithm
+from orchestrator.search import Algorithm, make_algorithm
 from orchestrator.store import Store
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import (
@@ -43,6 +53,7 @@ from orchestrator.trial.protocol import (
     Resources,
     SegmentSpec,
 )
+from orchestrator.trial.vault import vault_of
 from reid_core.errors import Conflict
 from search_spaces.encoding import complete
 
@@ -66,16 +77,22 @@ class Controller:
         directory: Path,
         resources: Resources,
         observer: Callable[[Logged, StudyState], None] | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._store, self._study, self._backend = store, study, backend
         self._directory, self._resources = directory, resources
-        self._observer, self._clock = observer, clock
+        self._observer, self._clock = observer, clock or time.time
+        self._lease_clock = clock or store.now  # machines agree on it where the store has a server
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
         self._lease: Lease
         self._algorithm: Algorithm
+        self._made_of: StudyCreated
         self._interrupted = ""
+        self._shared = SharedSlots(store, study)
+        self._silence = Silence(resources.silence)
+        self._nodes = NodeTally()
         self._stopping: set[int] = set()
+        self._retention = Retention()
         self._saved: dict[int, CheckpointSaved] = {}
         self.state = StudyState()
 
@@ -85,26 +102,33 @@ class Controller:
 
     def run(self) -> StudyState:
         """Run the study until nothing is left to do here."""
-        with held(self._store, self._study, self._owner, self._clock) as self._lease:
+        with held(self._store, self._study, self._owner, self._lease_clock) as self._lease:
             fold(self._store.events(self._study), self.state)
             if self.state.ended_at is None:  # else its log has its last word
                 self._take_over()
                 while self._turn():
                     pass
+                self._retention.close()
         return self.state
 
     def _take_over(self) -> None:
-        self._algorithm = make_algorithm(self.created)
-        started = ControllerStarted(owner=self._owner, token=self._lease.token, workers=self._backend.slots)
+        self._algorithm, self._made_of = make_algorithm(self.created), self.created
+        started = ControllerStarted(owner=self._owner, token=self._lease.token, workers=max(1, self._backend.slots))
         self._append([started])
 
     def _turn(self) -> bool:
         """Hear, decide and act once. Whether there is more to do."""
         self._hear()
+        if self.created is not self._made_of:  # a command changed the plan or the limits
+            self._algorithm, self._made_of = make_algorithm(self.created), self.created
         stopping, now = frozenset(self._stopping), self._clock()
-        decision = decide(self._algorithm, self.state, self._backend.slots, stopping, now)
+        slots = self._shared.of(self._backend.slots)
+        decision = decide(self._algorithm, self.state, slots, stopping, now)
         if decision is None:
+            self._shared.tell(self._algorithm, self.state, self._backend.slots, stopping, now)
             self._backend.pump(self._on_message, POLL_SECONDS)
+            for hung in self._silence.hung():
+                self._backend.end(hung.segment, hung.outcome)
         else:
             self._carry_out(decision)
         return not isinstance(decision, Finish)
@@ -120,6 +144,7 @@ class Controller:
         now = self._clock()
         for logged in self._store.append(self._study, events, token=self._lease.token, at=now, taken=taken):
             self.state.apply(logged)
+            self._nodes.apply(logged.event)
             if self._observer is not None:
                 self._observer(logged, self.state)
 
@@ -168,7 +193,7 @@ class Controller:
     def _spec(self, started: SegmentStarted) -> SegmentSpec:
         trial, created = self.state.trials[started.trial], self.created
         start = beginning_of(self.state, trial)
-        needed = epochs_to_go_on_from(self.state)
+        needed = needed_epochs(self.state)
         return SegmentSpec(
             study=self._study,
             trial=trial.id,
@@ -182,16 +207,23 @@ class Controller:
             resources=self._resources,
             protocol=created.protocol,
             forked=start is not None and trial.checkpoint is None,
-            keep=tuple(sorted(needed.get(trial.id, ()))),
+            keep=epochs_to_keep(self.state, trial, started.to_epoch, needed.get(trial.id, ())),
             costs=created.space.costs,
             measured=known_costs(self.state, trial),
+            vault=vault_of(created.checkpoints, self._study, trial.id),
+            instead=instead_of(self.state, trial),
+            micro_batches=micro_batches(trial),
         )
 
     def _on_message(self, message: Message) -> None:
         run = self.state.running.get(message.segment)
         if run is None:
             return  # a late word of a segment that this controller already gave up
+        self._silence.heard(message.segment)
         match message:
+            case Saved(checkpoint=saved) if saved.epoch in self.state.trials[run.trial].history:
+                self._append([_checkpoint_event(saved, run)])  # it was uploaded after its epoch was reported
+                self._look(run.trial)
             case Saved(checkpoint=saved):
                 self._saved[message.segment] = _checkpoint_event(saved, run)
             case Beat():
@@ -200,8 +232,22 @@ class Controller:
                 self._append([*_report_events(message, run, self.state), *self._flush(message.segment)])
             case Ended():
                 self._append([*self._flush(message.segment), self._ended(message, run.trial)])
-                discard_others(self.state, self.state.trials[run.trial], epochs_to_go_on_from(self.state))
+                self._quarantine()
+                discard_others(self.state, self.state.trials[run.trial], needed_epochs(self.state))
+                self._look(run.trial)
         self._between_epochs()
+
+    def _quarantine(self) -> None:
+        """Set a node aside on which segments keep failing for its own reasons."""
+        unfit = self._nodes.unfit()
+        if unfit is not None:
+            self._append([unfit])
+            self._backend.avoid(unfit.node)
+
+    def _look(self, trial: int) -> None:
+        """Let go of checkpoints under the study's URL that the policy does not keep."""
+        if self.created.checkpoints:
+            self._retention.look(self.state, self.state.trials[trial], needed_epochs(self.state))
 
     def _flush(self, segment: int) -> list[Event]:
         """The segment's newest checkpoint, which goes into the log together with its epoch or not at all."""
@@ -216,6 +262,7 @@ class Controller:
 
     def _ended(self, message: Ended, trial: int) -> SegmentEnded:
         self._stopping.discard(message.segment)
+        self._silence.forget(message.segment)
         kind, failure, text, final = _tell(message, self, trial)
         return SegmentEnded(
             segment=message.segment,
@@ -256,4 +303,6 @@ def _tell(message: Ended, controller: Controller, trial: int) -> tuple[OutcomeKi
             return OutcomeKind.INFEASIBLE, None, reason, True
         case Failed() as failed:
             final = is_final(controller.state.trials[trial], failed)
+            if final and failed.kind is FailureKind.OUT_OF_MEMORY:
+                return OutcomeKind.INFEASIBLE, failed.kind, too_large(controller.state.trials[trial], failed), True
             return OutcomeKind.FAILED, failed.kind, failed.message, final

@@ -7,14 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from orchestrator.control.retry import micro_batches
 from orchestrator.events import Limits, StudyState, StudyStatus, TrialState, TrialStatus
 from orchestrator.search import Advance, Algorithm, Move, NewTrial
+from orchestrator.search.asking import promotion_asked
 from orchestrator.search.limits import epochs_to_go, limit_met, pays_for, time_is_up, within_epochs
+from orchestrator.trial.kinds import FailureKind
 
 __all__ = ["Decision", "Finish", "Start", "Stop", "Suggest", "decide", "resume_epoch", "unwanted"]
 
 COMMON_CAUSE = 3
 """So many trials failing alike before any epoch was finished end the study: the rest would fail alike."""
+
+
+_RESTING = frozenset({StudyStatus.PAUSED, StudyStatus.STOPPED, StudyStatus.QUEUED})
+"""A queued study whose controller still runs leaves it: the daemon starts another when its turn has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +70,16 @@ def decide(
 ) -> Decision | None:
     """The next single decision, or None: wait for something running. Call again after applying it.
 
-    `slots` is the number of segments that may run side by side, `stopping` the segments already asked to stop, `now`
-    the time (Unix, in seconds) that limits of time are measured against; without it, that of the last event.
+    `slots` is the number of segments that may run side by side (of more than that the newest are asked to pause),
+    `stopping` the segments already asked to stop, `now` the time (Unix, in seconds) that limits of time are measured
+    against; without it, that of the last event.
     """
     surplus = unwanted(state, now) - stopping
     if surplus:
         return Stop(min(surplus))
+    going_on = state.running.keys() - stopping
+    if len(going_on) > slots:
+        return Stop(max(going_on))
     if state.status is not StudyStatus.RUNNING:
         return Finish(state.status, state.reason) if not state.running else None
     hopeless = _common_cause(state)
@@ -84,7 +95,7 @@ def decide(
     paid = next((trial for trial in waiting if pays_for(state, trial, limits)), None)
     if paid is not None:
         return _again(paid)
-    wanted = algorithm.next(state)
+    wanted = _wanted(algorithm, state, limits)
     match wanted and within_epochs(state, wanted, limits):
         case NewTrial() as move:
             return Suggest(max(state.trials, default=0) + 1, move)
@@ -95,6 +106,12 @@ def decide(
             return None if state.running else _finish(state, _too_dear(state, limits, waiting, wanted))
 
 
+def _wanted(algorithm: Algorithm, state: StudyState, limits: Limits) -> Move | None:
+    """A promotion by hand that the epochs pay for, else the algorithm's own move."""
+    asked = promotion_asked(state)
+    return asked if asked is not None and within_epochs(state, asked, limits) == asked else algorithm.next(state)
+
+
 def resume_epoch(trial: TrialState) -> int:
     """The epoch a segment continues from: that of the newest durable checkpoint; a fork's first is its parent's."""
     return trial.checkpoint.epoch if trial.checkpoint is not None else trial.from_epoch
@@ -102,7 +119,8 @@ def resume_epoch(trial: TrialState) -> int:
 
 def unwanted(state: StudyState, now: float | None = None) -> frozenset[int]:
     """Running segments that should pause: the study or their trial was asked to stop, or time is up at `now`."""
-    if state.status in {StudyStatus.PAUSED, StudyStatus.STOPPED} or time_is_up(state, _limits(state), now):
+    going_on = state.status is StudyStatus.STOPPED and state.at_rung
+    if (state.status in _RESTING and not going_on) or time_is_up(state, _limits(state), now):
         return frozenset(state.running)
     return frozenset(
         segment for segment, run in state.running.items() if state.trials[run.trial].status is TrialStatus.STOPPED
@@ -133,6 +151,9 @@ def _again(trial: TrialState) -> Start:
     """A trial that was paused, lost or failed retryably goes on from its last checkpoint."""
     last = f" after {trial.failures[-1][0]}" if trial.failures else ""
     attempt = trial.attempts + 1
+    if trial.failures and trial.failures[-1][0] is FailureKind.OUT_OF_MEMORY:
+        reason = f"again after out of memory, in {micro_batches(trial)} micro-batches (attempt {attempt})"
+        return Start(trial.id, resume_epoch(trial), trial.to_epoch, attempt, reason)
     return Start(trial.id, resume_epoch(trial), trial.to_epoch, attempt, f"continued{last} (attempt {attempt})")
 
 

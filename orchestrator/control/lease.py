@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from orchestrator.store import Store
-from reid_core.errors import ReidTuneError
+from reid_core.errors import ReidTuneError, ServerUnreachable
 
 __all__ = ["SECONDS", "Lease", "held"]
 
@@ -21,6 +21,7 @@ class Lease:
         self._store, self._study, self._clock = store, study, clock
         self.token = store.acquire(study, owner, SECONDS, clock())
         self.lost = False
+        self._unreachable = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"lease-{study}", daemon=True)
 
@@ -28,7 +29,9 @@ class Lease:
         while not self._ended.wait(SECONDS / 3):
             try:
                 self.lost = not self._store.renew(self._study, self.token, SECONDS, self._clock())
-            except ReidTuneError:
+                self._unreachable = False
+            except ReidTuneError as error:
+                self._unreachable = isinstance(error, ServerUnreachable)
                 continue
             if self.lost:
                 return
@@ -38,10 +41,11 @@ class Lease:
         self._thread.start()
 
     def end(self) -> None:
-        """Stop renewing and give the lease up."""
+        """Stop renewing and give the lease up; one whose server is away runs out by itself."""
         self._ended.set()
         self._thread.join()
-        self._store.release(self._study, self.token)
+        if not self._unreachable:
+            self._store.release(self._study, self.token)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ What may come in: frozen values and pure functions over them. No clock, file, da
 """
 
 from orchestrator.events.given import Asked, EarlierResult, Limits, Teacher
+from orchestrator.events.keep import Keep
 from orchestrator.events.log import (
     CheckpointSaved,
     CommandGiven,
@@ -38,6 +39,7 @@ __all__ = [
     "EarlierResult",
     "EpochReported",
     "Event",
+    "Keep",
     "Limits",
     "Logged",
     "NodeSetAside",

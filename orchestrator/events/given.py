@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.events.keep import Keep
 from orchestrator.events.plan import Plan
 from reid_core.config import Values
 
@@ -78,3 +79,4 @@ class Asked(_Given):
     at_rung: bool = Field(default=False, description="stop: what runs goes on to its rung")
     text: str = Field("", max_length=10_000, description="note: the study's note from now on")
     tags: tuple[str, ...] | None = Field(None, description="tag: the study's tags from now on")
+    keep: Keep | None = Field(None, description="keep: which checkpoints stay from now on")

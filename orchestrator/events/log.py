@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from orchestrator.events.given import Asked, EarlierResult, Limits, Teacher
+from orchestrator.events.keep import Keep
 from orchestrator.events.plan import Plan
 from orchestrator.trial.kinds import FailureKind
 from reid_core.api import Protocol
@@ -95,6 +96,7 @@ class CommandKind(StrEnum):
     UNARCHIVE = "unarchive"
     NOTE = "note"
     TAG = "tag"
+    KEEP = "keep"
 
 
 class _Event(BaseModel):
@@ -117,6 +119,7 @@ class StudyCreated(_Event):
     cpus: int = 1
     gpus: float = 0.0
     ray_address: str = ""
+    runtime_env: str = Field("", description="Ray runtime environment of its workers: `ship` or JSON; empty: none")
     data: str = Field("", description="the images in one sentence")
     data_fingerprint: str = ""
     split_fingerprint: str = ""
@@ -130,6 +133,7 @@ class StudyCreated(_Event):
     limits: Limits = Limits()
     teachers: tuple[Teacher, ...] = Field((), description="models that its students learn from")
     checkpoints: str = Field("", description="URL that checkpoints are kept under; empty: in the study's own folder")
+    keep: Keep = Field(Keep.BEST, description="which checkpoints stay")
 
 
 class ControllerStarted(_Event):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from orchestrator.events.collection import collector_at_rest, settled
+from orchestrator.events.commands import Wanted, extended, limited, room_for_one_more
 from orchestrator.events.front import FrontTally
+from orchestrator.events.given import Asked
+from orchestrator.events.keep import Keep
+from orchestrator.events.kept import earlier, is_best
 from orchestrator.events.log import (
     CheckpointSaved,
     CommandGiven,
@@ -27,82 +30,12 @@ from orchestrator.events.log import (
     TrialSuggested,
 )
 from orchestrator.events.tally import Tally
-from orchestrator.trial.kinds import FailureKind
-from reid_core.config import Values
+from orchestrator.events.trials import Checkpoint, Running, TrialState, TrialStatus
 
 __all__ = ["Checkpoint", "Running", "StudyState", "TrialState", "TrialStatus", "fold"]
 
+_OVER = frozenset({StudyStatus.COMPLETED, StudyStatus.STOPPED, StudyStatus.FAILED})
 _LONG = 20_000  # events; a shorter log is not worth the settling
-
-
-class TrialStatus(StrEnum):
-    """Where a trial stands. A resting trial waits, checkpointed, on a rung until it is advanced."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    RESTING = "resting"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """The newest durable checkpoint of a trial."""
-
-    path: str
-    epoch: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A segment that is under way."""
-
-    segment: int
-    trial: int
-    from_epoch: int
-    to_epoch: int
-    attempt: int
-    started: float
-
-
-@dataclass(slots=True)
-class TrialState:
-    """One trial: its configuration, where it stands, every epoch it reported. A fork begins on `from_epoch`."""
-
-    id: int
-    values: Values
-    origin: Origin
-    reason: str
-    bracket: int
-    to_epoch: int
-    status: TrialStatus = TrialStatus.WAITING
-    epoch: int = 0
-    history: dict[int, dict[str, float]] = field(default_factory=dict)
-    checkpoint: Checkpoint | None = None
-    attempts: int = 0
-    failures: list[tuple[FailureKind, str]] = field(default_factory=list)
-    advance_reason: str = ""
-    seconds: float = 0.0
-    retry_from: int = 0
-    message: str = ""
-    row: str = ""
-    seed: int | None = None
-    parent: int | None = None
-    from_epoch: int = 0
-    replaces: int | None = None
-    confirms: int | None = None
-    rung_checkpoints: dict[int, Checkpoint] = field(default_factory=dict)  # for others to go on from
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """Metrics of the last finished epoch; empty before the first."""
-        return self.history.get(self.epoch, {})
-
-    def at(self, epoch: int, metric: str) -> float | None:
-        """The metric at an epoch, or None when it was not reported."""
-        return self.history.get(epoch, {}).get(metric)
 
 
 @dataclass(slots=True)
@@ -132,6 +65,10 @@ class StudyState:
     weight: float = 1.0
     priority: int = 0
     max_slots: int | None = None
+    keep: Keep = Keep.BEST
+    at_rung: bool = False  # of a stop: what runs goes on to its rung
+    wanted: tuple[Wanted, ...] = ()  # configurations enqueued after the creation and not tried yet
+    from_wanted: int = 0  # how many trials were
     tally: Tally = field(default_factory=Tally, compare=False, repr=False)  # what readers counted so far
     front: FrontTally = field(default_factory=FrontTally, compare=False, repr=False)  # as the tally, where it has use
 
@@ -154,9 +91,11 @@ class StudyState:
                 self._report(event)
             case StudyCreated():
                 self.created, self.created_at, self.workers = event, at, event.workers
+                self.keep = event.keep
             case ControllerStarted():
                 self._take_over(event, at)
             case TrialSuggested():
+                self._take_wanted(event)
                 self.trials[event.trial] = TrialState(
                     id=event.trial,
                     values=dict(event.values),
@@ -199,9 +138,14 @@ class StudyState:
 
     def _save(self, event: CheckpointSaved) -> None:
         trial = self.trials[event.trial]
+        trial.before = earlier(trial, event.epoch)
         trial.checkpoint = Checkpoint(event.path, event.epoch, event.sha256)
-        if self.created is not None and event.epoch in self.created.plan.rungs:
+        if self.created is None:
+            return
+        if event.epoch in self.created.plan.rungs:
             trial.rung_checkpoints[event.epoch] = trial.checkpoint
+        if is_best(trial, event.epoch, self.created.space.objective[0]):
+            trial.best_checkpoint = trial.checkpoint
 
     def _take_over(self, event: ControllerStarted, at: float) -> None:
         """A new controller: segments of the one before are orphans; their trials wait to be started again."""
@@ -210,7 +154,7 @@ class StudyState:
         self.busy_seconds += sum(max(0.0, self.updated_at - run.started) for run in self.running.values())
         self.token, self.workers = event.token, event.workers
         self.avoided.clear()
-        self.status, self.reason, self.ended_at = StudyStatus.RUNNING, "", None
+        self.status, self.reason, self.ended_at, self.at_rung = StudyStatus.RUNNING, "", None, False
         for run in self.running.values():
             trial = self.trials[run.trial]
             if trial.status is not TrialStatus.STOPPED:
@@ -219,7 +163,7 @@ class StudyState:
 
     def _start(self, event: SegmentStarted, at: float) -> None:
         trial = self.trials[event.trial]
-        trial.status, trial.to_epoch = TrialStatus.RUNNING, event.to_epoch
+        trial.status, trial.to_epoch, trial.promoted = TrialStatus.RUNNING, event.to_epoch, ""
         trial.attempts = event.attempt
         if event.reason:
             trial.advance_reason = event.reason
@@ -247,25 +191,96 @@ class StudyState:
             case OutcomeKind.INFEASIBLE | OutcomeKind.FAILED:
                 trial.status = TrialStatus.FAILED if event.final else TrialStatus.WAITING
 
+    def _take_wanted(self, event: TrialSuggested) -> None:
+        """A configuration that waited for its trial has one now."""
+        if event.origin is Origin.USER and any(one.values == event.values for one in self.wanted):
+            self.wanted = tuple(one for one in self.wanted if one.values != event.values)
+            self.from_wanted += 1
+
     def _command(self, event: CommandGiven, at: float) -> None:
+        if event.trial is not None:
+            if event.trial in self.trials:
+                self._command_trial(event, self.trials[event.trial])
+            return
         match event.command:
+            case CommandKind.EXTEND:
+                self._extend(event, at)
+            case CommandKind.STOP if self.ended_at is None:
+                self.status, self.reason = StudyStatus.STOPPED, f"stopped by {event.by or 'request'}"
+                self.at_rung = event.asked.at_rung
+            case CommandKind.QUEUE if self.status not in _OVER:
+                self._rest(at)
+                self.status = StudyStatus.QUEUED
+            case CommandKind.PAUSE | CommandKind.RESUME | CommandKind.STOP if self.status in _OVER:
+                # what is over stays so; who wants a pause does not wait for rungs
+                self.at_rung = self.at_rung and event.command is not CommandKind.PAUSE
             case CommandKind.PAUSE:
                 self._rest(at)
                 self.status = StudyStatus.PAUSED
             case CommandKind.RESUME:
                 self._rest(at)
                 self.status, self.ran_since = StudyStatus.RUNNING, at
-            case CommandKind.STOP:
-                self.status, self.reason = StudyStatus.STOPPED, f"stopped by {event.by or 'request'}"
-            case CommandKind.TRIAL_STOP if event.trial in self.trials:
-                trial = self.trials[event.trial]
-                if trial.status not in {TrialStatus.COMPLETED, TrialStatus.FAILED}:
-                    trial.status = TrialStatus.STOPPED
-            case CommandKind.TRIAL_RETRY if event.trial in self.trials:
-                trial = self.trials[event.trial]
-                if trial.status in {TrialStatus.FAILED, TrialStatus.STOPPED}:
-                    trial.status = TrialStatus.WAITING
-                    trial.retry_from = len(trial.failures)
+            case CommandKind.LIMITS if self.created is not None:
+                self.created = limited(self.created, event.asked)
+            case CommandKind.ENQUEUE:
+                self._enqueue(event)
+            case _:
+                self._describe(event)
+
+    def _describe(self, event: CommandGiven) -> None:
+        """What people say of a study: it changes no decision."""
+        match event.command:
+            case CommandKind.ARCHIVE | CommandKind.UNARCHIVE:
+                self.archived = event.command is CommandKind.ARCHIVE
+            case CommandKind.NOTE:
+                self.note = event.asked.text
+            case CommandKind.TAG:
+                self.tags = event.asked.tags or ()
+            case CommandKind.SHARE:
+                self._share(event.asked)
+            case CommandKind.KEEP if event.asked.keep is not None:
+                self.keep = event.asked.keep
+            case _:
+                pass
+
+    def _share(self, asked: Asked) -> None:
+        """The study's share of the slots; what is not asked for stays."""
+        self.weight = self.weight if asked.weight is None else asked.weight
+        self.priority = self.priority if asked.priority is None else asked.priority
+        self.max_slots = self.max_slots if asked.max_slots is None else asked.max_slots
+
+    def _extend(self, event: CommandGiven, at: float) -> None:
+        """More to do from now on; a study that had ended rests and may be resumed."""
+        if self.created is not None:
+            self.created = extended(self.created, event.asked)
+        if self.status in _OVER:
+            self._rest(at)
+            self.status, self.reason, self.ended_at, self.at_rung = StudyStatus.PAUSED, "", None, False
+
+    def _enqueue(self, event: CommandGiven) -> None:
+        """A configuration waits for its trial, unless it waits already or has one."""
+        values = event.asked.values
+        if values is None or self.created is None:
+            return
+        known = (*(one.values for one in self.wanted), *(one.values for one in self.trials.values()))
+        if values in known or values in self.created.enqueued:
+            return
+        self.wanted = (*self.wanted, Wanted(values, event.asked.reason, event.by))
+        own = sum(trial.parent is None and trial.confirms is None for trial in self.trials.values())
+        if own + len(self.wanted) > self.created.plan.trials:
+            self.created = room_for_one_more(self.created)
+
+    def _command_trial(self, event: CommandGiven, trial: TrialState) -> None:
+        match event.command:
+            case CommandKind.TRIAL_STOP if trial.status not in {TrialStatus.COMPLETED, TrialStatus.FAILED}:
+                trial.status, trial.promoted = TrialStatus.STOPPED, ""
+            case CommandKind.TRIAL_RETRY if trial.status in {TrialStatus.FAILED, TrialStatus.STOPPED}:
+                trial.status = TrialStatus.WAITING
+                trial.retry_from = len(trial.failures)
+            case CommandKind.TRIAL_PROMOTE if trial.status is TrialStatus.RESTING:
+                trial.promoted = event.by or "request"
+            case CommandKind.TRIAL_PIN | CommandKind.TRIAL_UNPIN:
+                trial.pinned = event.command is CommandKind.TRIAL_PIN
             case _:
                 pass
 

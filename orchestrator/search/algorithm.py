@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.events import Plan, StudyCreated
+from orchestrator.search.asking import Asking
 from orchestrator.search.confirm import Confirming
 from orchestrator.search.freeze_thaw import FREEZE_THAW, FreezeThaw
 from orchestrator.search.grid_search import GRID, GridSearch
@@ -169,5 +170,5 @@ def _layout_of(algorithm: str, schedule: str) -> Layout:
 def make_algorithm(created: StudyCreated) -> Algorithm:
     """The study's algorithm. Raises as `check_algorithm` does."""
     check_algorithm(created.algorithm, created.schedule, created.space)
-    algorithm = ALGORITHMS[created.algorithm].make(created)
+    algorithm = Asking(ALGORITHMS[created.algorithm].make(created), created)
     return Confirming(algorithm, created) if created.confirm else algorithm

@@ -71,8 +71,9 @@ class FreezeThaw:
             return None
         rng = np.random.default_rng([self._seed % 2**63, len(trials), int(table.epochs.sum())])
         seen = [trial.values for trial in trials]
-        if may_open and len(trials) < max(self._starts, len(self._opening)):
-            return self._open(self._start(len(trials), rng, seen, f"one of the first {self._starts}"))
+        begun = len(trials) - state.from_wanted
+        if may_open and (len(trials) < self._starts or begun < len(self._opening)):
+            return self._open(self._start(begun, rng, seen, f"one of the first {self._starts}"))
         return self._most_promising(table, resting, may_open=may_open, rng=rng, seen=seen)
 
     def _start(self, count: int, rng: np.random.Generator, seen: list[Values], why: str) -> Proposal:

@@ -90,7 +90,7 @@ class PopulationBasedTraining:
         members = _members(state)
         count = _founders(members)
         if count < self._plan.trials:
-            proposal = self._founder(count, members)
+            proposal = self._founder(count - state.from_wanted, members)
             return NewTrial(proposal.values, proposal.origin, proposal.reason, 0, self._plan.rungs[0])
         replaced = _replaced(members)
         undecided = [one for one in members if one.id not in replaced and self._is_undecided(one)]

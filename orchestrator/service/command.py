@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 
+from orchestrator.events import Keep
 from orchestrator.service.views import StudyRequest
 from reid_core.api import Protocol
 from reid_core.config import Value
@@ -35,6 +36,12 @@ def command_of(request: StudyRequest) -> str:
         ("--name", request.name, ""),
         ("--backend", request.backend, "ray"),
         ("--ray-address", request.ray_address, ""),
+        ("--runtime-env", request.runtime_env, ""),
+        ("--max-slots", request.max_slots, None),
+        ("--priority", request.priority, None),
+        ("--weight", request.weight, None),
+        ("--checkpoints", request.checkpoints, ""),
+        ("--keep-checkpoints", request.keep_checkpoints, Keep.BEST),
     ):
         if value != default:
             words += [option, str(value)]

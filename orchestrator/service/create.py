@@ -12,6 +12,7 @@ from pathlib import Path
 from orchestrator.events import Plan, StudyCreated
 from orchestrator.search import ALGORITHMS
 from orchestrator.service.command import command_of
+from orchestrator.service.confined import check_possible
 from orchestrator.service.enqueue import enqueued_of
 from orchestrator.service.finite import finite_notes
 from orchestrator.service.given import Given, check_given, check_room, confirm_epochs, confirm_of
@@ -19,6 +20,10 @@ from orchestrator.service.home import Home, check_name, generated_name
 from orchestrator.service.layout import check_options, lay_out, plan_notes, repeated, schedule_for
 from orchestrator.service.limits import limits_of
 from orchestrator.service.machine import share
+from orchestrator.service.no_secrets import check_no_secrets
+from orchestrator.service.packing import remembered, trials_together
+from orchestrator.service.runtime_env import environment_of
+from orchestrator.service.secrets import redacted
 from orchestrator.service.taught import (
     CONFIGS,
     EMA,
@@ -36,12 +41,14 @@ from orchestrator.service.taught import (
     with_choice,
 )
 from orchestrator.service.teachers import Known, different, find_teachers
+from orchestrator.service.vaults import with_vault
 from orchestrator.service.views import StudyRequest
 from orchestrator.service.warm_start import Earlier, States, earlier_of
 from orchestrator.trial.protocol import Resources
 from reid_core import api
 from reid_core.config import Value, Values, from_values, load_config, suggest
 from reid_core.config.weights import starting_weights
+from reid_core.data import remote
 from reid_core.errors import Finding, InvalidInput
 from reid_core.tasks.cards import shipped_tasks
 from search_spaces.load import LoadedSpace, load_space
@@ -50,7 +57,7 @@ from search_spaces.rows import row_keys
 
 __all__ = ["Draft", "draft", "placed", "study_created"]
 
-BACKENDS = ("inline", "ray")
+BACKENDS = ("inline", "processes", "ray")
 _SQUARE = 48
 """Pixels of a side that cost about what the demo recipe's 64 x 32 do."""
 VERSIONS = ("reid-tune", "torch", "numpy", "ray", "mlflow", "pydantic")
@@ -78,7 +85,10 @@ def draft(request: StudyRequest, states: States, home: Home) -> Draft:
 
     `states` finds the studies of a warm start and those that teach, whose files lie in `home`.
     """
+    check_no_secrets(request)
+    check_possible(request)
     _check_words(request)
+    request = with_vault(request)
     built_in = not request.data and "DATASETS.ROOT" not in request.set
     asked = different(find_teachers(request.teacher, states, home, request.protocol))
     request = request.model_copy(update={"teacher": tuple(one.teacher.source for one in asked)})
@@ -102,7 +112,9 @@ def draft(request: StudyRequest, states: States, home: Home) -> Draft:
     check_given(request, space, algorithm)
     schedule = schedule_for(request, space, algorithm)
     space = repeated(space, request.seeds)
-    workers, resources = share(space.resources, request.workers, request.backend)
+    workers, resources = share(
+        space.resources, request.workers, request.backend, trials_together(base, remembered(home))
+    )
     limits, limited = limits_of(request, space, resources.gpus)
     enqueued, left_out = enqueued_of(request, loaded, base)
     given = Given(limits=limits, enqueued=enqueued, confirm=confirm_of(request, space))
@@ -122,6 +134,7 @@ def draft(request: StudyRequest, states: States, home: Home) -> Draft:
         *earlier.notes,
         *untold,
         *summary.warnings,
+        *filter(None, [remote.copy_note(str(base.get("DATASETS.ROOT", "")))]),
     )
     return Draft(request, space, base, plan, algorithm, schedule, workers, resources, summary, given, notes)
 
@@ -145,12 +158,13 @@ def _check_words(request: StudyRequest) -> None:
                 f"{request.backend!r} is not a backend",
                 file="--backend",
                 key="backend",
-                hint="use inline or ray",
+                hint="use inline, processes or ray",
             )
         )
+    environment_of(request.runtime_env)
     if request.name:
         check_name(request.name)
-    if request.data and not Path(request.data).expanduser().is_dir():
+    if request.data and not remote.is_remote(request.data) and not Path(request.data).expanduser().is_dir():
         what = "is a file, not a folder" if Path(request.data).expanduser().is_file() else "does not exist"
         raise InvalidInput(
             Finding(
@@ -188,7 +202,7 @@ def _load(request: StudyRequest, asked: Sequence[Known], *, built_in: bool) -> t
     max_epochs = request.max_epochs
     notes: tuple[str, ...] = ()
     if request.data:
-        overrides["DATASETS.ROOT"] = str(Path(request.data).expanduser().resolve())
+        overrides["DATASETS.ROOT"] = remote.full_name(request.data)
     elif built_in:
         if not asked and wants_teacher(load_space(request.space)):
             overrides = {EMA: True, **overrides}
@@ -263,15 +277,18 @@ def study_created(made: Draft, home: Home) -> StudyCreated:
         cpus=made.resources.cpus,
         gpus=made.resources.gpus,
         ray_address=request.ray_address,
+        runtime_env=request.runtime_env,
         data=made.data.sentence(request.protocol),
         data_fingerprint=made.data.fingerprint,
         split_fingerprint=made.data.split_fingerprint,
         protocol=request.protocol,
         versions={name: version(name) for name in VERSIONS} | {"python": sys.version.split()[0]},
-        command=command_of(request),
+        command=redacted(command_of(request)),
         enqueued=made.given.enqueued,
         earlier=made.given.earlier,
         confirm=made.given.confirm,
         limits=made.given.limits,
         teachers=teachers,
+        checkpoints=request.checkpoints,
+        keep=request.keep_checkpoints,
     )

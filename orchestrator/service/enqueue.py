@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from orchestrator.events import StudyCreated
 from orchestrator.search.cube import Cube
 from orchestrator.service.views import MOST_ENQUEUED, StudyRequest
 from reid_core.config import Value, Values, from_values, suggest
 from reid_core.errors import ConfigError, Finding, InvalidInput, SpaceError
-from search_spaces.encoding import Encoder, complete
+from search_spaces.encoding import Encoder, complete, default_values
 from search_spaces.equality import index_of
 from search_spaces.load import LoadedSpace
 from search_spaces.model import Choice, Float, Int
 
-__all__ = ["check_count", "enqueued_of"]
+__all__ = ["check_count", "completed", "enqueued_of"]
 
 _MOST_TOLD = 5
 
@@ -51,6 +52,19 @@ def enqueued_of(request: StudyRequest, loaded: LoadedSpace, base: Values) -> tup
         others = f"{len(notes) - _MOST_TOLD} more configurations of {file} equal others and are left out"
         notes = [*notes[:_MOST_TOLD], others]
     return tuple(different), tuple(notes)
+
+
+def completed(created: StudyCreated, given: Values, beside: Values, place: str) -> Values:
+    """A configuration for a study that exists: `given` over `beside` over the space's defaults, active values only.
+
+    `place` is where it was written, for messages. Raises InvalidInput with every fault.
+    """
+    defaults = {**default_values(created.space.parameters, created.base), **beside}
+    checker = _Checker(LoadedSpace(created.space, created.base, defaults, "", ""), created.base, place)
+    values = checker.completed(1, given)
+    if checker.findings:
+        raise InvalidInput(checker.findings)
+    return values
 
 
 def _hashable(values: Values) -> tuple[tuple[str, object], ...]:

@@ -12,6 +12,8 @@ from reid_core.errors import Finding, InvalidInput
 
 __all__ = ["Home", "generated_name"]
 
+STORE_VARIABLE = "REID_TUNE_STORE"
+
 _ADJECTIVES = "amber brisk calm clear crisp eager fair fleet keen light lucid noble quick quiet sharp solid steady warm"
 _ANIMALS = (
     "badger crane dunlin falcon finch gecko heron ibex kestrel lynx marten merlin otter plover raven robin stoat wren"
@@ -31,9 +33,9 @@ class Home:
         return cls(Path(os.environ.get("REID_TUNE_HOME") or Path.home() / ".reid-tune").expanduser().resolve())
 
     @property
-    def store(self) -> Path:
-        """The event log of every study."""
-        return self.root / "studies.db"
+    def store(self) -> Path | str:
+        """The event log of every study: the URL in REID_TUNE_STORE (it may hold a password), or a file in the home."""
+        return os.environ.get(STORE_VARIABLE) or self.root / "studies.db"
 
     @property
     def mlflow_uri(self) -> str:
@@ -49,6 +51,16 @@ class Home:
     def profiles(self) -> Path:
         """Measured seconds an epoch, by configuration."""
         return self.root / "profiles.json"
+
+    @property
+    def people(self) -> Path:
+        """Who may sign in to the pages."""
+        return self.root / "users.json"
+
+    @property
+    def audit(self) -> Path:
+        """Who did what over the network."""
+        return self.root / "audit.jsonl"
 
     def study(self, study: str) -> Path:
         """The folder of one study: trials/, retrain/, controller.log."""

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from orchestrator.events import ControllerStarted, EpochReported, Logged, StudyState, TrialStatus, fold
+from orchestrator.events import (
+    ControllerStarted,
+    EpochReported,
+    Logged,
+    SegmentEnded,
+    StudyState,
+    TrialStatus,
+    fold,
+)
 from orchestrator.service import progress
 from orchestrator.service.board import board_of
 from orchestrator.service.views import BoardView, StepsView, StudyDetail, StudySummary, TrialDetail, TrialRow
@@ -23,6 +31,7 @@ class KeptStudy:
 
     def __init__(self) -> None:
         self.state = StudyState()
+        self.ended: Counter[tuple[str, str]] = Counter()  # segments by outcome and kind of failure
         self._slots = progress.SlotTime()
         self._told: dict[int, list[Logged]] = {}
         self._spent: list[int] = []
@@ -76,6 +85,8 @@ class KeptStudy:
             self._improved(event)
         else:
             self._slots.take(logged)
+        if isinstance(event, SegmentEnded):
+            self.ended[event.outcome.value, "" if event.failure is None else event.failure.value] += 1
         number: int | None = getattr(event, "trial", None)
         if number is not None:
             self._told.setdefault(number, []).append(logged)

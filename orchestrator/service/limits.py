@@ -7,15 +7,16 @@ from typing import TypeVar
 
 from pydantic_core import PydanticCustomError
 
-from orchestrator.events import Limits, StudyState
-from orchestrator.search.limits import gpu_hours, span, target_reached
+from orchestrator.events import Limits, StudyCreated, StudyState, StudyStatus
+from orchestrator.search.limits import gpu_hours, limit_met, span, target_reached
 from orchestrator.service.given_views import LimitView
 from orchestrator.service.views import StudyRequest
-from reid_core.errors import Finding, InvalidInput
+from orchestrator.service.views_acting import LimitsRequest
+from reid_core.errors import Finding, InvalidInput, UsageError
 from search_spaces.limits import Target, parse_target, parse_wall_time, target_fault
 from search_spaces.model import Space, lower_is_better
 
-__all__ = ["limit_views", "limits_of", "seconds_left_by_limits"]
+__all__ = ["changed_limits", "limit_views", "limits_of", "reopened", "seconds_left_by_limits"]
 
 T = TypeVar("T")
 
@@ -48,6 +49,55 @@ def limits_of(request: StudyRequest, space: Space, gpus: float) -> tuple[Limits,
         target="" if target is None else str(target),
     )
     return limits, notes
+
+
+_KINDS = {"epochs": "epochs", "gpu-hours": "gpu_hours", "wall-time": "wall_seconds", "target": "target"}
+
+
+def changed_limits(created: StudyCreated, request: LimitsRequest) -> Limits:
+    """The limits of a study after a request: those named in `clear` go, those given stand, the others stay.
+
+    Raises InvalidInput with every limit that makes no sense, UsageError for a kind that there is not.
+    """
+    found: list[Finding] = []
+    cleared: dict[str, object] = {}
+    for kind in request.clear:
+        name = kind.replace("_", "-")
+        if name not in {*_KINDS, "all"}:
+            raise UsageError(f"{kind!r} is no limit", hint=f"clear {', '.join(_KINDS)} or all")
+        fields = _KINDS.values() if name == "all" else (_KINDS[name],)
+        cleared |= {field: "" if field == "target" else None for field in fields}
+    wall_time = _read(parse_wall_time, request.wall_time, "wall-time", found)
+    target = _read(parse_target, request.target, "target", found)
+    if target is not None:
+        _judge(target, created.space, found)
+    if request.gpu_hours is not None and not created.gpus:
+        message = "trials run without a GPU, so that no GPU-hours are spent"
+        hint = "limit the time with --wall-time"
+        found.append(Finding("gpu-hours-need-gpu", message, file="--gpu-hours", key="gpu_hours", hint=hint))
+    if found:
+        raise InvalidInput(found)
+    given = {
+        "epochs": request.epochs,
+        "gpu_hours": request.gpu_hours,
+        "wall_seconds": wall_time,
+        "target": None if target is None else str(target),
+    }
+    named = {field: value for field, value in given.items() if value is not None}
+    if not cleared and not named:
+        hint = "give --epochs, --gpu-hours, --wall-time, --target or --clear"
+        raise UsageError("no limit is named", hint=hint)
+    return created.limits.model_copy(update={**cleared, **named})
+
+
+def reopened(state: StudyState, limits: Limits) -> bool:
+    """Whether one of its limits ended the study, and `limits` would not."""
+    created = state.created
+    if created is None or state.status is not StudyStatus.COMPLETED:
+        return False
+    old = created.limits.epochs
+    more = old is not None and (limits.epochs is None or limits.epochs > old)  # the rest did not pay for the next step
+    return (more or bool(limit_met(state, created.limits))) and not limit_met(state, limits)
 
 
 def _read(parse: Callable[[str], T], text: str, option: str, found: list[Finding]) -> T | None:

@@ -28,13 +28,13 @@ def gpu_count() -> int:
     return min(len(devices), len([one for one in visible.split(",") if one.strip() not in {"", "-1"}]))
 
 
-def share(wanted: Wanted, workers: int | None, backend: str) -> tuple[int, Resources]:
-    """(segments side by side, resources of each): one trial a GPU where there are GPUs, else the cores are divided.
+def share(wanted: Wanted, workers: int | None, backend: str, together: int = 1) -> tuple[int, Resources]:
+    """(segments side by side, resources of each): `together` trials a GPU where there are GPUs, else cores are divided.
 
     Each trial gets cores // workers threads, so that parallel trials do not fight over cores.
     """
     gpus = gpu_count()
-    each = wanted.gpus if wanted.gpus != "auto" else (1.0 if gpus else 0.0)
+    each = wanted.gpus if wanted.gpus != "auto" else (1.0 / (1 if backend == "inline" else together) if gpus else 0.0)
     if backend == "inline":
         workers = 1
     elif workers is None:

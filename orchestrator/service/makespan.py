@@ -12,11 +12,15 @@ __all__ = ["Costs", "makespan", "segments_of"]
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Seconds of an epoch, of what a segment takes besides its epochs, and of a worker's start."""
+    """Seconds of an epoch, of what a segment takes besides its epochs, and of a worker's start.
+
+    `memory` is the part of a GPU's memory that it takes at its peak; 0 without a GPU.
+    """
 
     epoch: float
     segment: float = 0.0
     start: float = 0.0
+    memory: float = 0.0
 
 
 @dataclass(slots=True)

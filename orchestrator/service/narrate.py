@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from orchestrator.events import (
+    Asked,
     CheckpointSaved,
     CommandGiven,
     ControllerStarted,
     EpochReported,
     Event,
+    Limits,
     Logged,
     NodeSetAside,
     OutcomeKind,
@@ -17,6 +19,7 @@ from orchestrator.events import (
     StudyEnded,
     TrialSuggested,
 )
+from orchestrator.service.limits import limit_views
 from orchestrator.service.views import EventView
 from search_spaces.measures import Measures
 
@@ -50,11 +53,30 @@ def _sentence(event: Event, measures: Measures) -> str:
             return _ended(event)
         case CommandGiven():
             target = f" trial {event.trial}" if event.trial is not None else ""
-            return f"{event.command.value.replace('_', ' ')}{target} asked by {event.by or 'somebody'}"
+            what = event.command.value.replace("_", " ").removeprefix("trial ")
+            return f"{what}{target} asked by {event.by or 'somebody'}{_asked(event.asked)}"
         case NodeSetAside():
             return f"node {event.node} set aside: {event.reason}"
         case StudyEnded():
             return f"{event.status}{': ' + event.reason if event.reason else ''}"
+
+
+def _asked(asked: Asked) -> str:
+    """What a command says besides its name, for the one line of its story."""
+    told = [
+        *(["at the next rungs"] if asked.at_rung else []),
+        *([f"to {asked.plan.trials} trials and {asked.plan.epochs} epochs"] if asked.plan is not None else []),
+        *([f"limits {_limits(asked.limits)}"] if asked.limits is not None else []),
+        *([", ".join(f"{key} {value}" for key, value in asked.values.items())] if asked.values else []),
+        *([asked.reason] if asked.reason else []),
+        *([", ".join(asked.tags) or "none"] if asked.tags is not None else []),
+        *([asked.text.splitlines()[0]] if asked.text else []),
+    ]
+    return f": {'; '.join(told)}" if told else ""
+
+
+def _limits(limits: Limits) -> str:
+    return ", ".join(view.text for view in limit_views(limits)) or "none"
 
 
 def _started(event: SegmentStarted) -> str:

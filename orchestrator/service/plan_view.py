@@ -16,6 +16,7 @@ from orchestrator.service.home import Home
 from orchestrator.service.limits import limit_views
 from orchestrator.service.machine import cores, gpu_count
 from orchestrator.service.makespan import Costs, makespan, segments_of
+from orchestrator.service.packing import COST_KEYS, memory_key, remembered
 from orchestrator.service.views import PlanView, SpaceView
 from reid_core.config import Values
 from search_spaces.load import load_space
@@ -25,15 +26,6 @@ __all__ = ["epoch_seconds", "plan_view", "space_view"]
 
 PROFILE_SECONDS = 60
 _SEGMENT, _START = ".segment", ".start"
-COST_KEYS = (
-    "MODEL.BACKBONE",
-    "MODEL.HEADS",
-    "INPUT.SIZE",
-    "SOLVER.IMS_PER_BATCH",
-    "DATASETS.ROOT",
-    "DATASETS.SYNTHETIC",
-    "KD.",
-)
 
 
 def space_view(ref: str) -> SpaceView:
@@ -108,7 +100,7 @@ def epoch_seconds(base: Values, threads: int, workers: int, home: Home, *, measu
     Measurements are remembered in the home folder. Side by side as far as this machine's cores go, because trials
     share memory and caches: two on two cores are each slower than one alone. On a GPU one is timed.
     """
-    key, known = _key(base, threads, workers), _remembered(home)
+    key, known = _key(base, threads, workers), remembered(home)
     if key in known or not measure:
         return known.get(key)
     copies = 1 if gpu_count() else max(1, min(workers, cores() // threads))
@@ -119,6 +111,8 @@ def epoch_seconds(base: Values, threads: int, workers: int, home: Home, *, measu
         return None
     slowest = {key: max(one.epoch for one in found)}
     slowest |= {key + _SEGMENT: max(one.segment for one in found), key + _START: max(one.start for one in found)}
+    memory = max(one.memory for one in found)
+    slowest |= {memory_key(base): memory} if memory else {}
     beside = home.profiles.with_suffix(".tmp")
     beside.write_text(json.dumps({**known, **slowest}, indent=1))
     beside.replace(home.profiles)
@@ -127,22 +121,13 @@ def epoch_seconds(base: Values, threads: int, workers: int, home: Home, *, measu
 
 def _costs(epoch: float, base: Values, threads: int, workers: int, home: Home) -> Costs:
     """An epoch's seconds with those of a segment's and a worker's start, where they were measured too."""
-    key, known = _key(base, threads, workers), _remembered(home)
+    key, known = _key(base, threads, workers), remembered(home)
     return Costs(epoch, known.get(key + _SEGMENT, 0.0), known.get(key + _START, 0.0))
 
 
 def _key(base: Values, threads: int, workers: int) -> str:
     costly = {key: value for key, value in base.items() if key.startswith(COST_KEYS)}
     return hashlib.sha256(json.dumps([costly, threads, workers], sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _remembered(home: Home) -> dict[str, float]:
-    """Earlier measurements; none when the file is missing or damaged, for they can be made again."""
-    try:
-        known: dict[str, float] = json.loads(home.profiles.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return {}
-    return known
 
 
 def _profile(base: Values, threads: int) -> Costs | None:
@@ -162,4 +147,5 @@ def _profile(base: Values, threads: int) -> Costs | None:
         return None
     told = json.loads(done.stdout)
     start = time.perf_counter() - began - told["seconds_in_all"]
-    return Costs(float(told["seconds_per_epoch"]), float(told["seconds_to_begin"]), max(0.0, start))
+    epoch, begin = float(told["seconds_per_epoch"]), float(told["seconds_to_begin"])
+    return Costs(epoch, begin, max(0.0, start), float(told.get("gpu_memory", 0.0)))

@@ -41,6 +41,7 @@ def check_same(service: Service, study: str, request: StudyRequest) -> None:
         ("teachers", _teachers(created.teachers), _teachers(made.given.teachers)),
         ("warm start", _studies(created.earlier), _studies(made.given.earlier)),
         ("confirm", created.confirm, made.given.confirm),
+        ("checkpoints", created.checkpoints or "its own folder", made.request.checkpoints or "its own folder"),
     ):
         if before != now:
             changes.append(f"{what}: recorded {before}, now {now}")

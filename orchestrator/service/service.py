@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
-from orchestrator.events import CommandGiven, CommandKind, StudyState, StudyStatus
+from orchestrator.events import Asked, CommandGiven, CommandKind, StudyState, StudyStatus
 from orchestrator.service.analysis.analyse import KeptAnalyses
 from orchestrator.service.analysis.evidence import Evidence
+from orchestrator.service.asking import ask
 from orchestrator.service.command import command_of
+from orchestrator.service.confined import Roots
+from orchestrator.service.counts import StudyCounts
 from orchestrator.service.create import Draft, draft, study_created
+from orchestrator.service.daemon import record as daemon_record
+from orchestrator.service.daemon.look import look
+from orchestrator.service.daemon.view import DaemonView
 from orchestrator.service.export import export_config
 from orchestrator.service.home import Home
 from orchestrator.service.kept import KeptStudies, KeptStudy
-from orchestrator.service.machine import cores
+from orchestrator.service.machine import cores, gpu_count
 from orchestrator.service.narrate import narrate
 from orchestrator.service.plan_view import plan_view, space_view
 from orchestrator.service.processes import is_dead, spawn
 from orchestrator.service.progress import picked, view_at, winner
 from orchestrator.service.report import StudyReport, report_of
+from orchestrator.service.trial_output import Output, follow, last_lines
+from orchestrator.service.trial_verbs import TrialVerbs
+from orchestrator.service.verbs import StudyVerbs
 from orchestrator.service.views import (
     BestView,
     BoardView,
@@ -47,9 +55,12 @@ from search_spaces.measures import measures_of
 
 __all__ = ["Service"]
 
+SHARED_AT_CREATION = "the request"
+"""Who asked for the share that a study begins with."""
 
-class Service:
-    """Studies in one home folder. STUDY is a name, an id or `latest` everywhere.
+
+class Service(StudyVerbs, TrialVerbs):
+    """Studies in one home folder. STUDY is a name, an id or `latest` everywhere. What changes one is in the verbs.
 
     Every method raises a subclass of reid_core.errors.ReidTuneError: NotFound, Conflict, InvalidInput, ...
     Safe to call from several threads.
@@ -59,6 +70,7 @@ class Service:
         self.home = Home(home.expanduser().resolve()) if home is not None else Home.default()
         self.home.ensure()
         self.store: Store = open_store(self.home.store)
+        self.roots: Roots | None = None  # the folders that requests may name; None: any
         self._kept = KeptStudies()
         self._analyses = KeptAnalyses()
 
@@ -80,7 +92,10 @@ class Service:
 
         `measure` times a few training steps when no earlier measurement of this recipe is known.
         """
-        return plan_view(self.draft(request), self.home, measure=measure)
+        view = plan_view(self.draft(request), self.home, measure=measure)
+        if measure and gpu_count():  # what was measured now may let trials share GPUs
+            view = plan_view(self.draft(request), self.home, measure=False)
+        return view
 
     def prepare(self, request: StudyRequest, *, progress: Callable[[int, int], None] | None = None) -> None:
         """Decode the request's images into this machine's cache, so that trials find them.
@@ -92,7 +107,8 @@ class Service:
 
     def draft(self, request: StudyRequest) -> Draft:
         """A request, checked. Raises InvalidInput with every finding, NotFound."""
-        return draft(request, self.state, self.home)
+        make = partial(draft, states=self.state, home=self.home)
+        return make(request) if self.roots is None else self.roots.draft(request, make)
 
     def command(self, request: StudyRequest) -> str:
         """The `reid-tune run` command equal to this request."""
@@ -107,20 +123,61 @@ class Service:
         except BaseException:
             shutil.rmtree(self.home.study(created.study), ignore_errors=True)  # the copies of its teachers
             raise
-        return self._summary(self.store.find(created.study))
+        return self.share(
+            created.study,
+            SHARED_AT_CREATION,
+            max_slots=request.max_slots,
+            priority=request.priority,
+            weight=request.weight,
+        )
 
-    def launch(self, study: str) -> StudySummary:
-        """Start (or continue) a study's controller in a process of its own and return at once."""
+    def launch(self, study: str, by: str = "") -> StudySummary:
+        """Start (or continue) a study in the background and return at once.
+
+        It goes into the queue of the service; without one its controller starts at once, in a process of its own.
+        """
         row = self.store.find(study)
         self.check_free(row)
-        log = self.home.study(row.id) / "controller.log"
-        spawn("orchestrator.service.controller_process", [str(self.home.root), row.id], log)
-        return self._summary(row)
+        daemon = daemon_record.read(self.home)
+        if daemon is None:
+            log = self.home.study(row.id) / "controller.log"
+            spawn("orchestrator.service.controller_process", [str(self.home.root), row.id], log)
+        elif row.status is not StudyStatus.QUEUED or row.id in daemon.troubles:
+            ask(self.store, row.id, CommandGiven(command=CommandKind.QUEUE, by=by), time.time())
+        return self._summary(self.store.find(row.id))
+
+    def share(
+        self,
+        study: str,
+        by: str = "",
+        *,
+        max_slots: int | None = None,
+        priority: int | None = None,
+        weight: float | None = None,
+    ) -> StudySummary:
+        """Change the study's share of the service's slots, from now on; None leaves a value as it is."""
+        row = self.store.find(study)
+        state = self._state(row)
+        wanted = {"max_slots": max_slots, "priority": priority, "weight": weight}
+        new = {name: value for name, value in wanted.items() if value not in {None, getattr(state, name)}}
+        asked = CommandGiven(command=CommandKind.SHARE, by=by, asked=Asked.model_validate(new))
+        if new and asked not in (one.command for one in self.store.pending(row.id)):
+            ask(self.store, row.id, asked, time.time())
+        return self._summary(self.store.find(row.id))
+
+    def trouble(self, study: str) -> str:
+        """Why the service does not go on with the study; empty when it does, or is not up."""
+        daemon = daemon_record.read(self.home)
+        return "" if daemon is None else daemon.troubles.get(self.store.find(study).id, "")
+
+    def daemon(self) -> DaemonView:
+        """The service of this home: whether it is up, what runs in it and what waits."""
+        return look(self.home, self.store, self.state)
 
     def check_free(self, row: StudyRow) -> None:
         """Raise Conflict when a live controller owns the study; a dead one's lease is removed."""
         holder = self.store.holder(row.id)
-        if holder is None or holder.expires <= time.time():
+        if holder is None or holder.expires <= self.store.now():
             return
         if is_dead(holder.owner):
             self.store.release(row.id, holder.token)
@@ -130,11 +187,11 @@ class Service:
             hint=f"follow it with `reid-tune status {row.name}`, or stop it with `reid-tune studies stop {row.name}`",
         )
 
-    def studies(self) -> list[StudySummary]:
-        """Every study, newest first."""
+    def studies(self, *, archived: bool = False) -> list[StudySummary]:
+        """The studies, newest first; with `archived` also those that are hidden."""
         rows = self.store.studies()
         self._kept.keep_only(row.id for row in rows)
-        return [self._summary(row) for row in rows]
+        return [self._summary(row) for row in rows if archived or not row.archived]
 
     def summary(self, study: str) -> StudySummary:
         """The row of one study."""
@@ -171,14 +228,19 @@ class Service:
                 raise NotFound(f"study {row.name} has no trial {trial}", hint=f"it has {len(known)} trials so far")
             return kept.trial(trial, str(self._trial_folder(row.id, trial)), alive=alive)
 
-    def trial_log(self, study: str, trial: int, lines: int = 200) -> list[str]:
-        """The last lines of a trial's log; empty when it has not written any."""
-        detail = self.trial(study, trial)
-        path = Path(detail.directory) / "trial.log"
-        if not path.exists():
-            return []
-        with path.open(encoding="utf-8", errors="replace") as text:
-            return [line.rstrip("\n") for line in deque(text, maxlen=max(1, lines))]
+    def trial_log(self, study: str, trial: int, lines: int = 200, output: Output = Output.LOG) -> list[str]:
+        """The last lines of a trial's log, or of what its processes printed; empty when there are none."""
+        return last_lines(Path(self.trial(study, trial).directory) / output, lines)
+
+    def follow_log(self, study: str, trial: int, lines: int = 200, output: Output = Output.LOG) -> Iterator[str]:
+        """The same lines and those that come, until the trial or its study has ended or rests."""
+
+        def ended() -> bool:
+            known = self.trial(study, trial).status in {"completed", "failed", "stopped"}
+            going = {StudyStatus.CREATED, StudyStatus.QUEUED, StudyStatus.RUNNING}
+            return known or self.study(study).status not in going
+
+        return follow(Path(self.trial(study, trial).directory) / output, lines, ended)
 
     def metrics(self, study: str) -> MetricsView:
         """Every reported epoch, in columns."""
@@ -195,37 +257,6 @@ class Service:
     def revision(self, study: str) -> int:
         """The number of events so far: cheap enough to poll several times a second."""
         return self.store.last_seq(self.store.find(study).id)
-
-    # verbs (idempotent) -----------------------------------------------------
-    def pause(self, study: str, by: str = "") -> StudySummary:
-        """Ask for a pause: running segments finish their epoch and save."""
-        return self._ask(study, CommandKind.PAUSE, by, unless={StudyStatus.PAUSED})
-
-    def resume(self, study: str, by: str = "") -> StudySummary:
-        """Take a paused or interrupted study up again; launches a controller when none runs."""
-        row = self.store.find(study)
-        state = self._state(row)
-        if state.status in {StudyStatus.COMPLETED, StudyStatus.STOPPED, StudyStatus.FAILED} and not self._alive(row):
-            raise Conflict(f"study {row.name} is {state.status}", hint="start a new one with `reid-tune run`")
-        if self._alive(row):
-            return self._ask(study, CommandKind.RESUME, by, unless={StudyStatus.RUNNING})
-        return self.launch(study)
-
-    def stop(self, study: str, by: str = "") -> StudySummary:
-        """Ask for the end: running segments finish their epoch and save, nothing new starts."""
-        row = self.store.find(study)
-        summary = self._ask(study, CommandKind.STOP, by, unless={StudyStatus.STOPPED})
-        if not self._alive(row) and summary.ended_at is None:
-            self.launch(study)  # a controller must hear it: it alone writes the log
-        return summary
-
-    def _ask(self, study: str, kind: CommandKind, by: str, unless: set[StudyStatus]) -> StudySummary:
-        row = self.store.find(study)
-        state = self._state(row)
-        ended = state.ended_at is not None
-        if not ended and state.status not in unless:
-            self.store.post(row.id, CommandGiven(command=kind, by=by), time.time())
-        return self._summary(row)
 
     # winners ----------------------------------------------------------------
     def winner(self, study: str, *, pick: str = "", trial: int | None = None) -> BestView:
@@ -275,6 +306,11 @@ class Service:
         chosen = trial if trial is not None else self.winner(study).trial
         return export_config(self.trial(study, chosen))
 
+    def counts(self, row: StudyRow) -> StudyCounts:
+        """What a study's log adds up to."""
+        with self._use(row) as kept:
+            return StudyCounts.of(kept)
+
     # inside -----------------------------------------------------------------
     def state(self, study: str) -> StudyState:
         """The folded state, for the commands that follow a study in this process."""
@@ -293,7 +329,7 @@ class Service:
 
     def _alive(self, row: StudyRow) -> bool:
         holder = self.store.holder(row.id)
-        return holder is not None and holder.expires > time.time() and not is_dead(holder.owner)
+        return holder is not None and holder.expires > self.store.now() and not is_dead(holder.owner)
 
     def _trial_folder(self, study: str, trial: int) -> Path:
         return self.home.study(study) / "trials" / f"{trial:04d}"

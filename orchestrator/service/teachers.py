@@ -9,6 +9,7 @@ from pathlib import Path
 from orchestrator.events import StudyState, Teacher
 from orchestrator.service.home import Home
 from orchestrator.service.progress import winner
+from orchestrator.service.vaults import opened
 from reid_core import api
 from reid_core.api import Protocol
 from reid_core.errors import CheckpointError, Finding, InvalidInput, NotFound
@@ -74,15 +75,17 @@ def _of_study(source: str, state: StudyState, home: Home, protocol: Protocol) ->
     if trial is None or file is None:
         hint = f"see `reid-tune status {created.name}`"
         raise NotFound(f"study {created.name} has no finished epoch yet, so it has no teacher", hint=hint)
-    if not Path(file.path).is_file():
+    try:
+        path = str(opened(file, home))
+    except NotFound as error:
         message = f"the checkpoint of trial {trial.id} of study {created.name} is not there any more: {file.path}"
-        raise NotFound(message, hint="name another study, or a checkpoint by its path")
-    about, objective = _described(file.path), created.space.objective[0].metric
+        raise NotFound(message, hint="name another study, or a checkpoint by its path") from error
+    about, objective = _described(path), created.space.objective[0].metric
     metrics = trial.history.get(file.epoch, {})
     value = f", {objective} {metrics[objective]:.3f} on the validation split" if objective in metrics else ""
     teacher = Teacher(
         source=f"{STUDY}{created.name}",
-        path=file.path,
+        path=path,
         sha256=file.sha256,
         study=created.study,
         name=created.name,

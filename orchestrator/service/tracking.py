@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from orchestrator.service.home import Home
+from orchestrator.service.secrets import redacted
 from orchestrator.service.service import Service
 from orchestrator.tracking import MlflowProjection, SyncReport, sync, ui_command
 from reid_core.errors import NotFound, ServerUnreachable, UsageError
@@ -37,7 +38,7 @@ def follow_study(service: Service, study: str) -> SyncReport:
 
     def running() -> bool:
         holder = service.store.holder(row.id)
-        held = holder is not None and holder.expires > time.time()
+        held = holder is not None and holder.expires > service.store.now()
         return held or (time.monotonic() - began < grace and service.store.last_seq(row.id) <= 1)
 
     return sync_study(service, row.id, follow=running)
@@ -66,7 +67,7 @@ def mlflow_command(home: Home, port: int) -> list[str]:
     """The command that serves MLflow's pages on the home's store. Raises NotFound before the first study."""
     command = ui_command(home.mlflow_uri, port=port)
     if command is None:
-        raise UsageError(f"MLflow runs elsewhere: open {home.mlflow_uri} in a browser")
+        raise UsageError(f"MLflow runs elsewhere: open {redacted(home.mlflow_uri)} in a browser")
     if home.mlflow_uri.startswith("sqlite:") and not (home.root / "mlflow.db").exists():
         raise NotFound(
             "nothing has been recorded in MLflow yet", hint="run a study first, or `reid-tune mlflow sync STUDY`"

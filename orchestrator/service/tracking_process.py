@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from pathlib import Path
 
+from orchestrator.service import logs
 from orchestrator.service.service import Service
 from orchestrator.service.tracking import follow_study
+from orchestrator.store import OUTAGE_SECONDS
 
 __all__ = ["main"]
 
@@ -16,9 +17,11 @@ __all__ = ["main"]
 def main(home: str, study: str) -> int:
     """Follow the study to its end; what went wrong is in the log file, and `mlflow sync` fills the gap."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", level=logging.WARNING)
-    report = follow_study(Service(Path(home)), study)
-    sys.stderr.write(f"{report}\n")
+    service = Service(Path(home))
+    service.store.wait_for_server(OUTAGE_SECONDS)
+    logs.configure(file=service.home.study(study) / "mlflow.log")
+    report = follow_study(service, study)
+    logs.logger(__name__).info(str(report), study=study, events=report.events, errors=report.errors)
     return 0 if report.complete else 1
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.events import Origin, Plan, StudyStatus, Teacher, TrialStatus
+from orchestrator.events import Keep, Origin, Plan, StudyStatus, Teacher, TrialStatus
 from orchestrator.service.given_views import LimitView, WarmStartView
 from reid_core.api import Protocol
 from reid_core.config import Value, Values
@@ -82,6 +82,10 @@ class StudyRequest(_View):
         max_length=MOST_TEACHERS,
         description="what students learn from: study:NAME for a study's winner, or a checkpoint; several vary",
     )
+    checkpoints: str = Field(
+        "", description="URL that checkpoints are kept under (s3://…, file://…); empty: the study's own folder"
+    )
+    keep_checkpoints: Keep = Field(Keep.BEST, description="which checkpoints stay")
     enqueue: tuple[Values, ...] = Field(
         (), max_length=MOST_ENQUEUED, description="configurations to try first, in whole or in part"
     )
@@ -91,8 +95,18 @@ class StudyRequest(_View):
     )
     name: str = Field("", description="name of the study; default: a readable generated one")
     set: dict[str, Value] = Field(default_factory=dict, description="configuration keys set for every trial")
-    backend: str = Field("ray", description="inline or ray")
+    backend: str = Field("ray", description="inline, processes or ray")
     ray_address: str = Field("", description="address of a running Ray cluster; empty: a local one, started on demand")
+    runtime_env: str = Field(
+        "", max_length=65536, description="Ray runtime environment as JSON, or ship: this installation is sent to nodes"
+    )
+    max_slots: int | None = Field(None, ge=1, description="in the service: never more of its slots than this")
+    priority: int | None = Field(
+        None, ge=-1000, le=1000, description="in the service: the higher is served first; default: 0"
+    )
+    weight: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="in the service: share of the slots within a priority; default: 1"
+    )
 
 
 class PlanView(_View):
@@ -170,6 +184,10 @@ class StudySummary(_View):
     constraints: tuple[str, ...] = Field((), description="constraints on outcomes")
     default: BestView | None = Field(None, description="the recipe's default configuration at its highest epoch")
     limits: tuple[LimitView, ...] = Field((), description="what ends the search early")
+    archived: bool = Field(default=False, description="hidden from the list of studies")
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    avoided: dict[str, str] = Field(default_factory=dict, description="nodes set aside, and why")
     best_so_far: tuple[float, ...] = Field(
         (), description="objective of the incumbent after each reported rung, for sparklines"
     )
@@ -188,6 +206,7 @@ class StudyDetail(StudySummary):
     mlflow: str = Field("", description="MLflow tracking address of the study; empty when tracking is off")
     command: str = Field("", description="the command that makes this study again")
     enqueued: int = Field(0, description="configurations of the user, tried right after the default")
+    waiting: int = Field(0, description="configurations enqueued since the start that wait for their trial")
     warm_start: tuple[WarmStartView, ...] = ()
     teachers: tuple[Teacher, ...] = ()
     confirm: int = Field(0, description="new seeds that each finalist is trained with")
@@ -215,6 +234,8 @@ class TrialRow(_View):
     replaces: int | None = Field(None, description="the trial whose place in the population it took")
     confirms: int | None = Field(None, description="the trial that it repeats with another seed")
     broken: tuple[str, ...] = Field((), description="constraints on outcomes that it does not satisfy")
+    pinned: bool = Field(default=False, description="a person keeps it: its checkpoints are not discarded")
+    promoted: str = Field("", description="who asked for its next rung, until it is on the way")
     advance_reason: str = ""
     attempts: int = 0
     failure: str = ""

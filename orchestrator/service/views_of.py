@@ -15,6 +15,7 @@ from orchestrator.service import progress
 from orchestrator.service.given import warm_start_views
 from orchestrator.service.limits import limit_views
 from orchestrator.service.narrate import narrate
+from orchestrator.service.secrets import redacted
 from orchestrator.service.views import (
     SegmentView,
     SettingDiff,
@@ -64,6 +65,10 @@ def study_summary(state: StudyState, idle: float | None = None, *, alive: bool =
         constraints=created.space.outcome_constraints,
         limits=limit_views(created.limits, state),
         default=progress.default_at(state),
+        archived=state.archived,
+        tags=state.tags,
+        note=state.note,
+        avoided=dict(sorted(state.avoided.items())),
         best_so_far=progress.best_so_far(state),
         revision=state.seq,
     )
@@ -84,9 +89,10 @@ def study_detail(
         seed=created.seed,
         protocol=created.protocol,
         directory=directory,
-        mlflow=mlflow,
+        mlflow=redacted(mlflow),
         command=created.command,
         enqueued=len(created.enqueued),
+        waiting=len(state.wanted),
         warm_start=warm_start_views(created.earlier),
         teachers=created.teachers,
         confirm=created.confirm,
@@ -125,6 +131,8 @@ def _row(state: StudyState, trial: TrialState, pace: float | None, *, alive: boo
         "replaces": trial.replaces,
         "confirms": trial.confirms,
         "broken": progress.aims_of(state).broken(trial.metrics) if trial.metrics else (),
+        "pinned": trial.pinned,
+        "promoted": trial.promoted,
         "advance_reason": trial.advance_reason,
         "attempts": trial.attempts,
         "failure": (trial.failures[-1][0].value if trial.failures else "infeasible") if failed else "",

@@ -4,10 +4,12 @@ What may come in: one protocol, the ways to keep it (memory, SQL databases), and
 """
 
 from orchestrator.store.memory import MemoryStore
-from orchestrator.store.protocol import Columns, Lease, PendingCommand, Store, StoreError, StudyRow
-from orchestrator.store.sql import SqlStore, open_store
+from orchestrator.store.opening import open_store
+from orchestrator.store.protocol import OUTAGE_SECONDS, Columns, Lease, PendingCommand, Store, StoreError, StudyRow
+from orchestrator.store.sql import SqlStore
 
 __all__ = [
+    "OUTAGE_SECONDS",
     "Columns",
     "Lease",
     "MemoryStore",

@@ -1,13 +1,12 @@
-"""Database engines for the SQL store: how connections behave, and what their errors mean to a person."""
+"""Database engines for the SQL store: how connections to each kind of database behave, and its locks and clock."""
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteOperationalError
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, event
@@ -15,33 +14,39 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from orchestrator.store.failures import place_of
 from orchestrator.store.protocol import StoreError
-from reid_core.errors import ReidTuneError, ServerUnreachable, UsageError
+from reid_core.errors import Conflict, UsageError
 
-__all__ = ["WRITE", "explained", "make_engine", "place_of", "switch_to_wal"]
+__all__ = ["WRITE", "ServerClock", "check_encoding", "is_server", "lock_alone", "make_engine", "switch_to_wal"]
 
 WRITE = "reid_tune_write"
 """Execution option of transactions that write: SQLite must take its lock at the beginning, else two
 processes that read first and write later deadlock and one of them fails at once."""
+
+_ALONE = 0x7265_6964  # any number that no other program locks; it spells "reid"
+
+_CONNECTING = {
+    "application_name": "reid-tune",
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""A server whose network is cut is missed after 20 to 25 s, not after the hours of the system's own setting."""
+
+_HUNG_SECONDS = 15
+"""A stopped process must not keep a study locked: the server ends a transaction that does nothing for so long."""
 
 
 def make_engine(url_or_path: str | Path, *, busy_seconds: float) -> Engine:
     """An engine for a SQLite file (its folder is made) or any database URL; nothing is opened yet."""
     url = _url_of(url_or_path)
     if url.get_backend_name() == "sqlite":
-        if not url.database or url.database == ":memory:":
-            raise UsageError("a SQLite store needs a file", hint="use MemoryStore for one that lives in memory")
-        folder = Path(url.database).parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"cannot make the folder {folder}: {error.strerror}", hint="set REID_TUNE_HOME") from error
-        engine = sa.create_engine(url, connect_args={"timeout": busy_seconds})
-        event.listen(engine, "connect", _on_sqlite_connect)
-        event.listen(engine, "begin", _on_sqlite_begin)
-        return engine
+        return _sqlite_engine(url, busy_seconds)
     try:
-        return sa.create_engine(url, pool_pre_ping=True)
+        return _server_engine(url, busy_seconds)
     except NoSuchModuleError as error:
         raise UsageError(f"{place_of(url)}: {error}", hint="sqlite:///FILE and postgresql://… are supported") from error
     except ModuleNotFoundError as error:
@@ -50,11 +55,60 @@ def make_engine(url_or_path: str | Path, *, busy_seconds: float) -> Engine:
         ) from error
 
 
-def place_of(url: URL) -> str:
-    """How messages name the database: the file, or the address without its password."""
-    if url.get_backend_name() == "sqlite":
-        return str(url.database)
-    return url.render_as_string(hide_password=True)
+def is_server(engine: Engine) -> bool:
+    """Whether other programs than this one keep the data: its locks, clock and outages are its own."""
+    return engine.dialect.name != "sqlite"
+
+
+def lock_alone(connection: Connection) -> None:
+    """Let one transaction at a time go on from here: the others wait, then see what it did.
+
+    For what no row stands for yet: making or changing tables, and names of new studies. SQLite's writers are
+    alone anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": _ALONE})
+
+
+def check_encoding(connection: Connection, place: str) -> None:
+    """Raise Conflict for a database that cannot hold every name."""
+    if connection.dialect.name != "postgresql":
+        return
+    encoding = connection.execute(sa.text("SHOW server_encoding")).scalar_one()
+    if encoding != "UTF8":
+        raise Conflict(
+            f"the database {place} has the encoding {encoding}, which cannot hold every name",
+            hint="make one with `createdb --encoding=UTF8 --template=template0`",
+        )
+
+
+class ServerClock:
+    """The time that leases are measured by, in Unix seconds: the database server's, the same for every machine.
+
+    Asked once a minute; in between this machine's steady clock goes on from there, so that setting the date of a
+    machine, by hand or by mistake, neither ends a lease nor prolongs one.
+    """
+
+    _SECONDS = 60.0
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: tuple[float, float] | None = None
+
+    def __call__(self) -> float:
+        """Now."""
+        known, steady = self._known, time.monotonic()
+        if known is not None and steady - known[1] < self._SECONDS:
+            return known[0] + steady - known[1]
+        try:
+            with self._engine.connect() as connection:
+                told = connection.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one()
+        except DBAPIError:
+            if known is None:
+                raise
+            return known[0] + time.monotonic() - known[1]
+        self._known = (float(told), time.monotonic())
+        return self._known[0]
 
 
 def switch_to_wal(engine: Engine, *, busy_seconds: float) -> None:
@@ -79,25 +133,48 @@ def switch_to_wal(engine: Engine, *, busy_seconds: float) -> None:
         return
 
 
-@contextlib.contextmanager
-def explained(url: URL) -> Iterator[None]:
-    """Turn a driver's error into one of the project's tree."""
-    try:
-        yield
-    except DBAPIError as error:
-        raise _explain(error, place_of(url)) from error
-
-
 def _url_of(url_or_path: str | Path) -> URL:
     if isinstance(url_or_path, Path) or "://" not in url_or_path:
         return URL.create("sqlite", database=str(Path(url_or_path).expanduser()))
     try:
         url = make_url(url_or_path)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):
         raise UsageError(
-            "the address of the store is not a URL", hint="write sqlite:///FILE or postgresql://USER@HOST/NAME"
-        ) from error
-    return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
+            "the address of the store is not a URL",
+            hint="write sqlite:///FILE or postgresql://USER@HOST/NAME; in a password, % stands before two digits",
+        ) from None  # what Python says of it may hold the password
+    return url.set(drivername="postgresql+psycopg") if url.drivername in {"postgresql", "postgres"} else url
+
+
+def _sqlite_engine(url: URL, busy_seconds: float) -> Engine:
+    if not url.database or url.database == ":memory:":
+        raise UsageError("a SQLite store needs a file", hint="use MemoryStore for one that lives in memory")
+    folder = Path(url.database).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the folder {folder}: {error.strerror}", hint="set REID_TUNE_HOME") from error
+    engine = sa.create_engine(url, connect_args={"timeout": busy_seconds})
+    event.listen(engine, "connect", _on_sqlite_connect)
+    event.listen(engine, "begin", _on_sqlite_begin)
+    return engine
+
+
+def _server_engine(url: URL, busy_seconds: float) -> Engine:
+    if url.get_backend_name() != "postgresql":
+        return sa.create_engine(url, pool_pre_ping=True)
+    arguments = {name: value for name, value in _CONNECTING.items() if name not in url.query}
+    engine = sa.create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=arguments)
+    limits = f"SET lock_timeout = '{1000 * busy_seconds:.0f}ms'; "
+    limits += f"SET idle_in_transaction_session_timeout = '{_HUNG_SECONDS}s'"
+
+    def on_connect(connection: Any, _record: ConnectionPoolEntry) -> None:  # psycopg need not be installed
+        connection.autocommit = True
+        connection.execute(limits)
+        connection.autocommit = False
+
+    event.listen(engine, "connect", on_connect)
+    return engine
 
 
 def _on_sqlite_connect(connection: SqliteConnection, _record: ConnectionPoolEntry) -> None:
@@ -109,27 +186,3 @@ def _on_sqlite_connect(connection: SqliteConnection, _record: ConnectionPoolEntr
 def _on_sqlite_begin(connection: Connection) -> None:
     write = connection.get_execution_options().get(WRITE, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-_SQLITE = {
-    "SQLITE_FULL": (
-        "no space is left for the store {place}; nothing of this call was recorded",
-        "free some space, then continue with `reid-tune run --resume`",
-    ),
-    "SQLITE_BUSY": ("another process keeps the store {place} locked", "see which with `fuser`, then try again"),
-    "SQLITE_READONLY": ("the store {place} cannot be written", "check its owner and permissions"),
-    "SQLITE_CANTOPEN": ("the store {place} cannot be opened", "check that it is a file that you may write"),
-    "SQLITE_IOERR": ("the disk failed while the store {place} was used ({detail})", "check the disk, then resume"),
-    "SQLITE_CORRUPT": ("the store {place} is damaged ({detail})", "restore it from a backup, or move it away"),
-    "SQLITE_NOTADB": ("{place} is not a database", "name another file, or move this one away"),
-}
-
-
-def _explain(error: DBAPIError, place: str) -> ReidTuneError:
-    code = getattr(error.orig, "sqlite_errorname", "")
-    for prefix, (message, hint) in _SQLITE.items():
-        if code.startswith(prefix):
-            return StoreError(message.format(place=place, detail=error.orig), hint=hint)
-    if error.connection_invalidated or (not code and isinstance(error, sa.exc.OperationalError)):
-        return ServerUnreachable(f"the database {place} does not answer: {error.orig}", hint="check that it is running")
-    return StoreError(f"the store {place} refused: {error.orig}")

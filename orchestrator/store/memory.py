@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -133,6 +134,10 @@ class MemoryStore:
         with self._lock:
             return self._get(study).lease
 
+    def now(self) -> float:
+        """This machine's time."""
+        return time.time()
+
     # commands and cursors ---------------------------------------------------
     def post(self, study: str, command: CommandGiven, at: float) -> int:
         """Put a command into the controller's inbox."""
@@ -166,6 +171,9 @@ class MemoryStore:
         """How many slots the daemon leaves the study now."""
         with self._lock:
             return self._get(study).granted
+
+    def wait_for_server(self, seconds: float) -> None:
+        """There is no server."""
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -9,7 +9,10 @@ from typing import Protocol
 from orchestrator.events import CommandGiven, Event, Logged, StudyCreated, StudyStatus
 from reid_core.errors import ReidTuneError
 
-__all__ = ["Columns", "Lease", "PendingCommand", "Store", "StoreError", "StudyRow"]
+__all__ = ["OUTAGE_SECONDS", "Columns", "Lease", "PendingCommand", "Store", "StoreError", "StudyRow"]
+
+OUTAGE_SECONDS = 120.0
+"""How long whoever works unattended waits for a database server that went away (`Store.wait_for_server`)."""
 
 
 class StoreError(ReidTuneError):
@@ -124,6 +127,12 @@ class Store(Protocol):
     def holder(self, study: str) -> Lease | None:
         """The lease as recorded, live or run out; None when nobody has taken it or it was released."""
 
+    def now(self) -> float:
+        """The time to measure leases by, in Unix seconds: that of the database's server, or of this machine.
+
+        Machines whose clocks differ agree on who holds a lease when they pass this as `now`.
+        """
+
     # commands from other processes ------------------------------------------
     def post(self, study: str, command: CommandGiven, at: float) -> int:
         """Put a command into the controller's inbox; needs no lease. Returns its id."""
@@ -144,6 +153,12 @@ class Store(Protocol):
 
     def granted(self, study: str) -> int | None:
         """How many slots the daemon leaves the study now; None when nobody shares them out."""
+
+    def wait_for_server(self, seconds: float) -> None:
+        """Let every call wait up to `seconds` for a database server that went away, before ServerUnreachable.
+
+        A few seconds at first. A controller waits long: what its trials do goes on meanwhile.
+        """
 
     def close(self) -> None:
         """Let go of files and connections. The store must not be used afterwards."""

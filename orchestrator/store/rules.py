@@ -40,6 +40,7 @@ _COMMANDED = {
     CommandKind.STOP: StudyStatus.STOPPED,
     CommandKind.QUEUE: StudyStatus.QUEUED,
 }
+_OVER = {StudyStatus.COMPLETED, StudyStatus.STOPPED, StudyStatus.FAILED}
 
 
 def check_created(created: StudyCreated, others: Collection[StudyRow]) -> None:
@@ -135,7 +136,10 @@ def status_after(status: StudyStatus, events: Iterable[Event]) -> StudyStatus:
             case ControllerStarted():
                 status = StudyStatus.RUNNING
             case CommandGiven():
-                status = _COMMANDED.get(event.command, status)
+                if status not in _OVER:
+                    status = _COMMANDED.get(event.command, status)
+                elif event.command is CommandKind.EXTEND:
+                    status = StudyStatus.PAUSED
             case StudyEnded():
                 status = event.status
             case _:

@@ -132,13 +132,18 @@ def recorded_version(connection: Connection, place: str) -> int:
     return int(version)
 
 
-def prepare(connection: Connection, place: str) -> None:
-    """Create the tables, or bring older ones forward, in the caller's transaction."""
+def prepare(connection: Connection, place: str, *, before: Callable[[Connection, int], None] = lambda *_: None) -> int:
+    """Create the tables, or bring older ones forward, in the caller's transaction; the version that it found.
+
+    `before` is called before older tables are changed, and may refuse.
+    """
     version = recorded_version(connection, place)
     if version == 0:
         _tables.create_all(connection)
         connection.execute(schema_version.insert().values(version=VERSION))
-        return
+        return version
+    if version < VERSION:
+        before(connection, version)
     for step in range(version, VERSION):
         try:
             _MIGRATIONS[step](connection)
@@ -149,6 +154,7 @@ def prepare(connection: Connection, place: str) -> None:
             ) from error
     if version < VERSION:
         connection.execute(schema_version.update().values(version=VERSION))
+    return version
 
 
 def _add_status(connection: Connection) -> None:

@@ -1,96 +1,95 @@
-"""The store in a SQL database: SQLite files now, any server that SQLAlchemy speaks to by another URL.
+"""The store in a SQL database: a SQLite file, or a PostgreSQL server by its URL.
 
 Durability on SQLite (WAL, synchronous=NORMAL): what `append` returned survives the death of the process at
 any moment; after a power failure or a crash of the system the last fractions of a second may be missing, never
-a part of a batch and never an event before one that is there.
+a part of a batch and never an event before one that is there. On PostgreSQL it is what the server promises of a
+commit. A server that is away for a while is waited for (`wait_for_server`); a call whose commit was not answered
+looks, when the server is back, whether it had arrived.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 
-from orchestrator.events import (
-    CommandGiven,
-    EpochReported,
-    Event,
-    Logged,
-    StudyCreated,
-    StudyStatus,
-    event_to_json,
-)
+from orchestrator.events import CommandGiven, Event, Logged, StudyCreated, StudyStatus, event_to_json
 from orchestrator.events.collection import collector_at_rest
 from orchestrator.store import rules
 from orchestrator.store.columns import columns_of
-from orchestrator.store.engine import WRITE, explained, make_engine, place_of, switch_to_wal
+from orchestrator.store.engine import WRITE, ServerClock, is_server, lock_alone
+from orchestrator.store.failures import explained, place_of, waited_out
 from orchestrator.store.protocol import Columns, Lease, PendingCommand, StoreError, StudyRow
-from orchestrator.store.rows import logged_of, metrics_of
-from orchestrator.store.schema import VERSION, commands, cursors, leases, metrics, prepare, recorded_version, studies
+from orchestrator.store.queries import (
+    all_studies,
+    insert_logged,
+    is_written,
+    key_of,
+    lease_of,
+    locked_study,
+    page_of,
+    reported_already,
+    study_row,
+    waiting_commands,
+)
+from orchestrator.store.rows import metrics_of
+from orchestrator.store.schema import commands, cursors, leases, metrics, studies
 from orchestrator.store.schema import events as log
 
-__all__ = ["SqlStore", "open_store"]
+__all__ = ["SqlStore"]
 
 _PAGE = 20_000  # events read in one transaction: a slow reader must not keep SQLite from trimming its log
-_TRIALS = 500  # trials in one lookup of what is already reported: databases limit the length of a list
+_OUTAGE_SECONDS = 5.0  # enough for connections that were dropped; a controller waits longer
 
-
-def open_store(url_or_path: str | Path, *, busy_seconds: float = 30.0) -> SqlStore:
-    """Open the store at a path or URL; make it, or bring an older one forward, when needed.
-
-    Raises Conflict for a database of something else or of a newer release, StoreError for one that
-    cannot be used, ServerUnreachable when a server does not answer, UsageError for a bad address.
-    """
-    engine = make_engine(url_or_path, busy_seconds=busy_seconds)
-    place = place_of(engine.url)
-    try:
-        with explained(engine.url):
-            with engine.connect() as connection:
-                version = recorded_version(connection, place)
-            if engine.dialect.name == "sqlite":
-                switch_to_wal(engine, busy_seconds=busy_seconds)
-            if version != VERSION:
-                with engine.execution_options(**{WRITE: True}).begin() as connection:
-                    prepare(connection, place)
-    except BaseException:
-        engine.dispose()
-        raise
-    return SqlStore(engine)
+_Result = TypeVar("_Result")
 
 
 class SqlStore:
-    """The Store protocol over the tables of orchestrator.store.schema; `open_store` makes one."""
+    """The Store protocol over the tables of orchestrator.store.schema; `open_store` makes one.
+
+    `place` is the file, or the address without its password.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._writer = engine.execution_options(**{WRITE: True})
-        self._turn = threading.Lock()  # writers of this process queue here instead of polling SQLite's lock
+        self.place = place_of(engine.url)
+        self._outage = _OUTAGE_SECONDS
+        served = is_server(engine)
+        self._clock: Callable[[], float] = ServerClock(engine) if served else time.time
+        # writers of this process queue here instead of polling SQLite's lock; a server has a queue of its own
+        self._turn = contextlib.nullcontext() if served else threading.Lock()
 
     # studies ----------------------------------------------------------------
     def create_study(self, created: StudyCreated, at: float) -> None:
         """Begin a study: `created` becomes event 1."""
-        with self._writing() as connection:
-            rules.check_created(created, _rows(connection))
-            values = {
-                "id": created.study,
-                "name": created.name,
-                "created_at": at,
-                "updated_at": at,
-                "seq": 1,
-                "token": 0,
-            }
-            connection.execute(insert(studies).values(**values, status=StudyStatus.CREATED.value))
-            key = _key(connection, created.study)
-            connection.execute(insert(log).values(study=key, seq=1, at=at, body=event_to_json(created)))
+        first = Logged(1, at, created)
+        tried = False
+
+        def begin(connection: Connection) -> None:
+            nonlocal tried
+            lock_alone(connection)
+            others = all_studies(connection)
+            if tried and any(row.id == created.study for row in others):
+                key = key_of(connection, created.study)
+                if is_written(connection, key, [first], self.place):
+                    return
+            rules.check_created(created, others)
+            tried = True
+            times = {"created_at": at, "updated_at": at, "seq": 1, "token": 0}
+            values = {"id": created.study, "name": created.name, "status": StudyStatus.CREATED.value, **times}
+            connection.execute(insert(studies).values(**values))
+            insert_logged(connection, key_of(connection, created.study), [first])
+
+        self._write(begin)
 
     def studies(self) -> list[StudyRow]:
         """Every study, newest first."""
-        with self._reading() as connection:
-            return _rows(connection)
+        return self._read(all_studies)
 
     def find(self, ref: str) -> StudyRow:
         """A study by id, by name, or `latest`."""
@@ -98,66 +97,84 @@ class SqlStore:
 
     def delete_study(self, study: str, *, now: float) -> None:
         """Remove a study with everything recorded about it."""
-        with self._writing() as connection:
-            key = _key(connection, study)
-            rules.check_not_running(_lease(connection, key, study), now)
+        tried = False
+
+        def remove(connection: Connection) -> None:
+            nonlocal tried
+            if tried and all(row.id != study for row in all_studies(connection)):
+                return
+            key: int = locked_study(connection, study)["key"]
+            rules.check_not_running(lease_of(connection, key, study), now)
+            tried = True
             for table in (log, metrics, leases, commands, cursors):
                 connection.execute(delete(table).where(table.c.study == key))
             connection.execute(delete(studies).where(studies.c.key == key))
+
+        self._write(remove)
 
     # the log ----------------------------------------------------------------
     def append(
         self, study: str, events: Sequence[Event], *, token: int, at: float, taken: Sequence[int] = ()
     ) -> list[Logged]:
         """Add events, all or none, and mark the commands `taken` as heard in the same transaction."""
-        with self._writing() as connection:
-            row = _locked(connection, study)
+        tried: list[Logged] = []
+
+        def add(connection: Connection) -> list[Logged]:
+            row = locked_study(connection, study)
             key: int = row["key"]
+            if tried and is_written(connection, key, tried, self.place):
+                return list(tried)
             if token != row["token"] or token <= 0:
-                rules.check_token(study, token, row["token"], _lease(connection, key, study))
-            kept = rules.without_repeated_reports(events, _reported(connection, key, events))
-            logged = [Logged(row["seq"] + i, at, event) for i, event in enumerate(kept, 1)]
-            _insert(connection, key, logged)
-            if logged:
+                rules.check_token(study, token, row["token"], lease_of(connection, key, study))
+            kept = rules.without_repeated_reports(events, reported_already(connection, key, events))
+            tried[:] = [Logged(row["seq"] + i, at, event) for i, event in enumerate(kept, 1)]
+            insert_logged(connection, key, tried)
+            if tried:
                 status = rules.status_after(StudyStatus(row["status"]), kept)
                 archived = int(rules.archived_after(bool(row["archived"]), kept))
-                change = {"seq": logged[-1].seq, "updated_at": at, "status": status.value, "archived": archived}
+                change = {"seq": tried[-1].seq, "updated_at": at, "status": status.value, "archived": archived}
                 connection.execute(update(studies).where(studies.c.key == key).values(**change))
             if taken:
                 heard = commands.c.id.in_(taken)
                 connection.execute(delete(commands).where(commands.c.study == key, heard))
-        return logged
+            return list(tried)
+
+        return self._write(add)
 
     def events(self, study: str, after: int = 0, limit: int | None = None) -> Iterator[Logged]:
         """Events with `seq > after`, in order and without gaps, as of this call."""
         first = max(after, 0)
-        with self._reading() as connection:
-            row = _row(connection, study)
+        row = self._read(lambda connection: study_row(connection, study))
         last: int = row["seq"] if limit is None else min(row["seq"], first + limit)
         return self._pages(row["key"], first, last)
 
     def last_seq(self, study: str) -> int:
         """The newest sequence number."""
-        with self._reading() as connection:
-            return int(_row(connection, study)["seq"])
+        return int(self._read(lambda connection: study_row(connection, study))["seq"])
 
     def columns(self, study: str, after: int = 0) -> Columns:
         """Every reported epoch with `seq > after`, in columns."""
         m = metrics.c
         query = select(m.trial, m.epoch, m.seq, m.body).order_by(m.seq)
-        with collector_at_rest(), self._reading() as connection:
-            row = _row(connection, study)
-            found = connection.execute(query.where(m.study == row["key"], m.seq > after, m.seq <= row["seq"])).all()
-        values = metrics_of([line[2] for line in found], [line[3] for line in found], place_of(self._engine.url))
-        return columns_of(row["seq"], [(line[0], line[1]) for line in found], values)
+
+        def look(connection: Connection) -> tuple[int, Sequence[Row[int, int, int, str]]]:
+            row = study_row(connection, study)
+            mine = (m.study == row["key"]) & (m.seq > after) & (m.seq <= row["seq"])
+            return row["seq"], connection.execute(query.where(mine)).all()
+
+        with collector_at_rest():
+            seq, found = self._read(look)
+        values = metrics_of([line[2] for line in found], [line[3] for line in found], self.place)
+        return columns_of(seq, [(line[0], line[1]) for line in found], values)
 
     # the one writer ---------------------------------------------------------
     def acquire(self, study: str, owner: str, ttl: float, now: float) -> int:
         """Take the lease and return a fencing token."""
-        with self._writing() as connection:
-            row = _locked(connection, study)
+
+        def take(connection: Connection) -> int:
+            row = locked_study(connection, study)
             key: int = row["key"]
-            rules.check_lease_free(_lease(connection, key, study), owner, now)
+            rules.check_lease_free(lease_of(connection, key, study), owner, now)
             token = int(row["token"]) + 1
             connection.execute(update(studies).where(studies.c.key == key).values(token=token))
             connection.execute(delete(leases).where(leases.c.study == key))
@@ -165,164 +182,127 @@ class SqlStore:
             connection.execute(insert(leases).values(**values))
             return token
 
+        return self._write(take)
+
     def renew(self, study: str, token: int, ttl: float, now: float) -> bool:
         """Prolong the lease; False when it is no longer this token's."""
-        with self._writing() as connection:
-            mine = (leases.c.study == _key(connection, study)) & (leases.c.token == token)
+
+        def prolong(connection: Connection) -> bool:
+            mine = (leases.c.study == key_of(connection, study)) & (leases.c.token == token)
             return connection.execute(update(leases).where(mine).values(expires=now + ttl)).rowcount == 1
+
+        return self._write(prolong)
 
     def release(self, study: str, token: int) -> None:
         """Give the lease up."""
-        with self._writing() as connection:
-            mine = (leases.c.study == _key(connection, study)) & (leases.c.token == token)
+
+        def give_up(connection: Connection) -> None:
+            mine = (leases.c.study == key_of(connection, study)) & (leases.c.token == token)
             connection.execute(delete(leases).where(mine))
+
+        self._write(give_up)
 
     def holder(self, study: str) -> Lease | None:
         """The lease as recorded."""
-        with self._reading() as connection:
-            return _lease(connection, _key(connection, study), study)
+        return self._read(lambda connection: lease_of(connection, key_of(connection, study), study))
+
+    def now(self) -> float:
+        """The time that leases are measured by: the server's, or of a file this machine's."""
+        with explained(self._engine.url):
+            return self._clock()
 
     # commands and cursors ---------------------------------------------------
     def post(self, study: str, command: CommandGiven, at: float) -> int:
         """Put a command into the controller's inbox."""
-        with self._writing() as connection:
-            values = {"study": _key(connection, study), "at": at, "body": event_to_json(command)}
+        body = event_to_json(command)
+        tried = False
+
+        def put(connection: Connection) -> int:
+            nonlocal tried
+            key: int = locked_study(connection, study)["key"]
+            if tried:
+                same = (commands.c.study == key) & (commands.c.at == at) & (commands.c.body == body)
+                there = connection.execute(select(commands.c.id).where(same)).scalar()
+                if there is not None:
+                    return int(there)
+            tried = True
+            values = {"study": key, "at": at, "body": body}
             return int(connection.execute(insert(commands).values(**values).returning(commands.c.id)).scalar_one())
+
+        return self._write(put)
 
     def pending(self, study: str) -> list[PendingCommand]:
         """Commands not yet heard, oldest first."""
-        query = select(commands.c.id, commands.c.at, commands.c.body).order_by(commands.c.id)
-        with self._reading() as connection:
-            found = connection.execute(query.where(commands.c.study == _key(connection, study))).all()
-        return [PendingCommand(number, at, CommandGiven.model_validate_json(body)) for number, at, body in found]
+        return self._read(lambda connection: waiting_commands(connection, study))
 
     def cursor(self, study: str, name: str) -> int:
         """How far the projection `name` has come."""
-        with self._reading() as connection:
-            mine = (cursors.c.study == _key(connection, study)) & (cursors.c.name == name)
+
+        def look(connection: Connection) -> int:
+            mine = (cursors.c.study == key_of(connection, study)) & (cursors.c.name == name)
             return int(connection.execute(select(cursors.c.seq).where(mine)).scalar() or 0)
+
+        return self._read(look)
 
     def set_cursor(self, study: str, name: str, seq: int) -> None:
         """Remember how far the projection `name` has come."""
-        with self._writing() as connection:
-            key = _key(connection, study)
+
+        def move(connection: Connection) -> None:
+            key: int = locked_study(connection, study)["key"]
             mine = (cursors.c.study == key) & (cursors.c.name == name)
             if connection.execute(update(cursors).where(mine).values(seq=seq)).rowcount == 0:
                 connection.execute(insert(cursors).values(study=key, name=name, seq=seq))
 
+        self._write(move)
+
     def grant(self, study: str, slots: int | None) -> None:
         """Let the study's controller use at most `slots` of its workers."""
-        with self._writing() as connection:
-            key = _key(connection, study)
-            connection.execute(update(studies).where(studies.c.key == key).values(granted=slots))
+
+        def leave(connection: Connection) -> None:
+            mine = studies.c.key == key_of(connection, study)
+            connection.execute(update(studies).where(mine).values(granted=slots))
+
+        self._write(leave)
 
     def granted(self, study: str) -> int | None:
         """How many slots the daemon leaves the study now."""
-        with self._reading() as connection:
-            slots: int | None = _row(connection, study)["granted"]
-            return slots
+        slots: int | None = self._read(lambda connection: study_row(connection, study))["granted"]
+        return slots
+
+    def wait_for_server(self, seconds: float) -> None:
+        """Let every call wait so long for a server that went away."""
+        self._outage = seconds
 
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
 
     # inside -----------------------------------------------------------------
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with self._turn, explained(self._engine.url), self._writer.begin() as connection:
-            yield connection
+    def _write(self, work: Callable[[Connection], _Result]) -> _Result:
+        def once() -> _Result:
+            with self._writer.begin() as connection:
+                return work(connection)
 
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with explained(self._engine.url), self._engine.connect() as connection:
-            yield connection
+        with self._turn, explained(self._engine.url):
+            return waited_out(once, self._outage)
+
+    def _read(self, work: Callable[[Connection], _Result]) -> _Result:
+        def once() -> _Result:
+            with self._engine.connect() as connection:
+                return work(connection)
+
+        with explained(self._engine.url):
+            return waited_out(once, self._outage)
 
     def _pages(self, key: int, first: int, last: int) -> Iterator[Logged]:
         for low in range(first, last, _PAGE):
-            high = min(low + _PAGE, last)
-            with self._reading() as connection:
-                page = _page(connection, key, low, high, place_of(self._engine.url))
-            if len(page) != high - low:
+            page = self._page(key, low, min(low + _PAGE, last))
+            if len(page) != min(low + _PAGE, last) - low:
                 raise StoreError(
-                    f"events {low + 1} to {high} are not all there any more in {place_of(self._engine.url)}",
+                    f"events {low + 1} to {min(low + _PAGE, last)} are not all there any more in {self.place}",
                     hint="the study was deleted meanwhile, or the store is damaged",
                 )
             yield from page
 
-
-def _page(connection: Connection, key: int, low: int, high: int, place: str) -> list[Logged]:
-    told = connection.execute(
-        select(log.c.seq, log.c.at, log.c.body)
-        .where(log.c.study == key, log.c.seq > low, log.c.seq <= high)
-        .order_by(log.c.seq)
-    ).all()
-    m = metrics.c
-    reports = connection.execute(
-        select(m.seq, m.at, m.trial, m.segment, m.epoch, m.body)
-        .where(m.study == key, m.seq > low, m.seq <= high)
-        .order_by(m.seq)
-    ).all()
-    return logged_of(told, reports, place)
-
-
-def _insert(connection: Connection, key: int, logged: Sequence[Logged]) -> None:
-    reports, others = [], []
-    for item in logged:
-        place = {"study": key, "seq": item.seq, "at": item.at}
-        event = item.event
-        if isinstance(event, EpochReported):
-            body = json.dumps(event.metrics, separators=(",", ":"))
-            reports.append(place | {"trial": event.trial, "segment": event.segment, "epoch": event.epoch, "body": body})
-        else:
-            others.append(place | {"body": event_to_json(event)})
-    if others:
-        connection.execute(insert(log), others)
-    if reports:
-        connection.execute(insert(metrics), reports)
-
-
-def _reported(connection: Connection, key: int, batch: Sequence[Event]) -> set[tuple[int, int]]:
-    """The (trial, epoch) that are on record already, among those of the batch's trials and span of epochs."""
-    reports = [event for event in batch if isinstance(event, EpochReported)]
-    if not reports:
-        return set()
-    trials = sorted({event.trial for event in reports})
-    low, high = min(event.epoch for event in reports), max(event.epoch for event in reports)
-    query = select(metrics.c.trial, metrics.c.epoch).where(metrics.c.study == key, metrics.c.epoch.between(low, high))
-    found: set[tuple[int, int]] = set()
-    for start in range(0, len(trials), _TRIALS):
-        chosen = query.where(metrics.c.trial.in_(trials[start : start + _TRIALS]))
-        found.update((trial, epoch) for trial, epoch in connection.execute(chosen))
-    return found
-
-
-def _rows(connection: Connection) -> list[StudyRow]:
-    s = studies.c
-    query = select(s.id, s.name, s.created_at, s.updated_at, s.seq, s.status, s.archived)
-    found = connection.execute(query.order_by(s.created_at.desc(), s.key.desc()))
-    return [StudyRow(*row[:5], StudyStatus(row[5]), bool(row[6])) for row in found]
-
-
-def _row(connection: Connection, study: str, *, lock: bool = False) -> RowMapping:
-    s = studies.c
-    query = select(s.key, s.seq, s.token, s.status, s.archived, s.granted).where(s.id == study)
-    row = connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
-    if row is None:
-        raise rules.unknown_study(study, _rows(connection))
-    return row
-
-
-def _locked(connection: Connection, study: str) -> RowMapping:
-    """The study's row, kept from other writers until the transaction ends (SQLite locks the whole file anyway)."""
-    return _row(connection, study, lock=True)
-
-
-def _key(connection: Connection, study: str) -> int:
-    return int(_row(connection, study)["key"])
-
-
-def _lease(connection: Connection, key: int, study: str) -> Lease | None:
-    row = connection.execute(
-        select(leases.c.owner, leases.c.token, leases.c.since, leases.c.expires).where(leases.c.study == key)
-    ).one_or_none()
-    return None if row is None else Lease(study, *row)
+    def _page(self, key: int, low: int, high: int) -> list[Logged]:
+        return self._read(lambda connection: page_of(connection, key, low, high, self.place))

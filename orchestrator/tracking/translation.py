@@ -206,7 +206,9 @@ class Translation:
         parent.texts["best/best.json"] = json.dumps(told, indent=2)
         parent.tags["reid_tune.best_trial"] = str(best.trial)
         parent.tags["reid_tune.best_epoch"] = str(best.epoch)
-        if checkpoint:
+        if "://" in checkpoint:  # it is kept in a place of its own: MLflow gets to know where
+            parent.tags["reid_tune.best_checkpoint"] = checkpoint
+        elif checkpoint:
             parent.files = {checkpoint: "best"}
         self._keep_front(parent)
 

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import os
+import secrets
 from collections.abc import Collection
 from pathlib import Path
+from typing import Protocol
 
-__all__ = ["keep_only"]
+__all__ = ["Readable", "copy_whole", "digest_of", "disk_is_full", "keep_only"]
+
+_PIECE = 1 << 22
+
+
+class Readable(Protocol):
+    """Whatever gives bytes piece by piece."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none at the end."""
 
 
 def keep_only(checkpoint: Path, also: Collection[Path] = ()) -> None:
@@ -21,3 +35,43 @@ def keep_only(checkpoint: Path, also: Collection[Path] = ()) -> None:
         if other != checkpoint and other not in also:
             other.unlink(missing_ok=True)
             other.with_name(f"{other.name}.sha256").unlink(missing_ok=True)
+
+
+def digest_of(stream: Readable) -> str:
+    """Hexadecimal SHA-256 of what is left in a stream."""
+    found = hashlib.sha256()
+    while piece := stream.read(_PIECE):
+        found.update(piece)
+    return found.hexdigest()
+
+
+def copy_whole(source: Readable, target: Path, sha256: str) -> bool:
+    """Write a stream to `target` if it has this hash; else leave what was there and return False. Raises OSError.
+
+    It is flushed to the disk and renamed, so that `target` is there wholly or not at all.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    found = hashlib.sha256()
+    try:
+        with beside.open("wb") as file:
+            while piece := source.read(_PIECE):
+                found.update(piece)
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        if found.hexdigest() != sha256:
+            return False
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+    return True
+
+
+def disk_is_full(error: BaseException | None) -> bool:
+    """Whether this error, or one that it came from, says that a disk or a quota is full."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return True
+        error = error.__cause__ or error.__context__
+    return False

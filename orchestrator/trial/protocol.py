@@ -14,6 +14,7 @@ from reid_core import api
 from reid_core.config import Values
 
 __all__ = [
+    "Beginning",
     "CheckpointRef",
     "Completed",
     "Failed",
@@ -55,6 +56,14 @@ class CheckpointRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a segment goes on from; with no checkpoint it begins anew. `forked` is as in SegmentSpec."""
+
+    checkpoint: CheckpointRef | None
+    forked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentSpec:
     """Train `trial` from epoch `from_epoch` (0: new) up to and including `to_epoch`.
 
@@ -67,6 +76,7 @@ class SegmentSpec:
     `measured` are the values of those that the trial reported before, which are not measured again.
     `micro_batches`: each batch is computed in so many times more parts than the configuration says, for memory's sake.
     `vault` is the URL that durable checkpoints are kept under (file, s3, memory ...); empty: in `directory` itself.
+    `instead` is what it goes on from, in this order, when `checkpoint` turns out to be torn or gone.
     """
 
     study: str
@@ -86,6 +96,7 @@ class SegmentSpec:
     measured: Mapping[str, float] = field(default_factory=dict)
     micro_batches: int = 1
     vault: str = ""
+    instead: tuple[Beginning, ...] = ()
 
 
 class SegmentContext(Protocol):

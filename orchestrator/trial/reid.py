@@ -6,8 +6,10 @@ A study that chooses nothing (a grid with the protocol `test`) trains on all ide
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 from pathlib import Path
 
+from orchestrator.trial.files import disk_is_full
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import (
     CheckpointRef,
@@ -16,12 +18,22 @@ from orchestrator.trial.protocol import (
     Infeasible,
     Outcome,
     Paused,
+    Resources,
     SegmentContext,
     SegmentSpec,
 )
 from reid_core import api
-from reid_core.config import Values, from_values
-from reid_core.errors import CheckpointError, ConfigError, DataError, TrainingDiverged
+from reid_core.config import Config, Values, from_values
+from reid_core.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    ProcessLost,
+    ReidTuneError,
+    ServerUnreachable,
+    TrainingDiverged,
+)
+from reid_core.ranks import Elsewhere
 
 __all__ = ["ReidTrial"]
 
@@ -30,15 +42,38 @@ EVERY_EPOCH: Values = {"TEST.EVAL_PERIOD": 1, "SOLVER.CHECKPOINT_PERIOD": 1}
 AT_THE_END: Values = {"TEST.EVAL_PERIOD": 0, "SOLVER.CHECKPOINT_PERIOD": 1}
 """The test split is measured once: after the last epoch of the segment."""
 
+DEVICE_FAULTS = (
+    "ecc error",
+    "unspecified launch failure",
+    "illegal instruction",
+    "hardware stack error",
+    "busy or unavailable",
+    "no cuda-capable device",
+    "cuda driver",
+    "nvlink",
+    "unknown error",
+    "device has fallen off",
+    "cuda error: system",
+    "unhandled system error",
+)
+"""What CUDA and NCCL say of a broken GPU or driver, in lower case. An assertion on the device is the trial's own: an
+index out of range."""
+
 
 class ReidTrial:
     """Trains the configuration of the segment; knows nothing of studies."""
+
+    _elsewhere: Elsewhere | None = None
 
     def warm(self) -> None:
         """Import what the first segment needs, before it comes."""
         import torch  # noqa: F401, PLC0415 - the point is the import
 
         import reid_core.engine  # noqa: F401, PLC0415 - as above
+
+    def spread(self, elsewhere: Elsewhere) -> None:
+        """Train on these machines too from now on."""
+        self._elsewhere = elsewhere
 
     def run(self, spec: SegmentSpec, context: SegmentContext) -> Outcome:
         """Train from `spec.from_epoch` to `spec.to_epoch`, reporting every epoch once its checkpoint is durable."""
@@ -47,24 +82,29 @@ class ReidTrial:
         except ConfigError as error:
             return Infeasible(str(error))
         except DataError as error:
-            return Failed(FailureKind.DATA, str(error), retryable=False)
+            return _spoiled(error, retryable=False)
         except TrainingDiverged as error:
             return Failed(FailureKind.DIVERGED, str(error), retryable=False)
-        except CheckpointError as error:
-            return Failed(FailureKind.DATA, str(error), retryable=True)
-        except MemoryError as error:
-            return Failed(FailureKind.OUT_OF_MEMORY, f"not enough memory: {error}", retryable=False)
+        except (CheckpointError, ServerUnreachable) as error:
+            return _spoiled(error, retryable=True)
+        except ProcessLost as error:
+            return Failed(FailureKind.LOST, str(error), retryable=True)
+        except ReidTuneError as error:
+            if not disk_is_full(error):
+                raise
+            return _spoiled(error, retryable=True)
         except OSError as error:
-            full = "the disk is full: " if error.errno == errno.ENOSPC else ""
-            return Failed(FailureKind.DATA, f"{full}{error}", retryable=True)
+            if error.errno == errno.ENOMEM:
+                raise  # memory running out is told alike for all trials, as are the RuntimeErrors of torch
+            return _spoiled(error, retryable=True)
         except RuntimeError as error:
-            if "out of memory" in str(error).lower():  # torch.OutOfMemoryError is a RuntimeError
-                return Failed(FailureKind.OUT_OF_MEMORY, str(error).splitlines()[0], retryable=False)
-            raise
+            if not any(words in str(error).lower() for words in DEVICE_FAULTS):
+                raise
+            return Failed(FailureKind.NODE, f"the GPU failed: {str(error).splitlines()[0]}", retryable=True)
 
     def _train(self, spec: SegmentSpec, context: SegmentContext) -> Outcome:
         periods = AT_THE_END if spec.protocol is api.Protocol.TEST else EVERY_EPOCH
-        config = from_values({**spec.config, **periods})
+        config = _in_parts({**spec.config, **periods}, spec.micro_batches)
         costs = _costs(spec, context)
 
         def on_epoch(result: api.EpochResult) -> None:
@@ -82,13 +122,40 @@ class ReidTrial:
             keep=spec.keep,
             seed=spec.seed,
             threads=spec.resources.cpus,
+            processes=_processes(spec.resources),
+            elsewhere=self._elsewhere,
             on_epoch=on_epoch,
             should_stop=context.should_stop,
             log=context.log,
+            alive=context.should_stop,
         )
         if result.stopped or result.checkpoint is None:
             return Paused(None if result.checkpoint is None else _ref(result.checkpoint))
         return Completed(_ref(result.checkpoint))
+
+
+def _processes(resources: Resources) -> int:
+    """One for each GPU, and one at least on each node."""
+    return max(resources.nodes, int(resources.gpus))
+
+
+def _spoiled(error: ReidTuneError | OSError, *, retryable: bool) -> Failed:
+    """The fault of a file: of the node when its disk is full, else of the data or the store that they come from."""
+    if disk_is_full(error):
+        return Failed(FailureKind.NODE, f"the disk of this node is full: {error}", retryable=True)
+    return Failed(FailureKind.DATA, str(error), retryable=retryable)
+
+
+def _in_parts(values: Values, times: int) -> Config:
+    """The configuration, each batch computed in `times` as many parts. ConfigError: its batches cannot be parted so."""
+    if times == 1:
+        return from_values(values)
+    config = from_values(values)
+    try:
+        return from_values({**values, "SOLVER.ACCUMULATE": config.solver.accumulate * times})
+    except ConfigError as error:
+        message = f"memory ran out, and a smaller micro-batch is not possible: {error.findings[0].message}"
+        raise ConfigError(replace(error.findings[0], message=message)) from error
 
 
 def _costs(spec: SegmentSpec, context: SegmentContext) -> dict[str, float]:

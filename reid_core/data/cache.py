@@ -22,6 +22,7 @@ from reid_core.data.images import ImageArray
 from reid_core.data.records import Indices
 from reid_core.data.sources import CorruptImage, ImageSource, Interpolation, Pixels, Size
 from reid_core.errors import DataError, Finding, ReidTuneError
+from reid_core.signs import alive
 
 __all__ = ["CachedImages", "ImageCache", "cache_folder"]
 
@@ -123,6 +124,7 @@ class ImageCache:
             np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
             for done, images in self._decoded(paths, decode):
                 stream.write(images.tobytes())
+                alive()
                 if self._progress is not None:
                     self._progress(done, len(paths))
             _to_disk(stream)

@@ -21,6 +21,7 @@ from reid_core.data.pipeline import SplitData, part_opener
 from reid_core.data.places import names_domains, names_several
 from reid_core.data.randomness import Purpose, generator
 from reid_core.data.records import Dataset, ImageRecord, Indices, Layout, identities_of
+from reid_core.data.remote import data_root
 from reid_core.data.sampling import train_sampler
 from reid_core.data.sets import combined
 from reid_core.data.split import Cut, cut_fingerprint
@@ -180,7 +181,7 @@ def folder_of(config: Config) -> Path | None:
         raise DataError(finding)
     if Layout.SYNTHETIC in {datasets.layout, datasets.root}:
         return None
-    return Path(datasets.root).expanduser()
+    return data_root(datasets.root)
 
 
 def prefer_test(found: Found) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -15,6 +14,7 @@ from reid_core.data.cache import ImageCache, Progress, cache_folder
 from reid_core.data.parts import EvaluationData, Part, PartOpener
 from reid_core.data.places import domain_places, find_places, names_domains, names_several
 from reid_core.data.records import Dataset, Indices, Layout, identities_of
+from reid_core.data.remote import data_root
 from reid_core.data.samplers import Sampler
 from reid_core.data.sampling import train_sampler
 from reid_core.data.sets import DataSets, combined, joined_sets, read_sets, set_numbers
@@ -83,7 +83,7 @@ def load_datasets(config: Config) -> DataSets:
             return joined_sets(domains, [synthetic_dataset(one) for one in drawn])
         if not names_several(datasets.names, datasets.tests):
             return DataSets.single(synthetic_dataset(parameters))
-    places = find_places(Path(datasets.root).expanduser(), layout, datasets.names, datasets.tests)
+    places = find_places(data_root(datasets.root), layout, datasets.names, datasets.tests)
     return read_sets(places, no_cameras=datasets.no_cameras, skip_bad=datasets.corrupt == "skip")
 
 

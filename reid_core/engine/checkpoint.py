@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import pickle
 import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -20,6 +19,7 @@ import torch
 from reid_core.config import Values
 from reid_core.engine import durable
 from reid_core.errors import CheckpointError
+from reid_core.modeling.weights.torch_file import UNREADABLE, load_plain
 from reid_core.results import CheckpointFile, Protocol, TrainedOn
 
 __all__ = ["Checkpoint", "ForeignFile", "State", "load", "save", "sidecar"]
@@ -91,21 +91,24 @@ def load(path: Path, *, sha256: str = "") -> Checkpoint:
     """
     try:
         _verify(path, sha256)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = load_plain(path)
     except FileNotFoundError as error:
         raise CheckpointError(f"there is no checkpoint {path}", hint="give the path of an existing .pt file") from error
     except OSError as error:
         raise CheckpointError(f"cannot read the checkpoint {path}: {error.strerror or error}") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise _foreign(path, "it does not load as plain tensors and numbers") from error
     if not isinstance(content, dict) or content.get("kind") != _KIND:
         raise _foreign(path, "it is something else that torch saved")
-    if content["format"] != _FORMAT:
+    if content.get("format") != _FORMAT:
         raise CheckpointError(
-            f"the checkpoint {path} has format {content['format']}, this version reads {_FORMAT}",
+            f"the checkpoint {path} has format {content.get('format')}, this version reads {_FORMAT}",
             hint="use the version of reid-tune that wrote it",
         )
-    return Checkpoint(**{field.name: content[field.name] for field in fields(Checkpoint) if field.name in content})
+    try:
+        return Checkpoint(**{field.name: content[field.name] for field in fields(Checkpoint) if field.name in content})
+    except TypeError as error:
+        raise _foreign(path, "parts of it are missing") from error
 
 
 def sidecar(path: Path) -> Path:

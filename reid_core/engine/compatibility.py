@@ -11,7 +11,8 @@ from reid_core.errors import CheckpointError
 
 __all__ = ["check_same_model", "check_same_run"]
 
-# Where things lie and how they are measured or stored may change between two segments of one run; nothing else.
+# Where things lie, how they are measured or stored, and how much memory that takes may change between two segments of
+# one run; nothing else.
 _FREE = (
     "OUTPUT_DIR",
     "TEST.",
@@ -24,6 +25,7 @@ _FREE = (
     "KD.MODEL_",  # the files' SHA-256 are compared
     "KD.CACHE",
     "SOLVER.CHECKPOINT_PERIOD",
+    "SOLVER.ACCUMULATE",  # a batch that does not fit into memory is computed in more parts
 )
 # What decides the embedding that a set of weights gives.
 _MODEL = ("MODEL.META_ARCHITECTURE", "MODEL.BACKBONE.", "MODEL.HEADS.", "MODEL.PIXEL_")

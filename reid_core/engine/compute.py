@@ -11,6 +11,7 @@ import torch
 
 from reid_core.config.schema import Config
 from reid_core.errors import ConfigError, Finding
+from reid_core.signs import alive
 
 __all__ = ["Compute", "cpu_threads", "cudnn_timing", "memory_errors", "seeded", "share_of_threads"]
 
@@ -47,7 +48,8 @@ class Compute:
         module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # undocumented pair
 
     def images(self, batch: torch.Tensor) -> torch.Tensor:
-        """Move images (B, 3, H, W) to the device, channels last."""
+        """Move images (B, 3, H, W) to the device, channels last. A sign of life: every batch comes through here."""
+        alive()
         return batch.to(self.device, memory_format=torch.channels_last, non_blocking=True)
 
 

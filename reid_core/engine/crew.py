@@ -29,10 +29,19 @@ class Crew:
     """This process is number `rank` of `count`; number 0 measures, saves and speaks.
 
     With more than one, everything but `rows` must be called by all of them in the same order, inside a process group.
+    Where they are spread over several machines, this is number `seat` of `seats` on its own.
     """
 
     rank: int = 0
     count: int = 1
+    seat: int | None = None
+    seats: int | None = None
+
+    @property
+    def here(self) -> tuple[int, int]:
+        """Its number among the processes on this machine, and how many those are."""
+        alone = self.seat is None or self.seats is None
+        return (self.rank, self.count) if alone else (self.seat or 0, self.seats or 1)
 
     @property
     def leads(self) -> bool:

@@ -35,6 +35,8 @@ __all__ = ["Profile", "profile"]
 
 SECONDS = 3.0
 FEWEST_STEPS = 2
+CUDA_CONTEXT = 600 * 2**20
+"""Bytes of a GPU's memory that every process takes before its first tensor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,14 @@ class Profile:
     """`seconds_per_epoch` with its evaluation on the validation split; `images_per_second` of training alone.
 
     `seconds_to_begin`: from a warm process to the first training step; data are opened and the model is built.
-    `seconds_in_all`: the whole profile.
+    `seconds_in_all`: the whole profile. `gpu_memory`: the part of a GPU's memory that it takes at its peak.
     """
 
     seconds_per_epoch: float
     images_per_second: float
     seconds_to_begin: float = 0.0
     seconds_in_all: float = 0.0
+    gpu_memory: float = 0.0
 
 
 def profile(config: Config, threads: int) -> Profile:
@@ -65,7 +68,7 @@ def profile(config: Config, threads: int) -> Profile:
         embed = _seconds_per_image(trainer, data.evaluation.pixels[-1], config, compute)
     measured = sum(len(images) for images in data.evaluation.pixels)
     epoch = relabel + step * batches.batches_per_epoch + embed * measured + _seconds_to_save(trainer)
-    return Profile(epoch, config.solver.ims_per_batch / step, begin, time.perf_counter() - began)
+    return Profile(epoch, config.solver.ims_per_batch / step, begin, time.perf_counter() - began, _memory(compute))
 
 
 def _begun(config: Config, compute: Compute, threads: int) -> tuple[SplitData[Any], TrainBatches, Trainer]:
@@ -114,6 +117,14 @@ def _seconds_per_image(trainer: Trainer, images: ImageArray, config: Config, com
     began = _now(compute)
     embeddings(trainer.model, [batch], compute, flip=test.flip.enabled, scales=test.scales)
     return (_now(compute) - began) / count
+
+
+def _memory(compute: Compute) -> float:
+    """What the allocator reserved at most and the driver needs besides, by all that the GPU has."""
+    if compute.device.type != "cuda":
+        return 0.0
+    total = torch.cuda.get_device_properties(compute.device).total_memory
+    return min(1.0, (torch.cuda.max_memory_reserved(compute.device) + CUDA_CONTEXT) / total)
 
 
 def _now(compute: Compute) -> float:

@@ -74,7 +74,7 @@ class Run:
         _check_shares(config, crew.count)
         check_processes(config, crew.count)
         check_sampling(config, crew.count)
-        self._compute = Compute.of(config, rank=crew.rank, count=crew.count)
+        self._compute = Compute.of(config, rank=crew.here[0], count=crew.here[1])
         self._task = task_of(config)
         self._data = self._task.open(config, protocol, threads=threads)
         check_cameras(config, self._data.train.camids)

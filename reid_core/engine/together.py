@@ -1,4 +1,4 @@
-"""Training in several processes on one machine: this process leads, the others run `python -m` this module.
+"""Training in several processes, on one machine or several: this one leads, the others run `python -m` this module.
 
 Each of the others gets its part as one line of JSON, sets a key in the store when it is ready, and ends with its
 leader: it watches its standard input, which closes when the leader dies, however it dies.
@@ -9,10 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import torch
 from torch import distributed
@@ -30,12 +27,13 @@ from reid_core.config import Config, Values, from_values, to_values
 from reid_core.engine.compute import Compute, cpu_threads, memory_errors
 from reid_core.engine.crew import Crew
 from reid_core.engine.run import Hooks, Run
-from reid_core.errors import ReidTuneError, UsageError
+from reid_core.errors import ProcessLost, ReidTuneError, UsageError
+from reid_core.ranks import HERE, Elsewhere, RankProcess, address_towards, over_interface, start_here
 from reid_core.results import CheckpointFile, Fork, Protocol, TrainResult
 
 __all__ = ["Plan", "train_together"]
 
-_LOOPBACK = "127.0.0.1"
+_ANY_PORT = 9
 _PATIENCE = timedelta(days=7)
 """How long processes wait for each other: the leader may measure a large gallery while the others wait."""
 _READY_SECONDS, _END_SECONDS, _POLL_SECONDS = 600.0, 30.0, 0.05
@@ -87,59 +85,57 @@ class Plan:
         )
 
 
-def train_together(plan: Plan, processes: int, hooks: Hooks) -> TrainResult:
+def train_together(plan: Plan, processes: int, hooks: Hooks, *, elsewhere: Elsewhere = HERE) -> TrainResult:
     """Train `plan` in `processes` processes, this one included, which speaks through `hooks`.
 
-    Raises what Run raises; ReidTuneError, naming the process and its last words, when another one fails; UsageError
-    in a process that belongs to a process group already.
+    They are spread evenly over this machine and the places that are `elsewhere`. Raises what Run
+    raises; ReidTuneError, naming the process and its last words, when another one fails; UsageError in a process that
+    belongs to a process group already, or when there are not equally many for each machine.
     """
     if distributed.is_initialized():
         raise UsageError("this process is part of a torch process group already", hint="train with one process in it")
-    crew = Crew(0, processes)
-    run = plan.run(crew, hooks)  # faults of configuration, data and checkpoint end it here; the image cache is built
-    store = TCPStore(_LOOPBACK, 0, is_master=True, wait_for_workers=False)
-    with tempfile.TemporaryDirectory(prefix="reid-together-") as folder:
-        others = [_Other(plan, Crew(rank, processes), store.port, Path(folder)) for rank in range(1, processes)]
-        patience = 0.0
-        try:
-            _await(others, store)
-            with _group(plan, crew, store):
-                result = run.to(plan.last)
-            patience = _END_SECONDS
-        except RuntimeError as error:
-            failed = next((other for other in others if other.failed(patience=1.0)), None)
-            if failed is None:
-                raise
-            raise failed.error() from error
-        finally:
-            for other in others:
-                other.end(patience=patience)
+    host, places = elsewhere.host, elsewhere.places
+    crews = _crews(processes, 1 + len(places))
+    run = plan.run(crews[0], hooks)  # faults of configuration, data, checkpoint end it here; the image cache is built
+    store = TCPStore(host, 0, is_master=True, wait_for_workers=False)
+    others: list[_Other] = []
+    patience = 0.0
+    try:
+        for crew in crews[1:]:
+            start = places[crew.rank // crew.here[1] - 1].start if crew.rank >= crew.here[1] else start_here
+            task = {"plan": asdict(plan), "crew": asdict(crew), "host": host, "port": store.port}
+            others.append(_Other(crew, start(json.dumps(task))))
+        _await(others, store)
+        with _group(plan, crews[0], store, host):
+            result = run.to(plan.last)
+        patience = _END_SECONDS
+    except RuntimeError as error:
+        failed = next((other for other in others if other.failed(patience=1.0)), None)
+        if failed is None:
+            raise
+        raise failed.error() from error
+    finally:
+        for other in others:
+            other.end(patience=patience)
     return result
+
+
+def _crews(processes: int, machines: int) -> list[Crew]:
+    """Every process's place, machine by machine."""
+    if processes % machines:
+        raise UsageError(
+            f"{processes} processes do not spread evenly over {machines} machines",
+            hint=f"take a multiple of {machines}",
+        )
+    each = processes // machines
+    return [Crew(rank, processes, rank % each, each) for rank in range(processes)]
 
 
 class _Other:
     """One of the other processes, seen from the leader."""
 
-    def __init__(self, plan: Plan, crew: Crew, port: int, folder: Path) -> None:
-        self._crew = crew
-        self._words = folder / f"process-{crew.rank}.txt"
-        with self._words.open("wb") as words:
-            self._process = subprocess.Popen(  # noqa: S603 - this interpreter and this module
-                [sys.executable, "-m", __spec__.name],
-                stdin=subprocess.PIPE,
-                stdout=words,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-            )
-        task = {"plan": asdict(plan), "rank": crew.rank, "count": crew.count, "port": port}
-        self._pipe.write(json.dumps(task).encode() + b"\n")
-        self._pipe.flush()
-
-    @property
-    def _pipe(self) -> IO[bytes]:
-        if self._process.stdin is None:
-            raise RuntimeError("the process was started without a pipe")
-        return self._process.stdin
+    def __init__(self, crew: Crew, process: RankProcess) -> None:
+        self._crew, self._process = crew, process
 
     @property
     def key(self) -> str:
@@ -148,31 +144,24 @@ class _Other:
 
     def failed(self, *, patience: float = 0.0) -> bool:
         """Whether it ended with an error, now or within `patience` seconds."""
-        try:
-            return self._process.wait(patience) != 0
-        except subprocess.TimeoutExpired:
-            return False
+        return self._process.code(patience) not in {None, 0}
 
     def error(self) -> ReidTuneError:
         """What became of it, with its last words."""
-        code = self._process.returncode
+        code = self._process.code(0.0) or 0
         how = f"was ended by signal {-code}" if code < 0 else "failed"
-        lines = [line for line in self._words.read_text(errors="replace").splitlines() if line.strip()]
+        lines = [line for line in self._process.words().splitlines() if line.strip()]
         said = f": {lines[-1]}" if lines else ""
         killed = (
             "out of memory? lower SOLVER.IMS_PER_BATCH or raise SOLVER.ACCUMULATE" if code == -signal.SIGKILL else ""
         )
-        return ReidTuneError(f"training process {self._crew.rank + 1} of {self._crew.count} {how}{said}", hint=killed)
+        kind = ProcessLost if code < 0 else ReidTuneError
+        return kind(f"training process {self._crew.rank + 1} of {self._crew.count} {how}{said}", hint=killed)
 
     def end(self, *, patience: float) -> None:
         """Give it `patience` seconds to end by itself, then end it."""
         self.failed(patience=patience)
-        self._pipe.close()  # it watches this
-        try:
-            self._process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.end()
 
 
 def _await(others: list[_Other], store: Store) -> None:
@@ -187,12 +176,13 @@ def _await(others: list[_Other], store: Store) -> None:
 
 
 @contextmanager
-def _group(plan: Plan, crew: Crew, store: Store) -> Iterator[None]:
-    """Inside, the processes are a process group: on GPUs through NCCL, on CPUs through gloo over loopback."""
-    device = Compute.of(from_values(plan.values), rank=crew.rank, count=crew.count).device
+def _group(plan: Plan, crew: Crew, store: Store, host: str) -> Iterator[None]:
+    """Inside, the processes are a process group: on GPUs through NCCL, on CPUs through gloo, on the way to `host`."""
+    rank, count = crew.here
+    device = Compute.of(from_values(plan.values), rank=rank, count=count).device
     if device.type == "cuda":
-        torch.cuda.set_device(device)
-    with _over_loopback():
+        torch.cuda.set_device(device.index or 0)
+    with over_interface(address_towards(host, _ANY_PORT)):
         distributed.init_process_group(
             "nccl" if device.type == "cuda" else "gloo",
             store=store,
@@ -206,33 +196,18 @@ def _group(plan: Plan, crew: Crew, store: Store) -> Iterator[None]:
         distributed.destroy_process_group()
 
 
-@contextmanager
-def _over_loopback() -> Iterator[None]:
-    """Gloo asks for the host's own name otherwise, which not every container can resolve."""
-    name = "GLOO_SOCKET_IFNAME"
-    loopback = next((one for _, one in socket.if_nameindex() if one in {"lo", "lo0"}), None)
-    if name in os.environ or loopback is None:
-        yield
-        return
-    os.environ[name] = loopback
-    try:
-        yield
-    finally:
-        del os.environ[name]
-
-
 def main() -> None:
     """Be one of the other processes: read the part from standard input and train it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the leader decides when to stop
-    task = json.loads(sys.stdin.readline())
+    task: dict[str, Any] = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_leader, daemon=True).start()
-    plan, crew = Plan(**task["plan"]), Crew(task["rank"], task["count"])
-    store = TCPStore(_LOOPBACK, task["port"])
+    plan, crew = Plan(**task["plan"]), Crew(**task["crew"])
+    store = TCPStore(task["host"], task["port"])
     silent: Callable[[object], None] = lambda _: None  # noqa: E731 - three times nothing
     with cpu_threads(plan.threads), memory_errors():
         run = plan.run(crew, Hooks(silent, lambda: False, silent))
         store.set(f"ready/{crew.rank}", "")
-        with _group(plan, crew, store):
+        with _group(plan, crew, store, task["host"]):
             run.to(plan.last)
 
 

@@ -26,6 +26,7 @@ from reid_core.engine.compute import Compute, cudnn_timing, seeded
 from reid_core.engine.crew import ALONE, Crew
 from reid_core.engine.means import Means
 from reid_core.engine.precise_bn import measure_statistics
+from reid_core.engine.waited import Waited
 from reid_core.errors import TrainingDiverged
 from reid_core.solver import (
     build_average,
@@ -112,14 +113,16 @@ class Trainer:
     def train_epoch(self, epoch: int) -> dict[str, float]:
         """Train `epoch` (from 1): means of the losses over its images, last learning rate, images a second.
 
+        And `data_wait`, the share of the time (0 to 1) in which there was no batch to compute with.
+
         Raises TrainingDiverged when a loss or a weight is no longer finite.
         """
-        means, rate, began = Means(), 0.0, time.perf_counter()
+        means, rate, began, waited = Means(), 0.0, time.perf_counter(), Waited()
         iteration = (epoch - 1) * self._batches.batches_per_epoch
         self.model.train()
         own = () if self._crew.leads else (self._crew.rank,)
         with seeded(self._compute.device, self.seed, epoch, *own), cudnn_timing(self.config.cudnn_benchmark):
-            for batch in self._batches.epoch(epoch):
+            for batch in waited.through(self._batches.epoch(epoch)):
                 rate = learning_rate(iteration, self._schedule, self._batches.batches_per_epoch)
                 set_learning_rate(self._optimizer, rate)
                 if self._distiller:
@@ -131,8 +134,9 @@ class Trainer:
                 means.add(losses, len(batch.labels) * self._crew.count)
                 iteration += 1
         self._check_weights(epoch, iteration)
-        speed = means.images / (time.perf_counter() - began)
-        return means.values() | {"lr": rate, "images_per_second": speed}
+        seconds = time.perf_counter() - began
+        clock = {"images_per_second": means.images / seconds, "data_wait": waited.seconds / seconds}
+        return means.values() | {"lr": rate} | clock
 
     def step(self, batch: Batch) -> dict[str, float]:
         """One update of the weights: the means of the losses over the batch. If one is not finite, nothing changes."""

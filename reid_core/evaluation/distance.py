@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from reid_core.signs import alive
+
 __all__ = ["Array", "Distance", "distance_blocks", "distance_matrix", "unit_rows"]
 
 Array: TypeAlias = npt.NDArray[np.floating]
@@ -48,6 +50,7 @@ def distance_blocks(
     transposed = torch.from_numpy(np.ascontiguousarray(gallery)).T
     squares = _squares(gallery)
     for start in range(0, query.shape[0], size):
+        alive()
         part = slice(start, min(start + size, query.shape[0]))
         left = unit_rows(query[part]) if metric is Distance.COSINE else np.ascontiguousarray(query[part])
         product: Array = (torch.from_numpy(left) @ transposed).numpy()

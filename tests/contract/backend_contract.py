@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
-from orchestrator.backends.protocol import Backend, Ended, Message, Reported, Saved
+from orchestrator.backends.protocol import Backend, Beat, Ended, Message, Reported, Saved
+from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import Completed, Failed, Paused, SegmentSpec
 
 
@@ -25,12 +27,13 @@ def spec(directory: Path, segment: int = 1, *, to_epoch: int = 4, checkpoint=Non
     )
 
 
-def drain(backend: Backend, segments: int, seconds: float = 60, on_message=None) -> list[Message]:
-    """Pump until so many segments have ended."""
+def drain(backend: Backend, segments: int, seconds: float = 60, on_message=None, *, beats=False) -> list[Message]:
+    """Pump until so many segments have ended. Signs of life come when they come: left out unless `beats`."""
     messages: list[Message] = []
 
     def sink(message: Message) -> None:
-        messages.append(message)
+        if beats or not isinstance(message, Beat):
+            messages.append(message)
         if on_message is not None:
             on_message(message)
 
@@ -99,3 +102,52 @@ class BackendContract:
         backend.start(spec(tmp_path, 7))
         drain(backend, 1)
         assert "epochs 1 to 4" in (tmp_path / "0007" / "trial.log").read_text()
+
+    def test_a_segment_gives_a_sign_of_life_before_its_first_result(self, backend, tmp_path):
+        backend.start(spec(tmp_path, 3))
+        assert drain(backend, 1, beats=True)[0] == Beat(3)
+
+    def test_end_of_an_unknown_segment_is_ignored(self, backend, tmp_path):
+        backend.end(12345, HUNG)
+        backend.start(spec(tmp_path))
+        assert isinstance(drain(backend, 1)[-1].outcome, Completed)
+
+
+class EndingContract:
+    """What every backend promises whose segments run in processes of their own."""
+
+    def test_an_ended_segment_counts_once_as_told_and_its_slot_is_free(self, backend, tmp_path):
+        backend.start(spec(tmp_path, 1, to_epoch=100_000, **{"TEST.DELAY": 0.02}))
+
+        def end_at_two(message):
+            if isinstance(message, Reported) and message.epoch == 2:
+                backend.end(1, HUNG)
+                backend.end(1, HUNG)
+
+        assert drain(backend, 1, on_message=end_at_two)[-1].outcome == HUNG
+        backend.start(spec(tmp_path, 2))
+        after = drain(backend, 1)
+        assert {message.segment for message in after} == {2}
+        assert isinstance(after[-1].outcome, Completed)
+
+    def test_ending_a_hanging_segment_ends_what_it_started_too(self, backend, tmp_path):
+        family = tmp_path / "family"
+        backend.start(spec(tmp_path, 1, **{"TEST.HANG": str(family)}))
+        while not family.exists():
+            backend.pump(lambda _: None, 0.05)
+        pids = [int(pid) for pid in family.read_text().split()]
+        assert all(map(psutil.pid_exists, pids))
+        backend.end(1, HUNG)
+        assert drain(backend, 1)[-1].outcome == HUNG
+        assert not [pid for pid in pids if alive(pid)]
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; one that is dead and only not yet collected does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+HUNG = Failed(FailureKind.TIMEOUT, "no sign of life", retryable=True)

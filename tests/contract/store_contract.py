@@ -13,7 +13,10 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -36,8 +39,8 @@ from orchestrator.events import (
     TrialSuggested,
     fold,
 )
-from orchestrator.store import Lease, Store
-from reid_core.errors import Conflict, NotFound, UsageError
+from orchestrator.store import Lease, Store, open_store
+from reid_core.errors import Conflict, NotFound, ReidTuneError, UsageError
 from search_spaces.model import Float, Space
 
 NOW = 1_700_000_000.0
@@ -421,10 +424,99 @@ class SharedStoreContract(StoreContract):
         store.append("s1", [report(0, len(read) + 1)], token=token, at=NOW)
         assert store.last_seq("s1") == len(read) + 2
 
+    def test_of_stores_that_want_one_lease_at_once_one_gets_it(
+        self, store: Store, study: str, reopen: Callable[[], Store]
+    ) -> None:
+        stores = [reopen() for _ in range(6)]
+        got = _at_once([partial(one.acquire, study, f"host:{i}", 30.0, NOW) for i, one in enumerate(stores)])
+        assert min(map(str, got)) == "1"
+        assert sum(isinstance(one, Conflict) for one in got) == 5
+        lease = store.holder(study)
+        assert lease is not None
+        assert (lease.token, got[int(lease.owner.removeprefix("host:"))]) == (1, 1)
+
+    def test_of_studies_of_one_name_created_at_once_one_is(self, store: Store, reopen: Callable[[], Store]) -> None:
+        stores = [reopen() for _ in range(6)]
+        wanted = [created(f"s{i}", "first") for i in range(6)]
+        got = _at_once([partial(one.create_study, new, NOW) for one, new in zip(stores, wanted, strict=True)])
+        assert sum(isinstance(one, Conflict) for one in got) == 5, got
+        assert len(store.studies()) == 1
+
+    def test_stores_opened_and_used_at_once_on_nothing_agree(self, fresh_address: str) -> None:
+        stores: list[Store] = []
+
+        def use(number: int) -> None:
+            stores.append(open_store(fresh_address))
+            stores[-1].create_study(created(f"s{number}"), NOW)
+
+        assert _at_once([partial(use, number) for number in range(6)]) == [None] * 6
+        assert {len(one.studies()) for one in stores} == {6}
+        for one in stores:
+            one.close()
+
+    def test_a_cursor_first_set_by_many_at_once_is_kept(
+        self, store: Store, study: str, reopen: Callable[[], Store]
+    ) -> None:
+        stores = [reopen() for _ in range(6)]
+        assert _at_once([partial(one.set_cursor, study, "new", 5) for one in stores]) == [None] * 6
+        assert store.cursor(study, "new") == 5
+
+    def test_a_study_deleted_while_commands_arrive_is_gone_whole(
+        self, store: Store, study: str, reopen: Callable[[], Store]
+    ) -> None:
+        stores = [reopen() for _ in range(4)]
+        calls = [partial(one.post, study, pause(), NOW) for one in stores]
+        got = _at_once([partial(store.delete_study, study, now=NOW), *calls])
+        assert got[0] is None
+        assert all(isinstance(one, (int, NotFound)) for one in got[1:]), got
+        store.create_study(created(), NOW)
+        assert store.pending(study) == []
+
+    def test_many_readers_see_only_whole_batches(
+        self, store: Store, study: str, token: int, reopen: Callable[[], Store]
+    ) -> None:
+        ended = threading.Event()
+
+        def read(reader: Store) -> set[int]:
+            seen = set()
+            while not ended.is_set():
+                log = list(reader.events(study))
+                assert seqs(log) == list(range(1, len(log) + 1))
+                seen.add((len(log) - 1) % 3)
+            return seen
+
+        def write() -> None:
+            try:
+                for epoch in range(1, 16):
+                    store.append(study, [report(trial, epoch) for trial in range(3)], token=token, at=NOW)
+            finally:
+                ended.set()
+
+        got = _at_once([write, *(partial(read, reopen()) for _ in range(4))])
+        assert got == [None, {0}, {0}, {0}, {0}]
+
+    def test_time_is_told_in_unix_seconds(self, store: Store) -> None:
+        assert abs(store.now() - time.time()) < 60
+
     def test_processes_that_open_a_new_store_at_once_agree(self, fresh_address: str) -> None:
         script = "import sys; from orchestrator.store import open_store; print(len(open_store(sys.argv[1]).studies()))"
         openers = [_start(script, fresh_address) for _ in range(4)]
         assert [opener.communicate() for opener in openers] == [("0\n", "")] * 4
+
+
+def _at_once(calls: Sequence[Callable[[], object]]) -> list[object]:
+    """What the calls returned or raised, made by one thread each at the same moment."""
+    gate = threading.Barrier(len(calls))
+
+    def make(call: Callable[[], object]) -> object:
+        gate.wait()
+        try:
+            return call()
+        except (ReidTuneError, AssertionError) as error:
+            return error
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(make, calls))
 
 
 def _start(script: str, *arguments: str) -> subprocess.Popen[str]:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from postgres_server import Server
 
 from contract.store_contract import SharedStoreContract, StoreContract, study, token
 from orchestrator.store import MemoryStore, Store, open_store
 
-__all__ = ["TestMemoryStore", "TestSqliteStore", "study", "token"]
+__all__ = ["TestMemoryStore", "TestPostgresStore", "TestSqliteStore", "study", "token"]
 
 
 class TestMemoryStore(StoreContract):
@@ -19,15 +20,7 @@ class TestMemoryStore(StoreContract):
         return MemoryStore()
 
 
-class TestSqliteStore(SharedStoreContract):
-    @pytest.fixture
-    def address(self, tmp_path: Path) -> str:
-        return f"sqlite:///{tmp_path}/home/studies.db"
-
-    @pytest.fixture
-    def fresh_address(self, tmp_path: Path) -> str:
-        return f"sqlite:///{tmp_path}/fresh/studies.db"
-
+class _OpenedByAddress(SharedStoreContract):
     @pytest.fixture
     def opened(self) -> Iterator[list[Store]]:
         stores: list[Store] = []
@@ -46,3 +39,23 @@ class TestSqliteStore(SharedStoreContract):
     @pytest.fixture
     def store(self, reopen: Callable[[], Store]) -> Store:
         return reopen()
+
+
+class TestSqliteStore(_OpenedByAddress):
+    @pytest.fixture
+    def address(self, tmp_path: Path) -> str:
+        return f"sqlite:///{tmp_path}/home/studies.db"
+
+    @pytest.fixture
+    def fresh_address(self, tmp_path: Path) -> str:
+        return f"sqlite:///{tmp_path}/fresh/studies.db"
+
+
+class TestPostgresStore(_OpenedByAddress):
+    @pytest.fixture
+    def address(self, postgres: Server) -> str:
+        return postgres.url()
+
+    @pytest.fixture
+    def fresh_address(self, postgres: Server) -> str:
+        return postgres.url()

@@ -104,11 +104,12 @@ def test_a_fork_runs_its_own_epochs_from_its_parents_checkpoint(finished):
         assert trial.history[first]["mAP"] == pytest.approx(curve + 1e-3 * momenta[first], rel=1e-12)
 
 
-def test_files_of_the_end_are_one_checkpoint_a_trial(finished):
+def test_files_of_the_end_are_those_of_the_rungs_of_each_trial(finished):
     directory, state, _ = finished
     for number, trial in state.trials.items():
         left = sorted(path.name for path in (directory / "trials" / f"{number:04d}").glob("*.json"))
-        assert left == [f"epoch-{trial.checkpoint.epoch}.json"]
+        own = {*trial.rung_checkpoints, trial.checkpoint.epoch}
+        assert left == [f"epoch-{epoch}.json" for epoch in sorted(own)]
 
 
 def test_a_fork_begins_with_its_parents_checkpoint_and_goes_on_with_its_own(finished):

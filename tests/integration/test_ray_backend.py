@@ -48,6 +48,7 @@ class TestRayBackend(BackendContract):
         assert isinstance(drain(backend, 1)[-1].outcome, Completed)
 
     def test_two_segments_run_side_by_side(self, backend, tmp_path):
+        backend.workers()  # both are warm: one may be new since the test before
         for number in (1, 2):
             backend.start(spec(tmp_path, number, **{"TEST.DELAY": 0.2}))
         reported = [m.segment for m in drain(backend, 2) if isinstance(m, Reported)]

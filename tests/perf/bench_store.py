@@ -1,22 +1,43 @@
-"""The event log at 10,000 trials: writing one more epoch, and coming back after a crash."""
+"""The event log at 10,000 trials: writing one more epoch, and coming back after a crash; SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
+import sys
 import time
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from perf_rows import Row, Run, Sample, at_most, benchmark, peak_megabytes, seconds
+
+if TYPE_CHECKING:
+    from perf_study import Writer
+
+    from orchestrator.store import SqlStore
 
 
 @benchmark(Row("report at 10,000 trials", "ms", at_most(2), "Optuna's report to SQLite, one trial known"))
 def report(run: Run) -> Sample:
     """Checkpoint and epoch of a running trial: one transaction on disk, folded into the state."""
-    from perf_study import STUDY, Writer, grown_store
-
-    from orchestrator.events import CheckpointSaved, EpochReported, Event, Origin, SegmentStarted, TrialSuggested, fold
+    from perf_study import Writer, grown_store
 
     begun = run.size(10_000, 1_000)
     writer = Writer(begun + 100, begun)
     store, token = grown_store(run.folder / "studies.db", writer, began=time.time() - 3600, lease=86_400)
+    times = _reports(store, token, writer, begun, run.size(300, 50))
+    store.close()
+    return Sample(times, _optuna(run), _spread(times))
+
+
+def _spread(times: list[float]) -> str:
+    return f"median of {len(times)}, p95 {sorted(times)[int(0.95 * len(times))]:.2g} ms"
+
+
+def _reports(store: SqlStore, token: int, writer: Writer, begun: int, count: int) -> list[float]:
+    """Milliseconds of each of `count` epochs of one more trial."""
+    from perf_study import STUDY
+
+    from orchestrator.events import CheckpointSaved, EpochReported, Event, Origin, SegmentStarted, TrialSuggested, fold
+
     trial, segment = begun + 1, writer.segments + 1
     values = writer.values(trial)
     place = {"bracket": 0, "to_epoch": 60}
@@ -28,7 +49,7 @@ def report(run: Run) -> Sample:
     state = fold(store.events(STUDY))
     curve = writer.curve(values)
     times: list[float] = []
-    for epoch in range(1, run.size(300, 50) + 1):
+    for epoch in range(1, count + 1):
         events: list[Event] = [
             CheckpointSaved(trial=trial, segment=segment, epoch=epoch, path="epoch.pt", sha256="0" * 64),
             EpochReported(trial=trial, segment=segment, epoch=epoch, metrics=curve.at(epoch)),
@@ -37,9 +58,48 @@ def report(run: Run) -> Sample:
         for logged in store.append(STUDY, events, token=token, at=time.time()):
             state.apply(logged)
         times.append(1e3 * (time.perf_counter() - began))
+    return times
+
+
+@benchmark(
+    Row("report at 10,000 trials, PostgreSQL", "ms", peer="the same on SQLite"),
+    Row("resume of 10,000 trials, 1,000,000 metric points, PostgreSQL", "s", peer="the same on SQLite"),
+    slow=True,
+)
+def postgres(run: Run) -> tuple[Sample, Sample]:
+    """The same study in a server on this machine that flushes every commit to the disk."""
+    sys.path.append(str(Path(__file__).resolve().parent.parent))
+    from perf_study import Writer, grown_store
+    from postgres_server import server_programs, started
+
+    if server_programs() is None:
+        missing = Sample((), missing="PostgreSQL's server programs are not installed")
+        return missing, missing
+    begun = run.size(10_000, 1_000)
+    reports: list[list[float]] = []
+    resumes: list[list[float]] = []
+    for server in started(settings=("-c", "fsync=on")):
+        for address in (server.url(), str(run.folder / "studies.db")):
+            writer = Writer(begun + 100, begun)
+            store, token = grown_store(address, writer, began=time.time() - 3600, lease=86_400)
+            reports.append(_reports(store, token, writer, begun, run.size(300, 50)))
+            store.close()
+            resumes.append([_resume(address) for _ in range(run.size(3, 1))])
+    return Sample(reports[0], reports[1], _spread(reports[0])), Sample(resumes[0], resumes[1])
+
+
+def _resume(address: str) -> float:
+    from perf_study import STUDY
+
+    from orchestrator.events import fold
+    from orchestrator.store import open_store
+
+    began = time.perf_counter()
+    store = open_store(address)
+    fold(store.events(STUDY))
+    took = time.perf_counter() - began
     store.close()
-    p95 = sorted(times)[int(0.95 * len(times))]
-    return Sample(times, _optuna(run), f"median of {len(times)}, p95 {p95:.2g} ms")
+    return took
 
 
 def _optuna(run: Run) -> list[float]:

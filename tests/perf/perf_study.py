@@ -142,8 +142,11 @@ def grown_state(writer: Writer) -> StudyState:
     return state
 
 
-def grown_store(path: Path, writer: Writer, *, began: float, lease: float = 0.0) -> tuple[SqlStore, int]:
-    """A store on disk with the study in it, and a fencing token; the lease lasts `lease` seconds beyond `began`."""
+def grown_store(path: Path | str, writer: Writer, *, began: float, lease: float = 0.0) -> tuple[SqlStore, int]:
+    """A store, in a file or behind a URL, with the study in it, and a fencing token.
+
+    The lease lasts `lease` seconds beyond `began`.
+    """
     store = open_store(path)
     store.create_study(writer.created, began)
     study = writer.created.study

@@ -7,6 +7,8 @@ import json
 import math
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -18,6 +20,8 @@ class CurveTrial:
     """mAP after epoch e: (1 - exp(-e / 10)) / (1 + (log10 lr + 3)^2), plus what the checkpoint carries along.
 
     TEST.DELAY seconds an epoch; TEST.DIVERGE_ABOVE, TEST.CRASH_ALWAYS, TEST.KILL_ONCE (a file) make it fail.
+    TEST.HANG (a file, where it writes its process and that of its child) makes it sleep for ever, once. TEST.CHILD
+    starts a process that it leaves alone; TEST.PRINT is printed.
     """
 
     def run(self, spec: SegmentSpec, context: SegmentContext) -> Outcome:
@@ -27,6 +31,12 @@ class CurveTrial:
         start = spec.checkpoint.epoch if spec.checkpoint is not None else 0
         if config.get("TEST.CRASH_ALWAYS"):
             raise ZeroDivisionError("made to crash")
+        if config.get("TEST.PRINT"):
+            print(config["TEST.PRINT"])
+        if config.get("TEST.CHILD"):
+            _child()
+        if config.get("TEST.HANG") and not Path(str(config["TEST.HANG"])).exists():
+            _hang(Path(str(config["TEST.HANG"])))
         newest = spec.checkpoint
         for epoch in range(start + 1, spec.to_epoch + 1):
             time.sleep(float(str(config.get("TEST.DELAY", 0))))
@@ -68,3 +78,20 @@ def _maybe_die(marker: str, epoch: int) -> None:
     except FileExistsError:
         return
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _child() -> subprocess.Popen[bytes]:
+    """A process that sleeps for ever and is deaf to SIGTERM."""
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(1e6)"
+    child = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    return child
+
+
+def _hang(family: Path) -> None:
+    child = _child()
+    temporary = family.with_suffix(".tmp")
+    temporary.write_text(f"{os.getpid()} {child.pid}")
+    temporary.rename(family)
+    time.sleep(1e6)

@@ -68,12 +68,12 @@ analysed.addEventListener("toggle", async () => {
 const verbs = by("verbs");
 effect(() => {
   const status = store.study.value?.status;
-  if (!status) return;
+  if (!status || !verbs) return; // a viewer has no verbs
   for (const form of verbs.querySelectorAll("form")) {
     form.querySelector("button").disabled = !form.dataset.states.split(" ").includes(status);
   }
 });
-verbs.addEventListener("submit", async (event) => {
+verbs?.addEventListener("submit", async (event) => {
   const form = event.target;
   event.preventDefault();
   if (form.dataset.verb === "stop" && !confirm("Stop this study? Running trials finish their epoch and are saved; nothing new starts.")) return;

@@ -38,6 +38,6 @@ class ScheduledSearch:
         step = self._rule(self._plan, state, self._aims)
         if not isinstance(step, Opening):
             return step
-        opening = self._sampler.cube.opening
-        proposal = opening[len(state.trials)] if len(state.trials) < len(opening) else self._sampler.propose(state)
+        opening, place = self._sampler.cube.opening, len(state.trials) - state.from_wanted
+        proposal = opening[place] if place < len(opening) else self._sampler.propose(state)
         return NewTrial(proposal.values, proposal.origin, proposal.reason, step.bracket, step.to_epoch)

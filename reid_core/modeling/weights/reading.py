@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import pickle
 import re
-import struct
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +13,7 @@ import torch
 
 from reid_core.errors import CheckpointError
 from reid_core.modeling.weights.safetensors import SUFFIX, read_safetensors
+from reid_core.modeling.weights.torch_file import UNREADABLE, load_plain
 
 __all__ = ["Tensors", "WeightFile", "backbone_part", "read_weights"]
 
@@ -41,12 +39,6 @@ _BACKBONES = ("teacher.backbone.", "encoder_q.", "backbone.", "base.")
 
 _COPIES = ("student.", "encoder_k.", "queue", "key_encoder.", "projector.", "memory.")
 """What begins the names of the other copy of a backbone in self-supervised training, its projection and memory."""
-
-_UNREADABLE = (
-    *(pickle.UnpicklingError, zipfile.BadZipFile, struct.error, EOFError, OSError, RuntimeError),
-    *(ValueError, TypeError, LookupError, AttributeError, AssertionError, OverflowError),
-)
-"""What torch's unpickler raises on bytes that are no pickle: it takes them for instructions and checks few of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,10 +100,10 @@ def _load(path: Path) -> object:
             return read_safetensors(path)
         # Namespace, the command line that DINO and MAE save beside their weights, is attributes and nothing else.
         with torch.serialization.safe_globals([argparse.Namespace]):
-            content: object = torch.load(path, map_location="cpu", weights_only=True)
+            content: object = load_plain(path)
     except FileNotFoundError as error:
         raise CheckpointError(f"there is no file {path}", hint="give the path of an existing file") from error
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _unreadable(path, error) from error
     return content
 

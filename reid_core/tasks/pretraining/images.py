@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from reid_core.data.parts import EvaluationData, Part, PartOpener
 from reid_core.data.pipeline import SplitData, open_evaluations, open_split, summary
 from reid_core.data.randomness import Purpose, generator
 from reid_core.data.records import NO_CAMERA, Dataset, ImageRecord, Indices, Layout
+from reid_core.data.remote import data_root
 from reid_core.data.sources import FileSource, Interpolation
 from reid_core.errors import DataError, Finding
 from reid_core.results import DataSummary, Protocol
@@ -107,7 +107,7 @@ def _labelled(config: Config) -> DataSummary | str:
     try:
         return summary(config)
     except DataError as error:
-        root = Path(datasets.root).expanduser()
+        root = data_root(datasets.root)
         if datasets.layout != "auto" or not (root.is_dir() and scan(root)[0]):
             raise
         return error.findings[0].message
@@ -115,7 +115,7 @@ def _labelled(config: Config) -> DataSummary | str:
 
 def _folder(config: Config, why: str) -> tuple[Dataset, tuple[str, ...]]:
     """Every image below DATASETS.ROOT, each as an identity of its own. Raises DataError."""
-    root = Path(config.datasets.root).expanduser()
+    root = data_root(config.datasets.root)
     if not root.is_dir():
         raise DataError(
             Finding("missing-folder", "the data folder does not exist", file=str(root), hint="check --data")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from reid_core.data.cache import Progress
 from reid_core.data.parts import EvaluationData
 from reid_core.data.pipeline import SplitData, load_datasets, open_training, part_opener, sampling_warnings
 from reid_core.data.records import Dataset, Layout, identities_of
+from reid_core.data.remote import data_root
 from reid_core.data.sampling import train_sampler
 from reid_core.data.sets import set_numbers
 from reid_core.data.split import Cut, cut, cut_fingerprint
@@ -38,7 +38,7 @@ class Source:
         """Read DATASETS without decoding an image. Raises DataError."""
         datasets = config.datasets
         if datasets.layout == "auto" and datasets.root != Layout.SYNTHETIC:
-            root = Path(datasets.root).expanduser()
+            root = data_root(datasets.root)
             found = read_retrieval_set(root, skip_bad=datasets.corrupt == "skip")
             if found is not None:
                 return cls(found, {"": found}, found.fingerprint, found.warnings)

@@ -12,9 +12,11 @@ import urllib.request
 import pytest
 from cli_space import RUN
 
+from orchestrator.backends.usage import USAGE
+
 pytestmark = pytest.mark.slow
 
-CLOCKS = {"seconds", "images_per_second"}
+CLOCKS = {"seconds", "images_per_second", "data_wait", *USAGE}
 
 
 def until(process: subprocess.Popen[str], kind: str, count: int = 1) -> None:

@@ -88,7 +88,7 @@ def test_no_study_yet(cli, home):
 def test_verbs_on_an_ended_study(cli, finished):
     for verb in ("pause", "stop"):
         done = cli("studies", verb, "tiny")
-        assert (done.code, done.out) == (0, "tiny has ended already: completed\n")
+        assert (done.code, done.out) == (0, "tiny: has ended already: completed\n")
     done = cli("studies", "resume", "tiny")
     assert done.code == 6
     assert "study tiny is completed" in done.err

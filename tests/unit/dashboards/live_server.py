@@ -4,10 +4,8 @@ import threading
 import time
 from contextlib import contextmanager
 
-import uvicorn
-
 from dashboards.app import create_app
-from dashboards.serve import StreamingServer, bind
+from dashboards.serve import StreamingServer, bind, web_config
 
 
 @contextmanager
@@ -15,7 +13,7 @@ def running(service, token=""):
     """Yields the base address; stops the server as Ctrl-C does."""
     listener = bind("127.0.0.1", 0)
     app = create_app(service, token=token)
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)
+    config = web_config(app)
     server = StreamingServer(config, app.state.feed)
     server.install_signal_handlers = lambda: None
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -24,7 +24,7 @@ TERMS = {
 }
 NAMES = ["loss_embedding", "loss_kd_logits", "loss_overhaul", "loss_relation"]
 PLAIN = {"INPUT__FLIP__ENABLED": False, "INPUT__REA__ENABLED": False}
-CLOCK = {"seconds", "images_per_second"}
+CLOCK = {"seconds", "images_per_second", "data_wait"}
 
 
 def network(name, depth):

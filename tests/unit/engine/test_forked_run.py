@@ -12,7 +12,7 @@ from reid_core.engine.checkpoint import load
 from reid_core.engine.retention import checkpoints
 from reid_core.errors import CheckpointError
 
-CLOCK = {"seconds", "images_per_second"}
+CLOCK = {"seconds", "images_per_second", "data_wait"}
 CENTERS = {"MODEL__LOSSES__NAME": ["CrossEntropyLoss", "TripletLoss", "CenterLoss"], "SOLVER__EMA__ENABLED": True}
 
 

@@ -9,7 +9,7 @@ from reid_core import api
 from reid_core.engine.checkpoint import load
 from reid_core.errors import CheckpointError
 
-CLOCK = {"seconds", "images_per_second"}
+CLOCK = {"seconds", "images_per_second", "data_wait"}
 
 EVERYTHING = {
     "MODEL__LOSSES__NAME": ["CrossEntropyLoss", "TripletLoss", "CenterLoss"],

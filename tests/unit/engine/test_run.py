@@ -13,7 +13,7 @@ from reid_core.engine.retention import checkpoints
 from reid_core.errors import ConfigError, TrainingDiverged
 
 MEASURED = {"mAP", "mINP", "rank1", "rank5", "rank10"}
-TRAINED = {"loss", "loss_cls", "loss_triplet", "lr", "images_per_second", "seconds"}
+TRAINED = {"loss", "loss_cls", "loss_triplet", "lr", "images_per_second", "data_wait", "seconds"}
 
 
 def test_every_epoch_reports_its_metrics_and_a_durable_checkpoint(tiny, tmp_path):

@@ -37,7 +37,7 @@ ATTRIBUTES = _BOTH | {
     "DATASETS.SYNTHETIC.IMAGES": 2,
 }
 
-CLOCK = {"seconds", "images_per_second"}
+CLOCK = {"seconds", "images_per_second", "data_wait"}
 
 
 def settings(values, cache, **changed):

@@ -15,7 +15,7 @@ from reid_core.engine.checkpoint import load
 from reid_core.errors import ConfigError
 from reid_core.tasks.task import task_of
 
-CLOCK = {"seconds", "images_per_second"}
+CLOCK = {"seconds", "images_per_second", "data_wait"}
 TINY = {
     "MODEL.DEVICE": "cpu",
     "MODEL.BACKBONE.NAME": "build_mobilenetv2_backbone",

@@ -1,0 +1,107 @@
+"""The far end of the backend `processes`: a warm process that runs segments one after another.
+
+`python -m` this module. It speaks over the socket whose descriptor is its second argument, and ends when the other
+end of that closes: when its controller dies, however it dies.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import queue
+import signal
+import sys
+import threading
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from orchestrator.backends.memory import limited
+from orchestrator.backends.output import captured
+from orchestrator.backends.protocol import Ended, Message
+from orchestrator.backends.run_segment import load_trial, run_segment, worker_name
+from orchestrator.trial.kinds import FailureKind
+from orchestrator.trial.protocol import Failed, SegmentSpec, Trial
+
+__all__ = ["main"]
+
+
+class _Worker:
+    """Segments run in the main thread, as libraries like it; words of the controller are heard in another."""
+
+    def __init__(self, path: str, connection: Connection) -> None:
+        self._path, self._connection = path, connection
+        self._jobs: queue.SimpleQueue[SegmentSpec] = queue.SimpleQueue()
+        self._stopping: set[int] = set()
+        self._trial: Trial | None = None
+        threading.Thread(target=self._hear, name="hearing", daemon=True).start()
+
+    def work(self) -> None:
+        """Warm up, then run what comes, for ever."""
+        why = self._load()
+        while True:
+            spec = self._jobs.get()
+            if self._trial is None:
+                failed = Failed(FailureKind.BUG, why, retryable=False)
+                self._say(Ended(spec.segment, failed, 0.0, worker_name()))
+                continue
+            with captured(Path(spec.directory)), limited(spec.resources):
+                run_segment(self._trial, spec, self._later, partial(self._stopping.__contains__, spec.segment))
+            self._stopping.discard(spec.segment)
+            if self._ended is not None:
+                self._say(self._ended)
+
+    _ended: Ended | None = None
+
+    def _later(self, message: Message) -> None:
+        """Say it; that the segment ended only when its output is whole and its limit gone."""
+        self._ended = message if isinstance(message, Ended) else None
+        if self._ended is None:
+            self._say(message)
+
+    def _say(self, message: Message) -> None:
+        try:
+            self._connection.send(message)
+        except OSError:  # nobody is there any more
+            _end()
+
+    def _load(self) -> str:
+        """Construct and warm the trial; why that cannot be, or nothing."""
+        try:
+            self._trial = load_trial(self._path)
+            warm = getattr(self._trial, "warm", None)
+            if warm is not None:
+                warm()
+        except Exception as error:  # noqa: BLE001 - every segment reports it
+            return f"cannot load the trial {self._path}: {type(error).__name__}: {error}"
+        return ""
+
+    def _hear(self) -> None:
+        try:
+            while True:
+                word: Any = self._connection.recv()
+                if isinstance(word, SegmentSpec):
+                    self._jobs.put(word)
+                else:
+                    self._stopping.add(word)
+        except (EOFError, OSError):
+            _end()
+
+
+def _end() -> None:
+    """End this process and all that it started: they share a process group."""
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
+def main(trial: str, descriptor: int) -> None:
+    """Be a worker for segments of `trial`, spoken to over the socket `descriptor`."""
+    os.set_inheritable(descriptor, False)  # noqa: FBT003 - else a child keeps the socket open after this process
+    faulthandler.enable()
+    _Worker(trial, Connection(descriptor)).work()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

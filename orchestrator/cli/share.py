@@ -1,0 +1,64 @@
+"""A study's share of the service's slots: the options of `run`, and `reid-tune studies share` while it runs."""
+
+from __future__ import annotations
+
+import getpass
+
+import click
+
+from orchestrator.cli.command import Command
+from orchestrator.cli.completion import complete_study
+from orchestrator.cli.output import json_option, print_json
+
+__all__ = ["SHARE_OPTIONS", "share_command"]
+
+SHARE_OPTIONS = (
+    click.option(
+        "--max-slots",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="In the service: never more of its slots than this.",
+    ),
+    click.option(
+        "--priority",
+        type=click.IntRange(-1000, 1000),
+        metavar="P",
+        help="In the service: the higher is served first. Default: 0.",
+    ),
+    click.option(
+        "--weight",
+        type=click.FloatRange(min=0, min_open=True, max=1e6),
+        metavar="W",
+        help="In the service: share of the slots, beside studies of the same priority. Default: 1.",
+    ),
+)
+
+
+@click.command("share", cls=Command)
+@click.argument("study", default="latest", shell_complete=complete_study)
+@SHARE_OPTIONS[0]
+@SHARE_OPTIONS[1]
+@SHARE_OPTIONS[2]
+@json_option
+def share_command(
+    study: str, max_slots: int | None, priority: int | None, weight: float | None, *, as_json: bool
+) -> None:
+    """Change a study's share of the service's slots, from now on.
+
+    Where it gets fewer, its newest trials pause after their epoch, and go on when it gets more again.
+
+    Examples:
+      reid-tune studies share cows --priority 5
+      reid-tune studies share cows --weight 2 --max-slots 4
+    """
+    from orchestrator.service.errors import UsageError
+    from orchestrator.service.service import Service
+
+    if (max_slots, priority, weight) == (None, None, None):
+        raise UsageError("nothing to change", hint="give --max-slots, --priority or --weight")
+    by = f"{getpass.getuser()} on the command line"
+    summary = Service().share(study, by, max_slots=max_slots, priority=priority, weight=weight)
+    if as_json:
+        print_json(summary)
+    else:
+        click.echo(f"{summary.name}: its share is changed; see `reid-tune status`")

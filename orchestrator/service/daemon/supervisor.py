@@ -1,0 +1,221 @@
+"""The daemon: looks at the studies twice a second, deals the slots, starts controllers, and ends all when asked."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+from orchestrator.control.slots import WANTED
+from orchestrator.events import CommandGiven, CommandKind, StudyState, StudyStatus
+from orchestrator.service.asking import ask
+from orchestrator.service.controller_process import SIGNAL
+from orchestrator.service.daemon.children import Children, Exit, kill_tree
+from orchestrator.service.daemon.restarts import MOST, QUICK_SECONDS, Restarts
+from orchestrator.service.daemon.seats import Seat, settle
+from orchestrator.service.daemon.settings import Settings
+from orchestrator.service.daemon.shares import Claim
+from orchestrator.service.errors import NotFound, ReidTuneError
+from orchestrator.service.logs import logger
+from orchestrator.service.processes import living
+from orchestrator.service.service import Service
+from orchestrator.store import StudyRow
+
+__all__ = ["BY", "Supervisor"]
+
+BY = "reid-tune up"
+"""Who asks, in the log of a study, when the daemon does."""
+_CONFLICT = 6
+_LAST_EVENTS = 50
+_AWAKE = frozenset({StudyStatus.QUEUED, StudyStatus.RUNNING})
+
+
+class Supervisor:
+    """Serves the studies of one home. Only one may: whoever makes it holds the daemon's lock."""
+
+    def __init__(self, service: Service, settings: Settings) -> None:
+        self._service, self._store, self._settings = service, service.store, settings
+        self._children = Children(service.home, settings)
+        self._restarts: dict[str, Restarts] = {}
+        self._served: set[str] = set()  # studies with a controller in our care, our child or one that we found
+        self._leaving: dict[str, bool] = {}  # those that were asked to go back into the queue, and whether they heard
+        self._gave_up: dict[str, tuple[str, int]] = {}  # why, and the number of events then: a new one is a new try
+        self._down = threading.Event()
+        self._now = False
+        self._log = logger(__name__)
+
+    @property
+    def troubles(self) -> dict[str, str]:
+        """Why studies do not go on, by id."""
+        return {study: text for study, (text, _) in self._gave_up.items()}
+
+    def end(self, *, now: bool = False) -> None:
+        """Ask `run` to end: controllers finish their epochs first, or `now`. Safe in a signal handler."""
+        self._now = self._now or now
+        self._down.set()
+
+    @property
+    def ending(self) -> bool:
+        """Whether the end was asked for."""
+        return self._down.is_set()
+
+    def wait(self) -> None:
+        """Until the next turn, or until the end is asked for."""
+        self._down.wait(self._settings.tick)
+
+    def turn(self) -> None:
+        """Look once, and do what follows. What fails for one study is logged, and tried again in the next turn."""
+        self._bury()
+        known = self._store.studies()
+        self._served &= {row.id for row in known}  # a study may be deleted meanwhile
+        rows = [row for row in known if row.status in _AWAKE or row.id in self._served]
+        found = [(row, seat) for row in reversed(rows) if (seat := self._seat(row)) is not None]
+        found.sort(key=lambda one: one[0].id not in self._served)  # stable: who runs keeps its slot, then the oldest
+        granted = settle(self._settings.slots, [seat for _, seat in found])
+        for row, seat in found:
+            if not seat.going:
+                try:
+                    self._give(row, seat, granted[row.id])
+                except ReidTuneError as error:
+                    self._log.warning("study %s: %s", row.name, error.message, study=row.id)
+
+    def finish(self) -> None:
+        """End every controller; their studies go back into the queue, or are found as interrupted."""
+        asked: set[str] = set()
+        while not self._now:
+            self._bury()
+            left = {study for study in self._served if self._lives(study)}
+            if not left:
+                return
+            for study in sorted(left - asked - self._leaving.keys()):
+                self._ask_back(study)
+            asked |= left
+            self._down.clear()  # a second request wakes us at once
+            self._down.wait(self._settings.tick)
+        self._children.kill()
+        for study in sorted(study for study in self._served if study not in self._children):
+            self._kill_found(study)
+
+    # one study ---------------------------------------------------------------
+    def _seat(self, row: StudyRow) -> Seat | None:
+        """The study as the dealing sees it; None when it is not the daemon's, or rests."""
+        granted, child = self._store.granted(row.id), self._children.get(row.id)
+        live = self._lives(row.id)
+        if not live and row.id in self._served:
+            self._gone(row, died=row.status is StudyStatus.RUNNING, lived=QUICK_SECONDS)
+        if not live and (row.status not in _AWAKE or row.archived or self._is_given_up(row)):
+            return None
+        if row.status is StudyStatus.RUNNING and child is None and granted is None:
+            return None  # somebody runs it, or ran it, in a terminal
+        if live:
+            self._served.add(row.id)
+        if child is not None and row.status is StudyStatus.RUNNING:
+            child.took_over = True
+        if row.id in self._leaving:
+            self._hear(row)
+        took_over = child is None or child.took_over
+        going = live and (row.id in self._leaving or (took_over and row.status is not StudyStatus.RUNNING))
+        state = self._service.state(row.id)
+        return Seat(
+            self._claim(row.id, state, live=live),
+            granted=(granted or 0) if live else 0,
+            running=len(state.running) if live else 0,
+            going=going,
+        )
+
+    def _claim(self, study: str, state: StudyState, *, live: bool) -> Claim:
+        workers = state.created.workers if state.created is not None else 1
+        wanted = (self._store.cursor(study, WANTED) if live else 0) or workers
+        return Claim(study, min(wanted, workers), state.weight, state.priority, state.max_slots)
+
+    def _give(self, row: StudyRow, seat: Seat, slots: int) -> None:
+        """Let the study have so many slots."""
+        if row.id in self._served:
+            if slots == 0:
+                self._log.info("study %s makes room for a higher priority", row.name, study=row.id)
+                self._ask_back(row.id)
+            elif slots != seat.granted:
+                self._store.grant(row.id, slots)
+                self._log.info("study %s: %d slots", row.name, slots, study=row.id)
+            return
+        restarts = self._restarts.setdefault(row.id, Restarts())
+        if slots and restarts.may_start(time.monotonic()):
+            self._store.grant(row.id, slots)
+            self._store.set_cursor(row.id, WANTED, 0)
+            pid = self._children.start(row.id)
+            self._served.add(row.id)
+            self._log.info("study %s starts with %d slots", row.name, slots, study=row.id, pid=pid)
+
+    def _ask_back(self, study: str) -> None:
+        """The controller finishes its epochs and leaves; the study waits for its turn."""
+        self._leaving[study] = False
+        self._store.post(study, CommandGiven(command=CommandKind.QUEUE, by=BY), time.time())
+
+    def _hear(self, row: StudyRow) -> None:
+        """Whether a controller that was asked back has heard it, or a person has resumed its study since."""
+        if row.status is StudyStatus.RUNNING and self._leaving[row.id]:
+            del self._leaving[row.id]
+        elif row.status is StudyStatus.QUEUED:
+            self._leaving[row.id] = True
+
+    def _lives(self, study: str) -> bool:
+        """Whether it has a controller. Whoever only records a command names no plain process id."""
+        return study in self._children or living(self._store, study).rpartition(":")[2].isdigit()
+
+    def _is_given_up(self, row: StudyRow) -> bool:
+        """Whether nothing was asked of the study since the daemon gave it up."""
+        text, seq = self._gave_up.get(row.id, ("", 0))
+        if text and row.seq > seq:
+            del self._gave_up[row.id]
+            self._restarts.pop(row.id, None)
+        return row.id in self._gave_up
+
+    def _kill_found(self, study: str) -> None:
+        """Kill a controller that an earlier daemon started here."""
+        owner = living(self._store, study)
+        machine, _, pid = owner.rpartition(":")
+        if pid.isdigit() and machine == socket.gethostname():
+            kill_tree(int(pid))
+
+    # what has ended ----------------------------------------------------------
+    def _bury(self) -> None:
+        """Draw the conclusions from controllers that have ended."""
+        for gone in self._children.ended():
+            try:
+                row = self._store.find(gone.study)
+            except NotFound:
+                self._served.discard(gone.study)
+                continue
+            died = gone.code not in {0, _CONFLICT} or (row.status is StudyStatus.RUNNING and not self._lives(row.id))
+            self._log.info("study %s: its controller ended", row.name, study=row.id, code=gone.code)
+            self._gone(row, died=died, lived=gone.lived, exited=gone)
+
+    def _gone(self, row: StudyRow, *, died: bool, lived: float, exited: Exit | None = None) -> None:
+        """A controller is gone: its study rests, waits, or is started again after a pause."""
+        asked_back = self._leaving.pop(row.id, None) is not None
+        self._served.discard(row.id)
+        if asked_back and self._was_ended_with_the_machine(row):
+            ask(self._store, row.id, CommandGiven(command=CommandKind.QUEUE, by=BY), time.time())
+        elif row.status not in _AWAKE:
+            self._restarts.pop(row.id, None)
+            self._store.grant(row.id, None)
+        elif not died:
+            self._store.grant(row.id, None)  # a grant marks what is to go on by itself; the queue does so anyway
+        elif not self.ending:
+            now, restarts = time.monotonic(), self._restarts.setdefault(row.id, Restarts())
+            if not restarts.died(lived, now):
+                self._give_up(row, exited)
+
+    def _was_ended_with_the_machine(self, row: StudyRow) -> bool:
+        """Whether a signal paused it on its way into the queue: a machine that stops sends one to every process."""
+        last = [one.event for one in self._store.events(row.id, after=max(0, row.seq - _LAST_EVENTS))]
+        asked = [one for one in last if isinstance(one, CommandGiven) and one.trial is None]
+        return row.status is StudyStatus.PAUSED and bool(asked) and asked[-1].by == SIGNAL
+
+    def _give_up(self, row: StudyRow, exited: Exit | None) -> None:
+        code = "" if exited is None else f" (exit code {exited.code})"
+        log = self._service.home.study(row.id) / "controller.log"
+        text = f"its controller died {MOST} times soon after it had started{code}: see {log}"
+        self._gave_up[row.id] = (text, self._store.last_seq(row.id))
+        self._store.grant(row.id, None)
+        self._log.error("study %s is given up: %s", row.name, text, study=row.id)

@@ -1,0 +1,137 @@
+"""Python, packages, cores, memory, limits of the operating system, GPUs and their driver."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from orchestrator.service.doctor.check import GIB, Check, fails, fine, warns
+from orchestrator.service.machine import cores, gpu_count
+
+__all__ = ["gpus", "limits", "memory", "packages", "processors", "python"]
+
+PACKAGES = ("torch", "ray", "mlflow", "optuna", "faiss-cpu", "fastapi", "pydantic", "sqlalchemy")
+_CGROUP = Path("/sys/fs/cgroup")
+_FEW_FILES = 1024
+_LEAST_MEMORY = GIB
+
+
+def python() -> Check:
+    """The version."""
+    found = sys.version.split()[0]
+    return fine("python", found) if sys.version_info >= (3, 11) else fails("python", found, "install 3.11 or newer")
+
+
+def packages() -> Iterator[Check]:
+    """What studies need."""
+    for name in PACKAGES:
+        try:
+            yield fine(name, importlib.metadata.version(name))
+        except importlib.metadata.PackageNotFoundError:
+            yield fails(name, "not installed", f"pip install {name}")
+
+
+def processors() -> Check:
+    """Cores that this process may use, and a quota that is smaller."""
+    seen, quota = cores(), _cpu_quota()
+    text = f"{seen} core{'s' * (seen != 1)}, {gpu_count() or 'no'} GPU{'s' * (gpu_count() != 1)}"
+    if quota is not None and quota < seen:
+        return warns("machine", f"{text}, but a quota of {quota:g} cores", "give --workers no more than the quota")
+    return fine("machine", text)
+
+
+def memory() -> Check:
+    """Main memory, and the limit of a container."""
+    found = psutil.virtual_memory()
+    limit, used = (
+        _cgroup("memory.max", "memory/memory.limit_in_bytes"),
+        _cgroup("memory.current", "memory/memory.usage_in_bytes"),
+    )
+    total, free = found.total, found.available
+    text = ""
+    if limit is not None and limit < total:
+        total, free, text = limit, min(free, limit - (used or 0)), " (limit of the container)"
+    told = f"{free / GIB:.1f} of {total / GIB:.1f} GiB available{text}"
+    if free < _LEAST_MEMORY:
+        return warns("memory", told, "end other programs, or raise the limit: a trial takes a GiB or more")
+    return fine("memory", told)
+
+
+def limits() -> Check:
+    """Open files: Ray and the pages keep many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < _FEW_FILES and soft != resource.RLIM_INFINITY:
+        return warns("open files", f"at most {soft}", f"raise it: ulimit -n {min(max(hard, soft), 65536)}")
+    return fine("open files", "no limit" if soft == resource.RLIM_INFINITY else f"at most {soft}")
+
+
+def gpus() -> Iterator[Check]:
+    """GPUs, the driver, and whether torch was built for them."""
+    count, driver = gpu_count(), _driver()
+    program = shutil.which("nvidia-smi")
+    if not count and not driver and program is None:
+        yield fine("gpu", "none: trials run on the CPU")
+        return
+    if not driver and program is None:
+        yield warns(
+            "gpu driver", "the driver of the devices is not loaded", "install it, or start the container with it"
+        )
+    if program is not None:
+        yield _asked(program)
+    elif driver:
+        yield fine("gpu driver", driver)
+    if count and importlib.metadata.version("torch").endswith("+cpu"):
+        yield fails("gpu", "torch was built without CUDA", "install torch from its CUDA index")
+
+
+def _asked(program: str) -> Check:
+    query = "--query-gpu=name,driver_version,memory.used,memory.total"
+    try:
+        done = subprocess.run(  # noqa: S603 - the driver's own program
+            [program, query, "--format=csv,noheader,nounits"], capture_output=True, text=True, timeout=3, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return fails("gpu driver", "nvidia-smi does not answer", "restart the machine: a GPU may have failed")
+    if done.returncode != 0:
+        said = (done.stdout + done.stderr).strip().splitlines() or ["no reason given"]
+        return fails("gpu driver", said[0], "reinstall or reload the driver, or restart the machine")
+    rows = [[cell.strip() for cell in line.split(",")] for line in done.stdout.splitlines() if line.count(",") == 3]
+    each = "; ".join(f"{name}, {used} of {total} MiB used" for name, _, used, total in rows)
+    return fine("gpu driver", f"{rows[0][1]}: {each}" if rows else "no GPU")
+
+
+def _driver() -> str:
+    try:
+        text = Path("/proc/driver/nvidia/version").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    found = re.search(r"\d+\.\d+(\.\d+)?", text)
+    return found[0] if found else text.splitlines()[0]
+
+
+def _cgroup(now: str, before: str) -> int | None:
+    """A number of bytes of this container (control groups of version 2, or 1); None without one."""
+    for path in (_CGROUP / now, _CGROUP / before):
+        try:
+            text = path.read_text(encoding="ascii").strip()
+        except OSError:
+            continue
+        if text.isdigit():
+            return int(text)
+    return None
+
+
+def _cpu_quota() -> float | None:
+    try:
+        quota, period = (_CGROUP / "cpu.max").read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        return None
+    return None if quota == "max" else int(quota) / int(period)

@@ -1,0 +1,265 @@
+"""What people do to a study: asked once or twice, it is done once; everything is recorded with who and when.
+
+With a live controller a command waits in its inbox; else it is recorded at once (orchestrator/service/asking.py).
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from abc import ABC, abstractmethod
+
+from orchestrator.events import Asked, CommandGiven, CommandKind, StudyCreated, StudyEnded, StudyState, StudyStatus
+from orchestrator.service.asking import ask, record
+from orchestrator.service.audit import Audit, AuditEntry
+from orchestrator.service.cloning import cloned
+from orchestrator.service.comparing import difference
+from orchestrator.service.confined import Roots
+from orchestrator.service.home import Home
+from orchestrator.service.limits import changed_limits, limit_views, reopened
+from orchestrator.service.processes import is_dead
+from orchestrator.service.replan import extension, refuse_longer
+from orchestrator.service.tags import changed_tags
+from orchestrator.service.views import StudySummary
+from orchestrator.service.views_acting import (
+    Acted,
+    CloneRequest,
+    Deleted,
+    ExtendRequest,
+    LimitsRequest,
+    StudyDifference,
+    TagRequest,
+)
+from orchestrator.store import Store, StudyRow
+from reid_core.errors import Conflict, ReidTuneError, UsageError
+
+__all__ = ["ENDED", "Asking", "StudyVerbs"]
+
+ENDED = frozenset({StudyStatus.COMPLETED, StudyStatus.STOPPED, StudyStatus.FAILED})
+
+
+class Asking(ABC):
+    """The ground that verbs stand on: a store, a home, and how a command reaches a study."""
+
+    home: Home
+    store: Store
+    roots: Roots | None
+
+    @abstractmethod
+    def launch(self, study: str, by: str = "") -> StudySummary:
+        """Start (or continue) a study in the background and return at once."""
+
+    @abstractmethod
+    def _state(self, row: StudyRow) -> StudyState:
+        """The folded state."""
+
+    @abstractmethod
+    def _alive(self, row: StudyRow) -> bool:
+        """Whether a controller runs the study."""
+
+    @abstractmethod
+    def _summary(self, row: StudyRow) -> StudySummary:
+        """The row of the study."""
+
+    def _found(self, study: str) -> tuple[StudyRow, StudyState, StudyCreated]:
+        row = self.store.find(study)
+        state = self._state(row)
+        if state.created is None:
+            raise Conflict(f"the log of study {row.name} does not begin with its creation")
+        return row, state, state.created
+
+    def _ask(self, row: StudyRow, command: CommandGiven, told: str, later: str = "") -> Acted:
+        """Ask, and say what came of it; `later` is told instead where a controller hears it in a moment."""
+        now = ask(self.store, row.id, command, time.time())
+        return self._acted(row, told if now else later or f"{told} (its controller hears it in a moment)")
+
+    def _acted(self, row: StudyRow, told: str, *, changed: bool = True) -> Acted:
+        return Acted(**dict(self._summary(self.store.find(row.id))), changed=changed, told=told)
+
+    def _nothing(self, row: StudyRow, told: str) -> Acted:
+        return self._acted(row, told, changed=False)
+
+    def _waits(self, row: StudyRow, command: CommandGiven) -> bool:
+        """Whether the same was asked already and no controller has heard it yet."""
+        same = (command.command, command.trial, command.asked)
+        waiting = [one.command for one in self.store.pending(row.id)] if self._alive(row) else []
+        return any((one.command, one.trial, one.asked) == same for one in waiting)
+
+
+class StudyVerbs(Asking):
+    """The verbs of studies."""
+
+    def pause(self, study: str, by: str = "") -> Acted:
+        """Ask for a pause: running segments finish their epoch and save."""
+        row, state, _ = self._found(study)
+        if state.status in ENDED:
+            return self._nothing(row, _over(state))
+        command = CommandGiven(command=CommandKind.PAUSE, by=by)
+        if state.status is StudyStatus.PAUSED or self._waits(row, command):
+            return self._nothing(row, "was asked to pause already")
+        continues = f"continue with `reid-tune studies resume {row.name}`"
+        return self._ask(row, command, f"rests; {continues}", f"asked to pause; {continues}")
+
+    def resume(self, study: str, by: str = "") -> Acted:
+        """Take a paused or interrupted study up again; launches a controller when none runs."""
+        row, state, _ = self._found(study)
+        if state.status in ENDED and not self._alive(row):
+            hint = f"`reid-tune studies extend {row.name}` lets it go on, or start a new one with `reid-tune run`"
+            raise Conflict(f"study {row.name} is {state.status}", hint=hint)
+        follow = f"follow it with `reid-tune status {row.name} --watch`"
+        if not self._alive(row):
+            if self.launch(row.id, by).status is StudyStatus.QUEUED:
+                return self._acted(row, f"waits in the queue of the service; {follow}")
+            return self._acted(row, f"continues in the background; {follow}")
+        command = CommandGiven(command=CommandKind.RESUME, by=by)
+        if state.status is StudyStatus.RUNNING or self._waits(row, command):
+            return self._nothing(row, f"runs already; {follow}")
+        return self._ask(row, command, f"goes on; {follow}")
+
+    def stop(self, study: str, by: str = "", *, at_rung: bool = False) -> Acted:
+        """Ask for the end: nothing new starts; what runs finishes its epoch, or `at_rung` goes on to its rung.
+
+        A study that nobody runs has ended when this returns.
+        """
+        row, state, _ = self._found(study)
+        if state.ended_at is not None:
+            return self._nothing(row, _over(state))
+        command = CommandGiven(command=CommandKind.STOP, by=by, asked=Asked(at_rung=at_rung))
+        end = StudyEnded(status=StudyStatus.STOPPED, reason=f"stopped by {by or 'request'}")
+        ended = f"has ended; see the winner with `reid-tune best {row.name}`"
+        asked = state.status is StudyStatus.STOPPED and (at_rung or not state.at_rung)
+        if asked or self._waits(row, command):
+            if record(self.store, row.id, [end], time.time()):  # whoever was to hear it is gone
+                return self._acted(row, ended)
+            return self._nothing(row, "was asked to stop already")
+        when = "when what runs has reached its rung" if at_rung else "after the running epochs"
+        now = ask(self.store, row.id, command, time.time(), then=[end])
+        return self._acted(row, ended if now else f"asked to stop; it ends {when}")
+
+    def archive(self, study: str, by: str = "") -> Acted:
+        """Hide a study that nobody runs from the list of studies. Conflict while a controller runs it."""
+        row, state, _ = self._found(study)
+        if state.archived:
+            return self._nothing(row, "is archived already")
+        if self._alive(row):
+            hint = f"pause or stop it first: `reid-tune studies pause {row.name}`"
+            raise Conflict(f"study {row.name} is being run: only one at rest can be archived", hint=hint)
+        told = "archived: `reid-tune studies ls --all` still lists it"
+        return self._ask(row, CommandGiven(command=CommandKind.ARCHIVE, by=by), told)
+
+    def unarchive(self, study: str, by: str = "") -> Acted:
+        """List a study again."""
+        row, state, _ = self._found(study)
+        if not state.archived:
+            return self._nothing(row, "is not archived")
+        return self._ask(row, CommandGiven(command=CommandKind.UNARCHIVE, by=by), "is listed again")
+
+    def delete(self, study: str, by: str = "", *, keep_files: bool = False) -> Deleted:
+        """Remove a study and everything recorded about it, and its folder unless `keep_files`.
+
+        Conflict while a live controller runs it. What other studies learned from it they have copied. Its log goes too:
+        with `by` the deletion is a line of the audit log; the web server writes its own.
+        """
+        row, _, created = self._found(study)
+        holder = self.store.holder(row.id)
+        if holder is not None and is_dead(holder.owner):
+            self.store.release(row.id, holder.token)
+        self.store.delete_study(row.id, now=self.store.now())
+        if by:
+            told = AuditEntry.model_validate({"at": time.time(), "what": "delete", "who": by, "study": row.name})
+            Audit(self.home.audit).write(told)
+        folder = self.home.study(row.id)
+        if not keep_files and folder.exists():
+            try:
+                shutil.rmtree(folder)
+            except OSError as error:
+                message = f"study {row.name} is deleted, but its folder {folder} is not: {error.strerror}"
+                raise ReidTuneError(message, hint="delete the folder by hand") from error
+        return Deleted(
+            id=row.id,
+            name=row.name,
+            files=str(folder) if keep_files and folder.exists() else "",
+            elsewhere=created.checkpoints,
+        )
+
+    def clone(self, study: str, request: CloneRequest, by: str = "") -> Acted:
+        """Record a new study made as this one is now; nothing runs yet unless the request says so."""
+        row, _, created = self._found(study)
+        if self.roots is not None:
+            self.roots.check(dict(request.set), "--set")
+        made = cloned(created, request, self.home)
+        try:
+            self.store.create_study(made, time.time())
+        except BaseException:
+            shutil.rmtree(self.home.study(made.study), ignore_errors=True)  # the copies of its teachers
+            raise
+        note = CommandGiven(command=CommandKind.NOTE, by=by, asked=Asked(text=f"clone of {row.name} ({row.id})"))
+        ask(self.store, made.study, note, time.time())
+        new = self.store.find(made.study)
+        if request.launch:
+            self.launch(new.id, by)
+            return self._acted(new, f"a clone of {row.name}, runs in the background")
+        return self._acted(new, f"a clone of {row.name}; start it with `reid-tune studies resume {new.name}`")
+
+    def diff(self, first: str, second: str) -> StudyDifference:
+        """Everything in which two studies differ: space, configuration, plan, data, limits, search, versions."""
+        return difference(self._found(first)[2], self._found(second)[2])
+
+    def extend(self, study: str, request: ExtendRequest, by: str = "") -> Acted:
+        """More trials, more epochs; an ended study rests afterwards and can be resumed.
+
+        UsageError where nothing can be added, Conflict where a limit would end the study at once.
+        """
+        row, state, created = self._found(study)
+        refuse_longer(request.max_epochs, created)
+        ended = state.ended_at is not None
+        go_on = f"; go on with `reid-tune studies resume {row.name}`" if not self._alive(row) else ""
+        if request.trials is None and request.epochs is None:
+            if not ended:
+                raise UsageError(f"study {row.name} has not ended", hint="say how much more: --trials N or --epochs N")
+            return self._ask(row, CommandGiven(command=CommandKind.EXTEND, by=by), f"rests again{go_on}")
+        if state.status is StudyStatus.STOPPED and not ended:
+            raise Conflict(f"study {row.name} is about to stop", hint="extend it when it has ended")
+        more = extension(state, created, request.trials, request.epochs)
+        asked = Asked(plan=more.plan, limits=more.limits)
+        command = CommandGiven(command=CommandKind.EXTEND, by=by, asked=asked)
+        if self._waits(row, command):
+            return self._nothing(row, "was asked for this already")
+        told = f"has {more.told} from now on"
+        return self._ask(row, command, f"{told}{go_on}")
+
+    def change_limits(self, study: str, request: LimitsRequest, by: str = "") -> Acted:
+        """Other limits from now on. A study that one of the old limits ended can be resumed when the new ones allow."""
+        row, state, created = self._found(study)
+        limits = changed_limits(created, request)
+        words = ", ".join(view.text for view in limit_views(limits, state)) or "none"
+        if limits == created.limits:
+            return self._nothing(row, f"has these limits already: {words}")
+        kind = CommandKind.EXTEND if reopened(state, limits) else CommandKind.LIMITS
+        command = CommandGiven(command=kind, by=by, asked=Asked(limits=limits))
+        if self._waits(row, command):
+            return self._nothing(row, "was asked for these limits already")
+        go_on = f"; go on with `reid-tune studies resume {row.name}`" if kind is CommandKind.EXTEND else ""
+        return self._ask(row, command, f"limits from now on: {words}{go_on}")
+
+    def note(self, study: str, text: str, by: str = "") -> Acted:
+        """Write a note beside a study, in place of the one before; an empty text takes it away."""
+        row, state, _ = self._found(study)
+        command = CommandGiven(command=CommandKind.NOTE, by=by, asked=Asked(text=text.strip()))
+        if state.note == text.strip() or self._waits(row, command):
+            return self._nothing(row, "has this note already" if text.strip() else "has no note")
+        return self._ask(row, command, "note written" if text.strip() else "note taken away")
+
+    def tag(self, study: str, request: TagRequest, by: str = "") -> Acted:
+        """Add tags and take tags away. UsageError for a tag that is empty, too long, or has a comma or a line break."""
+        row, state, _ = self._found(study)
+        tags = changed_tags(state.tags, request)
+        words = ", ".join(tags) or "none"
+        command = CommandGiven(command=CommandKind.TAG, by=by, asked=Asked(tags=tags))
+        if tags == state.tags or self._waits(row, command):
+            return self._nothing(row, f"has these tags already: {words}")
+        return self._ask(row, command, f"tags: {words}")
+
+
+def _over(state: StudyState) -> str:
+    return f"has ended already: {state.status}" if state.ended_at is not None else "was asked to stop already"

@@ -1,0 +1,213 @@
+"""Checkpoints under a URL that fsspec knows (file, s3, memory ...): put there, verified, fetched, listed, removed.
+
+A name carries its content, `epoch-0007-<12 digits of its SHA-256>.pt`: what a lost worker writes late harms nobody.
+Credentials come from the environment only, and are in no message.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from orchestrator.trial.files import copy_whole, digest_of
+from orchestrator.trial.protocol import CheckpointRef
+from reid_core.errors import CheckpointError, Finding, InvalidInput, ServerUnreachable
+
+__all__ = ["Stored", "Vault", "check_vault", "is_url", "reachable", "told", "vault_of"]
+
+_DIGITS = 12
+_STAMPED = re.compile(rf"(.+)-[0-9a-f]{{{_DIGITS}}}(\.[^.]+)?")
+_EXTRAS = {"s3": "s3", "s3a": "s3"}
+_BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"})
+"""Stores without folders: making one would make a bucket that nobody asked for."""
+_BLOCK = 1 << 24
+_SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|CREDENTIAL", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file that is kept under a URL, and its size in bytes."""
+
+    url: str
+    bytes: int
+
+
+def is_url(path: str) -> bool:
+    """Whether a checkpoint lies under a URL, not at a path of this machine."""
+    return "://" in path
+
+
+def vault_of(root: str, study: str, trial: int) -> str:
+    """Where a trial's checkpoints are kept under a study's URL; empty where the study has none."""
+    return f"{root.rstrip('/')}/{study}/{trial:04d}" if root else ""
+
+
+def check_vault(root: str) -> str:
+    """The URL, a plain path as file://. Raises InvalidInput: unknown protocol, missing package, credentials in it."""
+    if not is_url(root):
+        root = Path(root).expanduser().resolve().as_uri()
+    parts = urlsplit(root)
+    if parts.username or parts.password:
+        raise _refused("credentials", "the URL holds credentials", "give them in the environment (AWS_ACCESS_KEY_ID …)")
+    if parts.query or parts.fragment:
+        raise _refused("bad-url", "the URL has a query or a fragment", "give protocol, place and folder only")
+    if "::" in root:
+        raise _refused("bad-url", "chained URLs are not supported", "give protocol, place and folder only")
+    import fsspec  # noqa: PLC0415 - loads many modules; only studies with a URL need it
+
+    try:
+        fsspec.get_filesystem_class(parts.scheme)
+    except ValueError as error:
+        raise _refused("unknown-protocol", str(error), "use file, s3, memory or another of fsspec's") from error
+    except ImportError as error:
+        extra = _EXTRAS.get(parts.scheme)
+        hint = f"pip install 'reid-tune[{extra}]'" if extra else f"install what fsspec needs for {parts.scheme}"
+        raise _refused("missing-package", f"{parts.scheme}:// needs a package: {error}", hint) from error
+    return root.rstrip("/")
+
+
+def _refused(code: str, message: str, hint: str) -> InvalidInput:
+    return InvalidInput(Finding(code, message, file="--checkpoints", key="checkpoints", hint=hint))
+
+
+@cache
+def reachable(root: str) -> None:
+    """Write, read and remove a small file there. Raises ServerUnreachable; once it went well, it is not tried again."""
+    vault = Vault(root)
+    try:
+        vault.probe()
+    except Exception as error:  # each file system has errors of its own
+        raise ServerUnreachable(
+            f"checkpoints cannot be kept under {root}: {told(error)}",
+            hint="check the URL, that it answers, and the credentials in the environment (AWS_ACCESS_KEY_ID, "
+            "AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL …)",
+        ) from error
+
+
+def told(error: BaseException) -> str:
+    """An error in one line, without the values of secrets that the environment holds."""
+    text = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}".removesuffix(": ")
+    for name, value in os.environ.items():
+        if _SECRET.search(name) and len(value) >= 4:
+            text = text.replace(value, "***")
+    return text
+
+
+class Vault:
+    """The files under one URL. Safe to use from several threads."""
+
+    def __init__(self, url: str) -> None:
+        import fsspec  # noqa: PLC0415 - as above
+
+        self.url = url.rstrip("/")
+        self._protocol = urlsplit(url).scheme
+        options: dict[str, Any] = {"use_listings_cache": False}
+        if self._protocol in {"s3", "s3a"}:  # who cannot connect is told soon; uploads are retried here
+            options["config_kwargs"] = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 1}}
+        self._files, self._root = fsspec.core.url_to_fs(self.url, **options)
+        self._local = self._protocol in {"file", "local"}
+
+    def put(self, checkpoint: CheckpointRef) -> CheckpointRef:
+        """Copy a local checkpoint here, read it back, and say where it is. What is there already is not sent again.
+
+        Raises CheckpointError when the local file is not what it was; otherwise whatever the file system raises.
+        """
+        source = Path(checkpoint.path)
+        with source.open("rb") as stream:
+            if digest_of(stream) != checkpoint.sha256:
+                raise CheckpointError(f"the checkpoint {source} is torn or was changed: its SHA-256 is not its own")
+        name = f"{source.stem}-{checkpoint.sha256[:_DIGITS]}{source.suffix}"
+        target = f"{self._root}/{name}"
+        if not self._whole(target, source.stat().st_size, checkpoint.sha256):
+            self._send(source, target, checkpoint.sha256)
+            if self._digest(target) != checkpoint.sha256:
+                self._files.rm_file(target)
+                raise OSError(f"{name} is not what was sent there: its SHA-256 is another")
+        return CheckpointRef(f"{self.url}/{name}", checkpoint.epoch, checkpoint.sha256)
+
+    def _whole(self, target: str, size: int, sha256: str) -> bool:
+        try:
+            return bool(self._files.info(target)["size"] == size) and self._digest(target) == sha256
+        except FileNotFoundError:
+            return False
+
+    def _send(self, source: Path, target: str, sha256: str) -> None:
+        if self._local:  # a folder shows files while they are written; object stores do not
+            with source.open("rb") as stream:
+                copy_whole(stream, Path(target), sha256)
+            return
+        try:
+            self._files.put_file(str(source), target)
+        except FileNotFoundError:
+            if self._protocol in _BUCKETS:
+                raise
+            self._files.makedirs(str(PurePosixPath(target).parent), exist_ok=True)
+            self._files.put_file(str(source), target)
+
+    def _digest(self, target: str) -> str:
+        with self._files.open(target, "rb", block_size=_BLOCK) as stream:
+            return digest_of(stream)
+
+    def fetch(self, checkpoint: CheckpointRef, folder: Path) -> Path:
+        """The checkpoint of this URL as a file in `folder`; one that is there with the same hash is taken.
+
+        Raises FileNotFoundError, CheckpointError when its hash is another, or whatever the file system raises.
+        """
+        name = checkpoint.path.rpartition("/")[2]
+        stamped = _STAMPED.fullmatch(name)
+        target = folder / (f"{stamped[1]}{stamped[2] or ''}" if stamped else name)
+        if target.is_file():
+            with target.open("rb") as present:
+                if digest_of(present) == checkpoint.sha256:
+                    return target
+        if self._local and not Path(self._root).is_dir():
+            raise OSError(f"{self._root} is not there: is it mounted?")
+        beside = target.with_name(f"{target.name}.sha256")
+        beside.unlink(missing_ok=True)  # it tells of the old content
+        with self._files.open(self._place(checkpoint.path), "rb", block_size=_BLOCK) as stream:
+            if not copy_whole(stream, target, checkpoint.sha256):
+                message = f"the checkpoint {checkpoint.path} is torn or was changed: its SHA-256 is another"
+                raise CheckpointError(message, hint="continue from an earlier checkpoint")
+        beside.write_text(f"{checkpoint.sha256}  {target.name}\n", encoding="ascii")
+        return target
+
+    def files(self) -> list[Stored]:
+        """Every file here and below, by name; none where the folder is missing."""
+        try:
+            found = self._files.find(self._root, detail=True)
+        except FileNotFoundError:
+            return []
+        root = self._root.rstrip("/")
+        named = ((str(path), int(info["size"] or 0)) for path, info in found.items())
+        return [Stored(f"{self.url}{path[len(root) :]}", size) for path, size in sorted(named)]
+
+    def remove(self, url: str) -> None:
+        """Delete one file; nothing happens where it is gone."""
+        try:
+            self._files.rm_file(self._place(url))
+        except FileNotFoundError:
+            return
+
+    def _place(self, url: str) -> str:
+        """A URL of this vault as its file system names it."""
+        return f"{self._root}{url.removeprefix(self.url)}"
+
+    def probe(self) -> None:
+        """Write, read back and remove a small file."""
+        name, content = f"{self._root}/.probe-{secrets.token_hex(8)}", secrets.token_bytes(32)
+        if self._local:
+            Path(self._root).mkdir(parents=True, exist_ok=True)
+        elif self._protocol not in _BUCKETS:
+            self._files.makedirs(self._root, exist_ok=True)
+        self._files.pipe_file(name, content)
+        try:
+            if self._files.cat_file(name) != content:
+                raise OSError("what was written there reads back as something else")
+        finally:
+            self._files.rm_file(name)

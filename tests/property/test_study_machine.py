@@ -1,0 +1,326 @@
+"""Control and store against a simple model: random commands, reports, losses, crashes, and rivals.
+
+The machine plays the workers, the people and the misfortunes; the controller under it is the real one.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from trials.studies import controller as make_controller
+from trials.studies import created
+
+from orchestrator.backends.protocol import Ended, Message, Reported, Saved, Sink
+from orchestrator.control.controller import Controller
+from orchestrator.control.lease import SECONDS, Lease
+from orchestrator.events import (
+    CommandGiven,
+    CommandKind,
+    ControllerStarted,
+    EpochReported,
+    Logged,
+    SegmentEnded,
+    SegmentStarted,
+    StudyEnded,
+    StudyState,
+    StudyStatus,
+    TrialStatus,
+    fold,
+)
+from orchestrator.store import MemoryStore, Store, open_store
+from orchestrator.trial.kinds import FailureKind
+from orchestrator.trial.protocol import CheckpointRef, Completed, Failed, Infeasible, Outcome, Paused, SegmentSpec
+from reid_core.errors import Conflict
+
+STUDY_COMMANDS = (CommandKind.PAUSE, CommandKind.RESUME, CommandKind.STOP)
+TRIAL_COMMANDS = (CommandKind.TRIAL_STOP, CommandKind.TRIAL_RETRY)
+MISFORTUNES: tuple[Outcome, ...] = (
+    Failed(FailureKind.LOST, "the node went away", retryable=True),
+    Failed(FailureKind.TIMEOUT, "no sign of life", retryable=True),
+    Failed(FailureKind.DATA, "a file cannot be read", retryable=True),
+    Failed(FailureKind.DIVERGED, "the loss is NaN", retryable=False),
+    Infeasible("it cannot be"),
+)
+LIVELY = 4_000  # turns in which any study of these sizes must come to its end
+
+
+class _Segment:
+    """What a worker knows: how far it came."""
+
+    def __init__(self, spec: SegmentSpec) -> None:
+        self.spec = spec
+        self.epoch = spec.checkpoint.epoch if spec.checkpoint is not None else 0
+
+    @property
+    def done(self) -> bool:
+        return self.epoch >= self.spec.to_epoch
+
+    def step(self) -> list[Message]:
+        """One more epoch: its checkpoint first, then its metrics."""
+        self.epoch += 1
+        value = 0.1 * self.epoch + 0.01 * self.spec.trial
+        return [
+            Saved(self.spec.segment, self.ref()),
+            Reported(self.spec.segment, self.epoch, {"mAP": value, "loss": 1 - value}),
+        ]
+
+    def ref(self) -> CheckpointRef:
+        return CheckpointRef(f"nowhere/{self.spec.trial}/{self.epoch}", self.epoch, f"{self.spec.segment:04x}")
+
+
+class _Backend:
+    """Workers that do what the machine says."""
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self.segments: dict[int, _Segment] = {}
+        self.stopping: set[int] = set()
+        self.box: list[Message] = []
+
+    def start(self, spec: SegmentSpec) -> None:
+        assert len(self.segments) < self.slots, "more segments than slots"
+        assert all(one.spec.trial != spec.trial for one in self.segments.values()), "one trial runs twice"
+        segment = _Segment(spec)
+        assert segment.epoch == spec.from_epoch, "a segment begins where its checkpoint is"
+        self.segments[spec.segment] = segment
+
+    def pump(self, sink: Sink, timeout: float) -> None:  # noqa: ARG002 - the machine waits for nobody
+        for message in self.box:
+            sink(message)
+        self.box = []
+
+    def stop(self, segment: int) -> None:
+        self.stopping.add(segment)
+
+    def end(self, segment: int, outcome: Failed) -> None:
+        if self.segments.pop(segment, None) is not None:
+            self.box.append(Ended(segment, outcome, 1.0, "here:1"))
+
+    def avoid(self, node: str) -> None: ...
+
+    def close(self) -> None: ...
+
+    def finish(self, segment: _Segment, outcome: Outcome) -> None:
+        del self.segments[segment.spec.segment]
+        self.box.append(Ended(segment.spec.segment, outcome, 1.0, "here:1"))
+
+
+class StudyMachine(RuleBasedStateMachine):
+    """One study, any number of controllers one after the other."""
+
+    store: Store
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory(prefix="reid-machine-")
+        self.now = 1_700_000_000.0
+        self.controller: Controller | None = None
+        self.zombie: Controller | None = None
+        self.backend = _Backend(1)
+        self.delivered: set[tuple[int, int]] = set()
+        self.read: list[Logged] = []
+        self.model = StudyState()
+
+    @initialize(
+        algorithm=st.sampled_from(["bohb", "asha", "random", "successive-halving", "median"]),
+        trials=st.integers(1, 5),
+        slots=st.integers(1, 3),
+        memory=st.booleans(),
+    )
+    def begin(self, algorithm: str, trials: int, slots: int, memory: bool) -> None:
+        self.slots = slots
+        self.store = MemoryStore() if memory else open_store(Path(self.folder.name) / "studies.db")
+        self.first = created(trials=trials, max_epochs=4, algorithm=algorithm)
+        self.study = self.first.study
+        self.store.create_study(self.first, self.now)
+
+    # people -----------------------------------------------------------------
+    @rule(kind=st.sampled_from(STUDY_COMMANDS[:2]))
+    def someone_asks(self, kind: CommandKind) -> None:
+        self.store.post(self.study, CommandGiven(command=kind, by="the machine"), self.now)
+
+    @rule(kind=st.sampled_from(TRIAL_COMMANDS), trial=st.integers(1, 6))
+    def someone_asks_of_a_trial(self, kind: CommandKind, trial: int) -> None:
+        self.store.post(self.study, CommandGiven(command=kind, trial=trial, by="the machine"), self.now)
+
+    # the controller ---------------------------------------------------------
+    @precondition(lambda self: self.controller is None)
+    @rule()
+    def a_controller_takes_over(self) -> None:
+        self.backend = _Backend(self.slots)
+        folder = Path(self.folder.name)
+        one = make_controller(self.store, self.study, folder, self.backend, clock=lambda: self.now)
+        one._owner = f"host:{self.now}"
+        one._lease = Lease(self.store, self.study, one._owner, lambda: self.now)  # not started: time is ours
+        fold(self.store.events(self.study), one.state)
+        if one.state.ended_at is not None:
+            self.store.release(self.study, one._lease.token)
+            return
+        one._take_over()
+        self.controller = one
+
+    @precondition(lambda self: self.controller is not None)
+    @rule(times=st.integers(1, 4))
+    def it_takes_turns(self, times: int) -> None:
+        for _ in range(times):
+            self._turn()
+
+    @precondition(lambda self: self.controller is not None)
+    @rule()
+    def a_rival_is_refused_and_leaves_no_trace(self) -> None:
+        before = self.store.last_seq(self.study)
+        with pytest.raises(Conflict):
+            self.store.acquire(self.study, "rival:1", SECONDS, self.now)
+        assert self.store.last_seq(self.study) == before
+
+    @precondition(lambda self: self.controller is not None)
+    @rule()
+    def it_is_killed(self) -> None:
+        """Its lease runs out, its workers are gone with what they had not told."""
+        self.zombie, self.controller = self.controller, None
+        self.backend = _Backend(self.slots)
+        self.now += SECONDS + 1
+
+    @precondition(lambda self: self.zombie is not None and self.controller is not None)
+    @rule()
+    def a_controller_from_before_wakes_up_and_is_refused(self) -> None:
+        before = self.store.last_seq(self.study)
+        with pytest.raises(Conflict):
+            self.zombie._append([CommandGiven(command=CommandKind.STOP, by="a ghost")])
+        assert self.store.last_seq(self.study) == before
+
+    # the workers ------------------------------------------------------------
+    @precondition(lambda self: self.backend.segments)
+    @rule(choice=st.integers(0, 5))
+    def a_worker_finishes_an_epoch(self, choice: int) -> None:
+        self._work(self._chosen(choice))
+
+    @precondition(lambda self: self.backend.segments)
+    @rule(choice=st.integers(0, 5), outcome=st.sampled_from(MISFORTUNES))
+    def a_worker_has_bad_luck(self, choice: int, outcome: Outcome) -> None:
+        self.backend.finish(self._chosen(choice), outcome)
+
+    # what always holds ------------------------------------------------------
+    @invariant()
+    def the_log_is_whole_and_agrees_with_the_model(self) -> None:
+        if not hasattr(self, "store"):
+            return
+        new = list(self.store.events(self.study, after=self.model.seq))
+        assert [one.seq for one in new] == list(range(self.model.seq + 1, self.model.seq + 1 + len(new)))
+        ended = self.model.ended_at is not None
+        assert not ended or not new, "nothing follows the last word"
+        fold(new, self.model)
+        self.read += new
+        if self.controller is not None:
+            assert self.controller.state == self.model
+        self.nothing_is_lost_and_nothing_twice()
+        self.slots_plan_and_tokens_are_kept()
+        self.every_segment_ends_once_or_with_its_controller()
+
+    def nothing_is_lost_and_nothing_twice(self) -> None:
+        reports = [(e.event.trial, e.event.epoch) for e in self.read if isinstance(e.event, EpochReported)]
+        assert len(reports) == len(set(reports))
+        assert set(reports) == self.delivered
+        for trial in {trial for trial, _ in reports}:
+            epochs = sorted(epoch for one, epoch in reports if one == trial)
+            assert epochs == list(range(1, len(epochs) + 1)), "an epoch is missing between others"
+
+    def slots_plan_and_tokens_are_kept(self) -> None:
+        if self.model.created is None:
+            return
+        assert len(self.model.running) <= self.slots
+        assert len({run.trial for run in self.model.running.values()}) == len(self.model.running)
+        assert len(self.model.trials) <= self.first.plan.trials
+        tokens = [one.event.token for one in self.read if isinstance(one.event, ControllerStarted)]
+        assert tokens == sorted(set(tokens))
+        assert all(trial.epoch <= self.first.plan.max_epochs for trial in self.model.trials.values())
+
+    def every_segment_ends_once_or_with_its_controller(self) -> None:
+        open_segments: set[int] = set()
+        for one in self.read:
+            match one.event:
+                case SegmentStarted(segment=segment):
+                    assert segment not in open_segments
+                    open_segments.add(segment)
+                case SegmentEnded(segment=segment):
+                    open_segments.remove(segment)
+                case ControllerStarted():
+                    open_segments.clear()
+        assert open_segments == set(self.model.running)
+
+    def teardown(self) -> None:
+        """Whatever happened: with kind workers and a resume, the study comes to its end and says so."""
+        if not hasattr(self, "store"):
+            self.folder.cleanup()
+            return
+        for _ in range(LIVELY):
+            if self.model.ended_at is not None:
+                break
+            if self.controller is None:
+                self.store.post(self.study, CommandGiven(command=CommandKind.RESUME, by="teardown"), self.now)
+                self.a_controller_takes_over()
+            self._turn()
+            for segment in list(self.backend.segments.values()):
+                self._work(segment)
+            self.the_log_is_whole_and_agrees_with_the_model()
+        assert isinstance(self.read[-1].event, StudyEnded)
+        assert not self.model.running
+        assert self.model.status in {StudyStatus.COMPLETED, StudyStatus.FAILED}
+        going_on = {TrialStatus.WAITING, TrialStatus.RUNNING}
+        assert not [trial.id for trial in self.model.trials.values() if trial.status in going_on]
+        self.store.close()
+        self.folder.cleanup()
+
+    # inside -----------------------------------------------------------------
+    def _turn(self) -> None:
+        if self.controller is None:
+            return
+        told = [one for one in self.backend.box if isinstance(one, Reported)]
+        before = self.controller.state.seq
+        more = self.controller._turn()
+        if not self.backend.box:  # it pumped: what was told is acknowledged
+            for message in told:
+                trial = self._trial_of(message.segment)
+                self.delivered.add((trial, message.epoch))
+        self.now += 0.1
+        assert self.controller.state.seq >= before
+        if not more:
+            self.store.release(self.study, self.controller._lease.token)
+            self.controller = None
+            self.backend = _Backend(self.slots)
+
+    def _trial_of(self, segment: int) -> int:
+        started = (one.event for one in self.store.events(self.study) if isinstance(one.event, SegmentStarted))
+        return next(event.trial for event in started if event.segment == segment)
+
+    def _chosen(self, choice: int) -> _Segment:
+        found: Callable[[int], int] = sorted(self.backend.segments).__getitem__
+        return self.backend.segments[found(choice % len(self.backend.segments))]
+
+    def _work(self, segment: _Segment) -> None:
+        if segment.done:
+            self.backend.finish(segment, Completed(segment.ref()))
+            return
+        self.backend.box += segment.step()
+        if segment.spec.segment in self.backend.stopping:
+            self.backend.finish(segment, Paused(segment.ref()))
+
+
+@pytest.mark.faults
+class TestStudyMachineForLong(StudyMachine.TestCase):
+    settings = settings(StudyMachine.TestCase.settings, max_examples=600, stateful_step_count=100, deadline=None)
+
+
+class TestStudyMachine(StudyMachine.TestCase):
+    settings = settings(
+        max_examples=40,
+        stateful_step_count=50,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+    )

@@ -1,0 +1,45 @@
+"""What --runtime-env takes, and that everything else is refused with a place and a hint."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchestrator.service.runtime_env import environment_of, runtime_env_text
+from reid_core.errors import InvalidInput
+
+
+def test_file_is_kept_by_its_content_so_that_a_study_does_not_depend_on_it(tmp_path):
+    file = tmp_path / "env.yaml"
+    file.write_text("pip: [timm==1.0.9]\nenv_vars: {NCCL_DEBUG: WARN}\n")
+    kept = runtime_env_text(str(file))
+    file.unlink()
+    assert environment_of(kept) == {"pip": ["timm==1.0.9"], "env_vars": {"NCCL_DEBUG": "WARN"}}
+    assert runtime_env_text(kept) == kept
+
+
+def test_ship_sends_the_packages_of_this_installation():
+    modules = environment_of(runtime_env_text("ship"))["py_modules"]
+    assert [Path(one).name for one in modules] == ["reid_core", "search_spaces", "orchestrator"]
+    assert all((Path(one) / "__init__.py").is_file() for one in modules)
+
+
+def test_nothing_is_no_environment():
+    assert environment_of(runtime_env_text("")) == {}
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "{not json", json.dumps({"env_vars": 3})])
+def test_what_is_no_environment_is_refused(text):
+    with pytest.raises(InvalidInput, match=r"--runtime-env: error\[bad-runtime-env\].*ship"):
+        environment_of(text)
+
+
+@pytest.mark.parametrize("content", [None, "a: [", "- 1\n", "x: 2020-01-01\n"])
+def test_file_that_is_not_there_or_no_mapping_is_refused(tmp_path, content):
+    file = tmp_path / "env.yaml"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(InvalidInput, match="runtime-env"):
+        runtime_env_text(str(file))
