@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from dashboards.bodies import Bodies
 from dashboards.errors import ErrorBody
+from dashboards.people import caller
 from dashboards.refs import StudyRef, TrialRef
 from dashboards.service_api import add_service
 from dashboards.stream import Delta, Feed
@@ -185,8 +186,8 @@ def _add_spaces(router: APIRouter, service: Service) -> None:
 
 def _add_creation(router: APIRouter, service: Service) -> None:
     @router.post("/studies", status_code=HTTPStatus.CREATED, tags=["studies"])
-    def create(request: StudyRequest, response: Response) -> StudySummary:
+    def create(request: StudyRequest, asked: Request, response: Response) -> StudySummary:
         """Create a study and launch it: in the queue of the service, without one in a process of its own."""
-        study = service.launch(service.create(checked(service, request)).id)
+        study = service.launch(service.create(checked(service, request)).id, caller(asked))
         response.headers["Location"] = f"/api/v1/studies/{study.id}"
         return study

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -17,6 +18,7 @@ from dashboards.api import api_router
 from dashboards.entry import Entry
 from dashboards.errors import ErrorView, explain, respond
 from dashboards.health import health_router
+from dashboards.hints import explained
 from dashboards.login import login_router
 from dashboards.metrics import Measured, Measures, metrics_router
 from dashboards.pages import pages_router
@@ -73,9 +75,22 @@ def create_app(service: Service, *, token: str = "", login: bool = False, data_r
     _add_error_pages(app, render)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     witness = Witness(Audit(service.home.audit))
-    app.add_middleware(Guard, entry=entry, witness=witness, script_hashes=(import_map_hash(),))
+    show = partial(_shown, render)
+    app.add_middleware(Guard, entry=entry, witness=witness, show=show, script_hashes=(import_map_hash(),))
     app.add_middleware(Measured, measures=measures)
     return app
+
+
+def _wants_page(request: Request) -> bool:
+    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
+
+
+def _shown(render: Renderer, request: Request, status: int, view: ErrorView) -> Response:
+    """An error as a page for a browser, as JSON for anybody else."""
+    if not _wants_page(request):
+        return respond(status, view)
+    context = {"title": HTTPStatus(status).phrase, "message": view.message, "hint": view.hint}
+    return render("error.html", request, context, status=status)
 
 
 def _add_error_pages(app: FastAPI, render: Renderer) -> None:
@@ -83,12 +98,10 @@ def _add_error_pages(app: FastAPI, render: Renderer) -> None:
 
     def answer(request: Request, error: Exception) -> Response:
         status, view = explain(error)
-        if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
-            return respond(status, view)
-        if isinstance(error, RequestValidationError):  # an address that names nothing, such as /studies/a b
+        view = explained(request, status, error, view)
+        if isinstance(error, RequestValidationError) and _wants_page(request):  # names nothing, such as /studies/a b
             status, view = HTTPStatus.NOT_FOUND, ErrorView(code="not-found", message="There is no such page.")
-        context = {"title": HTTPStatus(status).phrase, "message": view.message, "hint": view.hint}
-        return render("error.html", request, context, status=status)
+        return _shown(render, request, status, view)
 
     for kind in (ReidTuneError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, answer)

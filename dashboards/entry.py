@@ -20,6 +20,8 @@ from orchestrator.service.people import People, Person, Role
 __all__ = ["COOKIE", "IDLE_SECONDS", "LONGEST_SECONDS", "Entry", "Sessions"]
 
 COOKIE = "reid_tune"
+LONG_TOKEN = 20
+"""Characters of a token that nobody finds by guessing; only the server's own may be shorter."""
 IDLE_SECONDS = 12 * 3600.0
 """A session that was not used for so long has ended."""
 LONGEST_SECONDS = 7 * 86400.0
@@ -115,6 +117,17 @@ class Entry:
         if self._token and hmac.compare_digest(token.encode(), self._token.encode()):
             return _BY_TOKEN
         return self.people.by_token(token) if token else None
+
+    def tried(self, token: str, address: str) -> tuple[Person | None, float]:
+        """Whom a token proves; or nobody, and in how many seconds another guess from this address may be made (0: now).
+
+        Wrong ones count, and a right one of this length is let in however many came before: who shares an address with
+        somebody who guesses is not locked out. A short one may be guessed: it waits like a password.
+        """
+        if len(token) < LONG_TOKEN and (wait := self.attempts.wait(address)):
+            return None, wait
+        person = self.by_token(token)
+        return person, 0.0 if person is not None else self.attempts.begin(address, "")
 
     def by_cookie(self, headers: Headers) -> Person | None:
         """Whose session the cookie is, as the person is now: a removed one is nobody, a new role counts at once."""

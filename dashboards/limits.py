@@ -81,7 +81,7 @@ class Attempts:
         return 0.0
 
     def wait(self, address: str) -> float:
-        """Seconds until a token from this address is looked at again; 0: now."""
+        """Seconds until a short token from this address is looked at again; 0: now."""
         return max(buckets.wait(key) for buckets, key in self._of(address, ""))
 
     def right(self, address: str, name: str) -> None:

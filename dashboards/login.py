@@ -70,10 +70,12 @@ def login_router(render: Renderer, entry: Entry) -> APIRouter:
 
 
 def _try(entry: Entry, address: str, name: str, secret: str) -> _Tried:
+    if not name:
+        return _Tried(*entry.tried(secret, address))
     wait = entry.attempts.begin(address, name)
     if wait:
         return _Tried(None, wait)
-    person = entry.people.by_password(name, secret) if name else entry.by_token(secret)
+    person = entry.people.by_password(name, secret)
     if person is not None:
         entry.attempts.right(address, name)
     return _Tried(person)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from fastapi import APIRouter, Response
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -109,15 +109,15 @@ def _whole(figures: ServiceFigures) -> Iterator[Metric]:
     studies = GaugeMetricFamily("reid_tune_studies", "Studies by status.", labels=["status"])
     for status, count in sorted(figures.by_status.items()):
         studies.add_metric([status], count)
-    ended = CounterMetricFamily(
+    ended = GaugeMetricFamily(  # no counter: with a study that is deleted, what it did is gone
         "reid_tune_segments_ended", "Segments that ended, by outcome and failure.", labels=["outcome", "failure"]
     )
     for (outcome, failure), count in sorted(figures.ended.items()):
         ended.add_metric([outcome, failure], count)
     yield studies
     yield ended
-    yield CounterMetricFamily("reid_tune_segments_started", "Segments that were started.", figures.started)
-    yield CounterMetricFamily("reid_tune_epochs", "Finished epochs of all studies.", figures.epochs)
+    yield _gauge("reid_tune_segments_started", "Segments that were started.", figures.started)
+    yield _gauge("reid_tune_epochs", "Finished epochs of all studies.", figures.epochs)
     yield _gauge("reid_tune_queue_length", "Studies that wait for the daemon.", figures.queued)
     yield _gauge("reid_tune_slots_used", "Segments that run now.", figures.slots_used)
     if figures.slots is not None:

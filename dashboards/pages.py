@@ -112,7 +112,7 @@ def _add_launch(router: APIRouter, service: Service, render: Renderer) -> None:
             if values.get("action") != "launch" or preview.plan is None or filled.request is None:
                 return show(request, space, filled, preview, asked=values.get("action") == "launch")
             try:
-                study = service.launch(service.create(filled.request).id)
+                study = service.launch(service.create(filled.request).id, caller(request))
             except ReidTuneError as error:
                 return show(request, space, filled, _Preview.of(error))
             return RedirectResponse(f"/studies/{study.id}", HTTPStatus.SEE_OTHER)

@@ -12,9 +12,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+from collections.abc import Callable
 from http import HTTPStatus
 from urllib.parse import quote, urlsplit
 
+from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -38,6 +40,8 @@ _SAFE = frozenset({"GET", "HEAD"})
 _OPERATORS_ONLY = frozenset({"/launch"})
 _OWN = frozenset({"/login", "/logout"})  # posts that everybody may send
 
+Show = Callable[[Request, int, ErrorView], Response]
+
 
 def is_loopback(host: str) -> bool:
     """Whether a host name or address (without port) is this machine's loopback."""
@@ -49,10 +53,16 @@ class _BodyFault(Exception):
 
 
 class Guard:
-    """ASGI middleware around the whole application. `script_hashes` are CSP sources such as 'sha256-...'."""
+    """ASGI middleware around the whole application. `script_hashes` are CSP sources such as 'sha256-...'.
 
-    def __init__(self, app: ASGIApp, *, entry: Entry, witness: Witness, script_hashes: tuple[str, ...] = ()) -> None:
+    `show` tells people and programs, each in their form, what they may not do.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, entry: Entry, witness: Witness, show: Show, script_hashes: tuple[str, ...] = ()
+    ) -> None:
         self._app = app
+        self._show = show
         self._entry = entry
         self._witness = witness
         self._requests = Buckets(BURST, PER_SECOND)
@@ -84,6 +94,7 @@ class Guard:
             return
 
         faults: list[Response] = []  # of the body, whatever the application makes of an end that is none
+        refused = False
 
         async def answer(message: Message) -> None:
             nonlocal started
@@ -92,16 +103,19 @@ class Guard:
             if message["type"] == "http.response.start":
                 started = True
                 self._sign(scope, message, closed=closed)
-                self._witness.saw(scope, message["status"])
+                stranger = closed and not _known(scope, message["status"])
+                self._witness.saw(scope, message["status"], refused=refused or stranger)
             await send(message)
 
         refusal = self._refuse(scope, closed=closed)
         if refusal is not None:
+            refused = True
             await refusal(scope, receive, answer)
             return
         with contextlib.suppress(_BodyFault):
             await self._app(scope, _limited(receive, faults), answer)
         if faults and not started:
+            refused = True
             await faults.pop()(scope, receive, answer)
 
     def _sign(self, scope: Scope, message: Message, *, closed: bool) -> None:
@@ -140,12 +154,9 @@ class Guard:
             return None
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            wait = self._entry.attempts.wait(address)
+            person, wait = self._entry.tried(given.strip(), address)
             if wait:
                 return too_many(wait, "wrong tokens")
-            person = self._entry.by_token(given.strip())
-            if person is None:
-                self._entry.attempts.begin(address, "")
         else:
             person = self._entry.by_cookie(headers)
             if person is not None and scope["method"] not in _SAFE and not _says_origin(headers):
@@ -155,8 +166,16 @@ class Guard:
         scope["state"]["person"] = person
         acts = scope["method"] not in _SAFE and path not in _OWN
         if person.role is not Role.OPERATOR and (acts or path in _OPERATORS_ONLY):
-            return _forbidden("viewer", f"{person.name} may look, not act", "ask for the role of an operator")
+            message, hint = f"{person.name} may look, not act", "ask for the role of an operator"
+            return self._show(
+                Request(scope), HTTPStatus.FORBIDDEN, ErrorView(code="viewer", message=message, hint=hint)
+            )
         return None
+
+
+def _known(scope: Scope, status: int) -> bool:
+    """Whether somebody had signed in, or just did."""
+    return "person" in scope["state"] or (scope["path"] == "/login" and status == HTTPStatus.SEE_OTHER)
 
 
 def _sign_in_first(path: str) -> Response:

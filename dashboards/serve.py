@@ -39,13 +39,14 @@ def serve(  # noqa: PLR0913 - what `reid-tune serve` offers
     login: bool = False,
     data_roots: Sequence[str] = (),
     access_log: bool = False,
+    behind_proxy: bool = False,
     path: str = "/",
 ) -> None:
     """Serve until interrupted. Port 0 takes a free one; `open_browser` opens `path`; `access_log` logs every request.
 
     `login`: people sign in on loopback too. Requests may name files below `data_roots` only; any where nobody has to
-    sign in and no roots are given. Raises UsageError where a login is needed and neither a token nor people are there,
-    Conflict when the port is taken.
+    sign in and no roots are given. `behind_proxy`: as for `web_config`. Raises UsageError where a login is needed and
+    neither a token nor people are there, Conflict when the port is taken.
     """
     if (login or not is_loopback(host)) and not token and not People(service.home.people).all():
         raise UsageError(
@@ -55,7 +56,7 @@ def serve(  # noqa: PLR0913 - what `reid-tune serve` offers
     listener = bind(host, port)
     bound = listener.getsockname()[1]
     app = create_app(service, token=token, login=login or not is_loopback(host), data_roots=data_roots)
-    config = web_config(app)
+    config = web_config(app, behind_proxy=behind_proxy)
     if access_log:
         logging.getLogger("uvicorn.access").setLevel(logging.INFO)
     shown = f"[{host}]" if ":" in host else host
@@ -66,8 +67,11 @@ def serve(  # noqa: PLR0913 - what `reid-tune serve` offers
         StreamingServer(config, app.state.feed).run(sockets=[listener])
 
 
-def web_config(app: FastAPI) -> uvicorn.Config:
-    """How the server speaks HTTP: headers of 32 KiB at most, no client may hold a connection by sending slowly."""
+def web_config(app: FastAPI, *, behind_proxy: bool = False) -> uvicorn.Config:
+    """How the server speaks HTTP: headers of 32 KiB at most, no client may hold a connection by sending slowly.
+
+    `behind_proxy`: a proxy on this machine says who asks, and whether over TLS. Else whoever says so is not believed.
+    """
     return uvicorn.Config(
         app,
         http=PatientProtocol,
@@ -78,6 +82,7 @@ def web_config(app: FastAPI) -> uvicorn.Config:
         limit_concurrency=MOST_CONNECTIONS,
         h11_max_incomplete_event_size=LARGEST_HEADERS,
         server_header=False,
+        proxy_headers=behind_proxy,
     )
 
 

@@ -9,7 +9,7 @@ from dashboards.people import caller
 from dashboards.refs import StudyRef
 from orchestrator.service.daemon.view import DaemonView
 from orchestrator.service.service import Service
-from orchestrator.service.views import StudySummary
+from orchestrator.service.views_acting import Acted
 
 __all__ = ["ShareRequest", "add_service"]
 
@@ -33,7 +33,7 @@ def add_service(router: APIRouter, service: Service) -> None:
         return service.daemon()
 
     @router.post("/studies/{study}/share", tags=["studies"])
-    def share(study: StudyRef, wanted: ShareRequest, request: Request) -> StudySummary:
+    def share(study: StudyRef, wanted: ShareRequest, request: Request) -> Acted:
         """Change a study's share of the slots, while it runs or before."""
         return service.share(
             study, caller(request), max_slots=wanted.max_slots, priority=wanted.priority, weight=wanted.weight

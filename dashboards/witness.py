@@ -30,12 +30,16 @@ class Witness:
         self._strangers = Buckets(200, 2.0)
         self._left_out = 0
 
-    def saw(self, scope: Scope, status: int) -> None:
-        """An answer with this status begins; it is noted when it is worth a line."""
+    def saw(self, scope: Scope, status: int, *, refused: bool = False) -> None:
+        """An answer with this status begins; it is noted when it is worth a line.
+
+        `refused`: nothing was done, whatever the status says, such as a redirect to where one signs in.
+        """
         path, method = str(scope["path"]), str(scope["method"])
-        refused = status in _REFUSED
-        if not refused and (method in _SAFE or path in _PREVIEWS or scope["state"].get("preview")):
+        quiet = method in _SAFE or path in _PREVIEWS or scope["state"].get("preview")
+        if quiet and status not in _REFUSED:
             return
+        refused = refused or status in _REFUSED
         person = scope["state"].get("person")
         if not isinstance(person, Person) and refused and self._strangers.take(""):
             self._left_out += 1

@@ -41,7 +41,7 @@ class Place(Protocol):
     """A machine where processes of a training run."""
 
     def start(self, task: str) -> RankProcess:
-        """Start a process with this part, as `start_here` does there."""
+        """Start a process with this part, as `start_here` does there. Raises RuntimeError when the machine is gone."""
 
 
 @dataclass(frozen=True, slots=True)

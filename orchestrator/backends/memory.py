@@ -11,14 +11,23 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+import psutil
+
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import Failed, Resources
 
-__all__ = ["give_back", "limited", "memory_failure", "oom_kills"]
+__all__ = ["data_held", "give_back", "limited", "memory_failure", "oom_kills"]
 
 _GIB = 2**30
 _CGROUPS, _OWN_CGROUP, _MACHINE = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"), Path("/proc/vmstat")
-_SAID = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+_SAID = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "alloc_failed",  # CUBLAS_STATUS_ALLOC_FAILED, CUDNN_STATUS_ALLOC_FAILED
+    "can't start new thread",  # no room for its stack
+)
 
 
 def give_back() -> None:
@@ -59,8 +68,10 @@ def memory_failure(error: BaseException) -> Failed | None:
 
 
 @contextmanager
-def limited(resources: Resources) -> Iterator[None]:
+def limited(resources: Resources, *, beside: int = 0) -> Iterator[None]:
     """In here this process may hold `resources.memory_gb` GiB of data of its own (0: as much as there is).
+
+    Not counting `beside` bytes, which whatever runs it took for itself.
 
     The limit is RLIMIT_DATA: what is written to privately, so neither files, nor libraries, nor address space that is
     only reserved. Allocating more fails with MemoryError or torch's RuntimeError. A process that uses a GPU has no
@@ -73,12 +84,17 @@ def limited(resources: Resources) -> Iterator[None]:
     import resource  # noqa: PLC0415 - not every system has it
 
     before, most = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = int(resources.memory_gb * _GIB)
+    wanted = int(resources.memory_gb * _GIB) + beside
     resource.setrlimit(resource.RLIMIT_DATA, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (before, most))
+
+
+def data_held() -> int:
+    """Bytes of its own that this process holds already, as `limited` counts them; 0 where nobody counts."""
+    return int(getattr(psutil.Process().memory_info(), "data", 0)) if sys.platform == "linux" else 0
 
 
 def oom_kills() -> int | None:

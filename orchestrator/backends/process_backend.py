@@ -23,13 +23,11 @@ from orchestrator.backends.memory import oom_kills
 from orchestrator.backends.protocol import Beat, Ended, Message, Sink
 from orchestrator.backends.run_segment import REID_TRIAL
 from orchestrator.backends.tree import end_tree
+from orchestrator.backends.wear import MAX_SEGMENTS_PER_PROCESS, spoilt
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import Failed, Resources, SegmentSpec
 
 __all__ = ["ProcessBackend", "gpus_of_slots"]
-
-MAX_SEGMENTS_PER_PROCESS = 50
-"""A worker process is replaced after so many segments, so that a slow leak never grows old."""
 
 
 @dataclass(slots=True)
@@ -43,6 +41,18 @@ class _Worker:
     started: float = 0.0
     segments: int = 0
     oom_kills: int | None = None
+    silent: bool = False
+
+    def said(self) -> Message | None:
+        """The next message, None when there is none now; then `silent` tells whether none will come any more."""
+        try:
+            if self.connection.poll():
+                message: Message = self.connection.recv()
+                return message
+            self.silent = self.dead() and not self.connection.poll()
+        except (EOFError, OSError):
+            self.silent = True
+        return None
 
     def end(self) -> None:
         """End it with all that it started, and let nothing of it stay."""
@@ -141,23 +151,22 @@ class ProcessBackend:
     def _deliver(self, slot: int, sink: Sink) -> None:
         """Everything that this worker has said, to the end of its segment."""
         worker = self._workers[slot]
-        try:
-            while worker.spec is not None and worker.connection.poll():
-                message: Message = worker.connection.recv()
-                if isinstance(message, Ended):
-                    worker.spec = None
-                    if worker.segments >= MAX_SEGMENTS_PER_PROCESS:
-                        self._replace(slot)
-                sink(message)
-                if self._workers and self._workers[slot] is not worker:
-                    return
-            gone = worker.spec is not None and worker.dead() and not worker.connection.poll()
-        except (EOFError, OSError):
-            gone = True
-        if gone and worker.spec is not None:
-            self._over(slot, self._how_it_died(worker))
-            while self._waiting:
-                sink(self._waiting.popleft())
+        while worker.spec is not None:
+            message = worker.said()
+            if message is None and not worker.silent:
+                return
+            if message is None:
+                self._over(slot, self._how_it_died(worker))
+                while self._waiting:
+                    sink(self._waiting.popleft())
+                return
+            if isinstance(message, Ended):
+                worker.spec = None
+                if worker.segments >= MAX_SEGMENTS_PER_PROCESS or spoilt(message.outcome):
+                    self._replace(slot)
+            sink(message)
+            if not self._workers or self._workers[slot] is not worker:
+                return
 
     def _over(self, slot: int, outcome: Failed) -> None:
         """Replace the worker; its segment ended so."""

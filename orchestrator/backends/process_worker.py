@@ -14,13 +14,11 @@ import sys
 import threading
 from functools import partial
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
-from orchestrator.backends.memory import limited
-from orchestrator.backends.output import captured
+from orchestrator.backends.alone import run_alone
 from orchestrator.backends.protocol import Ended, Message
-from orchestrator.backends.run_segment import load_trial, run_segment, worker_name
+from orchestrator.backends.run_segment import load_trial, worker_name
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import Failed, SegmentSpec, Trial
 
@@ -46,19 +44,8 @@ class _Worker:
                 failed = Failed(FailureKind.BUG, why, retryable=False)
                 self._say(Ended(spec.segment, failed, 0.0, worker_name()))
                 continue
-            with captured(Path(spec.directory)), limited(spec.resources):
-                run_segment(self._trial, spec, self._later, partial(self._stopping.__contains__, spec.segment))
+            run_alone(self._trial, spec, self._say, partial(self._stopping.__contains__, spec.segment))
             self._stopping.discard(spec.segment)
-            if self._ended is not None:
-                self._say(self._ended)
-
-    _ended: Ended | None = None
-
-    def _later(self, message: Message) -> None:
-        """Say it; that the segment ended only when its output is whole and its limit gone."""
-        self._ended = message if isinstance(message, Ended) else None
-        if self._ended is None:
-            self._say(message)
 
     def _say(self, message: Message) -> None:
         try:

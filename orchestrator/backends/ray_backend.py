@@ -20,14 +20,12 @@ from orchestrator.backends.ray_slots import Slot, SlotMaker
 from orchestrator.backends.ray_versions import HINT, differences, versions
 from orchestrator.backends.ray_worker import end_process
 from orchestrator.backends.run_segment import REID_TRIAL
-from orchestrator.trial.kinds import FailureKind
+from orchestrator.backends.wear import MAX_SEGMENTS_PER_PROCESS, spoilt
 from orchestrator.trial.protocol import Failed, Resources, SegmentSpec
 from reid_core.errors import Conflict, Finding, InvalidInput
 
 __all__ = ["RayBackend"]
 
-MAX_SEGMENTS_PER_PROCESS = 50
-"""A worker process is replaced after so many segments, so that a slow leak never grows old."""
 _FIRST_SECONDS, _OTHERS_SECONDS = 60.0, 2.0
 """How long the beginning waits for a first worker of a cluster, and after it for the others: to compare versions."""
 _BROKEN_STARTS = 5
@@ -115,6 +113,7 @@ class RayBackend:
     def avoid(self, node: str) -> None:
         """Start nothing more on the node of this name; what runs there may finish its segment."""
         self._nodes.avoid(node)
+        self._leave()
 
     def close(self) -> None:
         """Kill the actors; end the connection, and the Ray that this backend started. Idempotent."""
@@ -213,7 +212,7 @@ class RayBackend:
             return
         if isinstance(message, Ended):
             slot.spec = slot.stream = None
-            if slot.leaving or slot.segments >= MAX_SEGMENTS_PER_PROCESS or _spoilt(message):
+            if slot.leaving or slot.segments >= MAX_SEGMENTS_PER_PROCESS or spoilt(message.outcome):
                 self._replace(slot)
         sink(message)
 
@@ -233,6 +232,7 @@ class RayBackend:
         if different:
             _LOG.warning("node %s is not used, it has other versions: %s; %s", warm.host, different, HINT)
             self._nodes.avoid(warm.host)
+        self._leave()
 
     def _broke(self, slot: Slot, error: Exception, *, strict: bool) -> None:
         """A worker broke while it started: a node that left meanwhile, or a node without this software."""
@@ -254,8 +254,8 @@ class RayBackend:
         else:
             slot.actor.stop.remote(slot.spec.segment)
 
-    def _tend(self) -> None:
-        """Leave nodes that are avoided or about to go, and bury processes that were ended."""
+    def _leave(self) -> None:
+        """Leave nodes that are avoided or about to go: nothing is started there from now on."""
         for slot in list(self._slots):
             if slot.warm is None or slot.leaving or not self._nodes.refused(slot.warm.node):
                 continue
@@ -264,6 +264,10 @@ class RayBackend:
                 self._replace(slot)
             elif slot.warm.node in self._nodes.leaving:
                 slot.actor.stop.remote(slot.spec.segment)
+
+    def _tend(self) -> None:
+        """Leave nodes, and bury processes that were ended."""
+        self._leave()
         for slot, ended in list(self._ending):
             if ended is None or self._ray.wait([ended], timeout=0)[0]:
                 self._ending.remove((slot, ended))
@@ -285,11 +289,3 @@ class RayBackend:
     def _replace(self, slot: Slot) -> None:
         self._maker.end(slot)
         self._slots[self._slots.index(slot)] = self._maker.make()
-
-
-def _spoilt(message: Ended) -> bool:
-    """Whether the slot is of no more use.
-
-    CUDA takes nothing from a process whose device failed; one of several nodes that is gone does not come back.
-    """
-    return isinstance(message.outcome, Failed) and message.outcome.kind in {FailureKind.NODE, FailureKind.LOST}

@@ -10,7 +10,7 @@ import threading
 import time
 from typing import Any
 
-from reid_core.errors import ServerUnreachable
+from reid_core.errors import Conflict, ServerUnreachable
 
 __all__ = ["Connection"]
 
@@ -23,13 +23,14 @@ _SHUTDOWN_SECONDS = 15.0
 class Connection:
     """A local Ray with `cores` started for this study, or the cluster at `address`.
 
-    Raises ServerUnreachable when it does not answer, or answers with another version of Python or Ray.
+    A Ray that this process is connected to already is taken as it is, and left alone at the end. Raises
+    ServerUnreachable when it does not answer, or answers with another version of Python or Ray; Conflict when this
+    process is connected to another cluster.
     """
 
     def __init__(self, address: str, cores: int) -> None:
-        self.ray = _connect(address, cores)
-        self.owned = not address
-        self._address = address
+        self.ray, self._found = _connect(address, cores)
+        self.owned = not address and not self._found
         self._probed = time.monotonic()
         self._missed = 0
 
@@ -64,10 +65,12 @@ class Connection:
         return self._missed > 0 or not _answers(self._head())
 
     def close(self) -> None:
-        """End the connection; whatever of Ray runs on this machine for it ends too.
+        """End the connection, unless it was found; whatever of Ray runs on this machine for it ends too.
 
         Without an answer from the head it is left behind after some seconds: Ray's own farewell would wait for it.
         """
+        if self._found:
+            return
         farewell = threading.Thread(target=self.ray.shutdown, daemon=True, name="ray-shutdown")
         farewell.start()
         farewell.join(_SHUTDOWN_SECONDS)
@@ -83,13 +86,20 @@ def _answers(address: str) -> bool:
     return False
 
 
-def _connect(address: str, cores: int) -> Any:
+def _connect(address: str, cores: int) -> tuple[Any, bool]:
+    """Ray, and whether this process was connected before."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray  # noqa: PLC0415 - seconds to import; only studies on Ray pay for it
 
     if ray.is_initialized():
-        return ray
+        connected = str(ray.get_runtime_context().gcs_address)
+        if not _same(address, connected):
+            raise Conflict(
+                f"this process is connected to the Ray cluster at {connected}, and the study wants {address}",
+                hint="end that connection with ray.shutdown(), or run the study in a process of its own",
+            )
+        return ray, True
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address:
@@ -101,4 +111,21 @@ def _connect(address: str, cores: int) -> Any:
             f"cannot reach Ray at {address or 'this machine'}: {error}",
             hint="start a head with `ray start --head` and give its address, or use --backend inline",
         ) from error
-    return ray
+    return ray, False
+
+
+def _same(wanted: str, connected: str) -> bool:
+    """Whether the address that a study names is that of the cluster; one that it does not name is any."""
+    if wanted in {"", "auto", connected}:
+        return True
+    (host, _, port), (head, _, head_port) = wanted.rpartition(":"), connected.rpartition(":")
+    with contextlib.suppress(OSError):
+        numbers = {socket.gethostbyname(name) for name in (host, head)}
+        here = all(number.startswith("127.") or number == _own_number() for number in numbers)
+        return port == head_port and (len(numbers) == 1 or here)
+    return False
+
+
+def _own_number() -> str:
+    """The address of this machine by its own name."""
+    return socket.gethostbyname(socket.gethostname())

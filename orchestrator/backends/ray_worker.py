@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from orchestrator.backends.alone import run_alone
+from orchestrator.backends.memory import data_held
 from orchestrator.backends.protocol import Ended, Message, Sink
 from orchestrator.backends.ray_versions import versions
-from orchestrator.backends.run_segment import load_trial, run_segment, worker_name
+from orchestrator.backends.run_segment import load_trial, worker_name
 from orchestrator.backends.tree import end_tree
 from orchestrator.trial.protocol import SegmentSpec
 
@@ -44,6 +46,7 @@ class SegmentWorker:
     """
 
     def __init__(self, trial: str) -> None:
+        self._beside = data_held()  # Ray's own share: its threads have large stacks
         self._trial = load_trial(trial)
         self._stopping: set[int] = set()
         self._warned = threading.Event()
@@ -91,7 +94,7 @@ class SegmentWorker:
     def _work(self) -> None:
         while True:
             spec, sink = self._jobs.get()
-            run_segment(self._trial, spec, sink, partial(self._should_stop, spec.segment))
+            run_alone(self._trial, spec, sink, partial(self._should_stop, spec.segment), beside=self._beside)
 
     def _should_stop(self, segment: int) -> bool:
         return self._warned.is_set() or segment in self._stopping

@@ -30,7 +30,7 @@ from orchestrator.trial.protocol import (
     Trial,
 )
 
-__all__ = ["REID_TRIAL", "load_trial", "run_segment", "worker_name"]
+__all__ = ["REID_TRIAL", "failure_of_error", "load_trial", "run_segment", "worker_name"]
 
 REID_TRIAL = "orchestrator.trial.reid:ReidTrial"
 """The trial that production runs; tests name others by import path."""
@@ -95,19 +95,33 @@ def run_segment(trial: Trial, spec: SegmentSpec, sink: Sink, stop: Callable[[], 
     outcome: Outcome
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with (directory / "trial.log").open("a", encoding="utf-8") as log, Usage() as usage:
+        with (directory / "trial.log").open("a", encoding="utf-8") as log:
+            usage = Usage()
             context = _Context(spec, sink, stop, log, usage)
             context.log(f"segment {spec.segment}: epochs {spec.from_epoch + 1} to {spec.to_epoch} on {worker_name()}")
-            outcome = _guarded(trial, spec, context)
+            outcome = _guarded(trial, spec, context, usage)
             context.log(f"segment {spec.segment}: {_told(outcome)}")
     except OSError as error:
-        kind = FailureKind.NODE if disk_is_full(error) else FailureKind.DATA
-        outcome = Failed(kind, f"cannot write {directory}: {error}", retryable=True)
+        outcome = failure_of_error(error, directory)
     seconds = time.monotonic() - started
     short = isinstance(outcome, Failed) and outcome.kind is FailureKind.OUT_OF_MEMORY
     if short or seconds >= _LONG or _resident() - before >= _LARGE:
         give_back()
     sink(Ended(spec.segment, outcome, seconds, worker_name()))
+
+
+def failure_of_error(error: Exception, directory: Path) -> Failed:
+    """What a segment that works in `directory` ends with when `error` was raised in it, or before it could begin."""
+    short = memory_failure(error)
+    if short is not None:
+        return short
+    if not isinstance(error, OSError):
+        return Failed(FailureKind.BUG, f"{type(error).__name__}: {error}", retryable=False)
+    if disk_is_full(error):
+        return Failed(FailureKind.NODE, f"the disk of this node is full: {error}", retryable=True)
+    own = isinstance(error.filename, str) and Path(error.filename).is_relative_to(directory)
+    message = f"cannot use {directory}: {error}" if own else f"{type(error).__name__}: {error}"
+    return Failed(FailureKind.DATA, message, retryable=True)
 
 
 def _resident() -> int:
@@ -127,14 +141,12 @@ def _told(outcome: Outcome) -> str:
             return f"failed ({kind.value}): {message}"
 
 
-def _guarded(trial: Trial, spec: SegmentSpec, context: _Context) -> Outcome:
+def _guarded(trial: Trial, spec: SegmentSpec, context: _Context, usage: Usage) -> Outcome:
     try:
-        return run_lasting(trial, spec, context)
+        with usage:
+            return run_lasting(trial, spec, context)
     except Exception as error:
-        short = memory_failure(error)
-        if short is None and isinstance(error, OSError):
+        if isinstance(error, OSError) and memory_failure(error) is None:
             raise
         context.log(traceback.format_exc())
-        if short is not None:
-            return short
-        return Failed(FailureKind.BUG, f"{type(error).__name__}: {error}", retryable=False)
+        return failure_of_error(error, Path(spec.directory))

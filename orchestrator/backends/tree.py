@@ -6,13 +6,16 @@ import contextlib
 import os
 import signal
 import sys
+import time
+from pathlib import Path
 
 import psutil
 
-__all__ = ["GRACE_SECONDS", "end_tree"]
+__all__ = ["GRACE_SECONDS", "end_tree", "family"]
 
 GRACE_SECONDS = 2.0
 """How long processes that were asked to end may take before they are killed."""
+_LOOK_SECONDS = 0.01
 
 
 def end_tree(pid: int, *, group: bool = False, grace: float = GRACE_SECONDS) -> None:
@@ -24,24 +27,55 @@ def end_tree(pid: int, *, group: bool = False, grace: float = GRACE_SECONDS) -> 
     """
     if pid == os.getpid() or pid in {parent.pid for parent in psutil.Process().parents()}:
         raise ValueError(f"process {pid} is this one or its parent")
-    family = _family(pid)
-    for process in family:
+    found = _processes(pid)
+    for process in found:
         with contextlib.suppress(psutil.Error):
             process.terminate()
-    _, alive = psutil.wait_procs(family, timeout=grace)
-    for process in {*alive, *_family(pid)}:  # those started meanwhile too
+    _, alive = psutil.wait_procs(found, timeout=grace)
+    alive = [*{*alive, *_processes(pid)}]  # those started meanwhile too
+    for process in alive:
         with contextlib.suppress(psutil.Error):
             process.kill()
     if group and sys.platform != "win32":
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
-    psutil.wait_procs(alive, timeout=grace)
+    _until_dead(alive)
 
 
-def _family(pid: int) -> list[psutil.Process]:
-    """The process and its descendants; empty when it is gone."""
-    try:
-        root = psutil.Process(pid)
-        return [root, *root.children(recursive=True)]
-    except psutil.Error:
+def family(pid: int) -> list[int]:
+    """The process and its descendants; empty when it is gone.
+
+    Linux tells children directly; elsewhere all processes are looked through.
+    """
+    if not Path(f"/proc/{pid}/task/{pid}/children").exists():
+        with contextlib.suppress(psutil.Error):
+            return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
         return []
+    found = [pid]
+    for one in found:
+        with contextlib.suppress(OSError):
+            for children in Path(f"/proc/{one}/task").glob("*/children"):
+                found += [int(child) for child in children.read_text().split()]
+    return found
+
+
+def _until_dead(killed: list[psutil.Process]) -> None:
+    """Wait, for a moment at most, until none of them runs; their parents may take their time to collect them."""
+    end = time.monotonic() + GRACE_SECONDS
+    while any(_runs(process) for process in killed) and time.monotonic() < end:
+        time.sleep(_LOOK_SECONDS)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+def _processes(pid: int) -> list[psutil.Process]:
+    found = []
+    for one in family(pid):
+        with contextlib.suppress(psutil.Error):
+            found.append(psutil.Process(one))
+    return found

@@ -10,11 +10,12 @@ import os
 import sys
 import threading
 import time
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import psutil
+
+from orchestrator.backends.tree import family
 
 __all__ = ["USAGE", "Usage"]
 
@@ -80,26 +81,13 @@ def _tree() -> tuple[dict[int, float], int]:
     """CPU seconds by process, and bytes resident, of this process and its descendants."""
     busy: dict[int, float] = {}
     resident = 0
-    for pid in _family():
+    for pid in family(os.getpid()):
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(pid)
             times = process.cpu_times()
             busy[pid] = times.user + times.system
             resident += process.memory_info().rss
     return busy, resident
-
-
-def _family() -> list[int]:
-    """This process and its descendants. Linux tells children directly; elsewhere all processes are looked through."""
-    own = os.getpid()
-    if not Path(f"/proc/{own}/task/{own}/children").exists():
-        return [own, *(child.pid for child in psutil.Process().children(recursive=True))]
-    found = [own]
-    for pid in found:
-        with contextlib.suppress(OSError):
-            for children in Path(f"/proc/{pid}/task").glob("*/children"):
-                found += [int(child) for child in children.read_text().split()]
-    return found
 
 
 def _gpu() -> dict[str, float]:

@@ -30,7 +30,7 @@ def clone_command(
 
     Examples:
       reid-tune studies clone cows --name cows-seed-1 --seed 1
-      reid-tune studies clone cows --name cows-flat --set SOLVER.SCHED MultiStepLR --start
+      reid-tune studies clone cows --name cows-small --set SOLVER.IMS_PER_BATCH 32 --start
     """
     from orchestrator.service.service import Service
     from orchestrator.service.views_acting import CloneRequest

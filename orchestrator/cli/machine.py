@@ -29,6 +29,11 @@ __all__ = ["doctor_command", "mlflow_group", "serve_command"]
 )
 @click.option("--login", is_flag=True, help="Ask for a login on loopback too, as behind a proxy.")
 @click.option(
+    "--behind-proxy",
+    is_flag=True,
+    help="Believe X-Forwarded-For and X-Forwarded-Proto of this machine: a proxy here sets them.",
+)
+@click.option(
     "--data-root",
     "data_roots",
     multiple=True,
@@ -39,6 +44,7 @@ __all__ = ["doctor_command", "mlflow_group", "serve_command"]
     "--open", "open_study", metavar="STUDY", shell_complete=complete_study, help="Open the browser on this study."
 )
 @click.option("--access-log", is_flag=True, help="Log every request.")
+@click.option("--beside", is_flag=True, hidden=True, help="End when standard input does, as the service's pages.")
 def serve_command(
     host: str,
     port: int,
@@ -47,7 +53,9 @@ def serve_command(
     data_roots: tuple[str, ...],
     *,
     login: bool,
+    behind_proxy: bool,
     access_log: bool,
+    beside: bool,
 ) -> None:
     """The dashboard: studies, live curves, launch.
 
@@ -57,13 +65,16 @@ def serve_command(
       reid-tune serve
       reid-tune serve --open latest
       reid-tune serve --host 0.0.0.0 --token "$(openssl rand -hex 16)"
-      reid-tune serve --login --data-root /data/reid      # behind a TLS proxy
+      reid-tune serve --login --behind-proxy --data-root /data/reid      # a TLS proxy on this machine
     """
     from dashboards.serve import serve
     from orchestrator.service import logs
+    from orchestrator.service.processes import end_with_stdin
     from orchestrator.service.service import Service
 
     logs.configure()
+    if beside:
+        end_with_stdin()
     service = Service()
     path = f"/studies/{service.summary(open_study).id}" if open_study else "/"
     serve(
@@ -75,6 +86,7 @@ def serve_command(
         login=login,
         data_roots=data_roots,
         access_log=access_log,
+        behind_proxy=behind_proxy,
         path=path,
     )
 
@@ -162,5 +174,5 @@ def doctor_command(data: str, ray: str | None, *, as_json: bool) -> int:
         rows: list[list[str | Text]] = [
             [check.name, marks[word], check.finding, check.advice] for check, word in zip(checks, words, strict=True)
         ]
-        console().print(table(["check", "", "finding", "what to do"], rows, fold=["finding", "what to do"]))
+        console(pipe=80).print(table(["check", "", "finding", "what to do"], rows, fold=["finding", "what to do"]))
     return 1 if failed else 0

@@ -10,6 +10,13 @@ from orchestrator.cli.output import console, json_option, print_json, table
 __all__ = ["notify_group"]
 
 
+_EXAMPLE = """\
+channels:
+  chat:
+    kind: webhook
+    url: https://chat.example/hook"""
+
+
 @click.group("notify", cls=Group)
 def notify_group() -> None:
     """Webhooks and mails about studies, set up in notify.yaml of the home folder.
@@ -59,7 +66,9 @@ def notify_test(*, as_json: bool) -> int:
     home = Home.default()
     found = try_channels(home)
     if not found and not as_json:
-        raise NotFound(f"{settings_file(home)} names no channel", hint="docs/watching.md has an example")
+        file = settings_file(home)
+        told = f"{file} names no channel" if file.exists() else f"{file} is missing"
+        raise NotFound(f"{told}: nobody is told anything", hint=f"docs/watching.md says more; for example:\n{_EXAMPLE}")
     if as_json:
         print_json(found)
     else:

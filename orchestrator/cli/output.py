@@ -46,12 +46,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
 study_argument = click.argument("study", default="latest", shell_complete=complete_study)
 
 
-def console(*, err: bool = False) -> Console:
-    """A console as wide as the terminal; 120 columns in a pipe, so that tables are not cut."""
+def console(*, err: bool = False, pipe: int = 120) -> Console:
+    """A console as wide as the terminal; in a pipe `pipe` columns, so that tables are not cut."""
     from orchestrator.cli.terminal import Terminal
 
     made = Terminal(stderr=err, highlight=False)
-    return made if made.is_terminal else Terminal(stderr=err, highlight=False, width=120)
+    return made if made.is_terminal else Terminal(stderr=err, highlight=False, width=pipe)
 
 
 def discard_output() -> None:

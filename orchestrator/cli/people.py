@@ -149,7 +149,8 @@ def audit_command(last: int | None, *, as_json: bool) -> None:
         for one in entries
     ]
     columns = ["at (UTC)", "who", "role", "from", "what", "study/trial", "status"]
-    console().print(table(columns, rows, right=["status"]) if rows else "nothing yet")
+    folded = ["at (UTC)", "what", "study/trial"]
+    console(pipe=80).print(table(columns, rows, right=["status"], fold=folded) if rows else "nothing yet")
 
 
 def _people() -> People:

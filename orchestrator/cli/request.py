@@ -118,7 +118,13 @@ _OPTIONS = (
         show_default=True,
         help="What trials are measured on. test: for spaces with rows, where nothing is chosen.",
     ),
-    click.option("--name", default="", metavar="NAME", help="Name of the study. Default: a readable generated one."),
+    click.option(
+        "--name",
+        default="",
+        metavar="NAME",
+        callback=_not_empty,
+        help="Name of the study. Default: a readable generated one.",
+    ),
     click.option(
         "--set",
         "settings",

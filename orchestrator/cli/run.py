@@ -92,6 +92,7 @@ def _created(service: Service, space: str, options: dict[str, Any], *, quiet: bo
     from orchestrator.cli.plan import print_plan
 
     request = build_request(space, options)
+    service.check_new(request.name)
     if not quiet:
         with console(err=True).status("reading the data and timing a few training steps ..."):
             view = service.plan(request, measure=True)

@@ -31,6 +31,7 @@ __all__ = ["down_command", "print_service", "up_command"]
 )
 @click.option("--token", envvar="REID_TUNE_TOKEN", default="", help="As for `serve`. Also REID_TUNE_TOKEN.")
 @click.option("--login", is_flag=True, help="As for `serve`.")
+@click.option("--behind-proxy", is_flag=True, help="As for `serve`.")
 @click.option("--data-root", "data_roots", multiple=True, metavar="DIR", help="As for `serve`. Repeatable.")
 @click.option("--no-web", is_flag=True, help="Without pages and HTTP API.")
 @click.option("--no-mlflow", is_flag=True, help="Do not record studies in MLflow now (`mlflow sync` can later).")
@@ -111,13 +112,31 @@ def down_command(*, now: bool) -> None:
       reid-tune down
       reid-tune down --now
     """
+    from orchestrator.service.daemon.record import forget_dead
     from orchestrator.service.daemon.start import down
     from orchestrator.service.home import Home
 
     if not now and sys.stderr.isatty():
         click.echo("finishing the running epochs ...", err=True)
     found = down(Home.default(), now=now)
-    click.echo("the service is not up" if found is None else "the service is down")
+    if found is not None:
+        click.echo("the service is down")
+        return
+    _refuse_orphans()
+    died = forget_dead(Home.default())
+    click.echo("the service is not up" + (f": it had died (process {died.pid})" if died is not None else ""))
+
+
+def _refuse_orphans() -> None:
+    """Conflict for controllers whose service was killed: they go on without it."""
+    from orchestrator.service.errors import Conflict
+    from orchestrator.service.service import Service
+
+    left = [one for one in Service().daemon().running if one.granted is not None and one.owner]
+    if left:
+        told = ", ".join(f"{one.name} ({one.owner})" for one in left)
+        hint = "`reid-tune up` takes them over, then `reid-tune down` ends them"
+        raise Conflict(f"the service is not up, but what it started goes on: {told}", hint=hint)
 
 
 def print_service(view: DaemonView) -> None:
@@ -129,6 +148,9 @@ def print_service(view: DaemonView) -> None:
             f"the service is [bold]up[/] since {_clock(view.started)}: {view.slots_used} of "
             f"{counted(view.slots, 'slot')} in use{pages}"
         )
+    elif view.died is not None:
+        told = f"the service died (process {view.died}); `reid-tune up` takes its studies over"
+        out.print(told, style="red", markup=False)
     else:
         out.print("the service is not up; start it with `reid-tune up`")
     if view.running:
@@ -147,7 +169,7 @@ def print_service(view: DaemonView) -> None:
 def _served_row(study: ServedView) -> list[str]:
     granted = study.workers if study.granted is None else study.granted
     return [
-        study.name,
+        study.name if study.owner else f"{study.name} (interrupted)",
         f"{study.slots}/{granted}",
         str(study.priority),
         f"{study.weight:g}",

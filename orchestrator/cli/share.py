@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
-
 import click
 
+from orchestrator.cli.acting import say, whoever
 from orchestrator.cli.command import Command
 from orchestrator.cli.completion import complete_study
-from orchestrator.cli.output import json_option, print_json
+from orchestrator.cli.output import json_option
 
 __all__ = ["SHARE_OPTIONS", "share_command"]
 
@@ -56,9 +55,4 @@ def share_command(
 
     if (max_slots, priority, weight) == (None, None, None):
         raise UsageError("nothing to change", hint="give --max-slots, --priority or --weight")
-    by = f"{getpass.getuser()} on the command line"
-    summary = Service().share(study, by, max_slots=max_slots, priority=priority, weight=weight)
-    if as_json:
-        print_json(summary)
-    else:
-        click.echo(f"{summary.name}: its share is changed; see `reid-tune status`")
+    say(Service().share(study, whoever(), max_slots=max_slots, priority=priority, weight=weight), as_json=as_json)

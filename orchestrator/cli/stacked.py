@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -30,10 +31,20 @@ class StackedTable(Table):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The table as it is where it fits, else its pieces with a line between them."""
+        if console.is_terminal:
+            yield from self._parts(options)
+            return
+        for part in self._parts(options):  # into a pipe: without the blanks that fill up a line
+            for line in Segment.split_lines(console.render(part, options)):
+                text = "".join(segment.text for segment in line if not segment.control)
+                yield Segment(text.rstrip())
+                yield Segment.line()
+
+    def _parts(self, options: ConsoleOptions) -> Iterator[RenderableType]:
         widths = [_width(column) for column in self.columns]
         parts = pieces(widths, self.keys, options.max_width)
         if len(parts) == 1 and _together(widths) <= options.max_width:
-            yield from super().__rich_console__(console, options)
+            yield self._piece(range(len(widths)), wrap=False)
             return
         for place, part in enumerate(parts):
             if place:

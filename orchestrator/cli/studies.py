@@ -60,7 +60,7 @@ def status_command(study: str, *, as_json: bool, watch: bool) -> None:
         return
     if not study:
         view = service.daemon()
-        if view.up:
+        if view.up or view.died is not None:
             print_json(view) if as_json else print_service(view)
             return
     study = study or "latest"
@@ -72,7 +72,7 @@ def status_command(study: str, *, as_json: bool, watch: bool) -> None:
         summary = service.summary(study)
         if watch and out.is_terminal:
             out.clear()
-        _print_summary(summary)
+        _print_summary(summary, served=service.is_served(summary.id))
         trouble = service.trouble(summary.id)
         if trouble:
             out.print(f"  the service gave it up: {trouble}", markup=False, soft_wrap=not out.is_terminal)
@@ -82,7 +82,7 @@ def status_command(study: str, *, as_json: bool, watch: bool) -> None:
         time.sleep(2)
 
 
-def _print_summary(summary: StudySummary) -> None:
+def _print_summary(summary: StudySummary, *, served: bool) -> None:
     out = console()
     known = summary.status.value == "running" and summary.seconds_left is not None
     left = f", {duration(summary.seconds_left)} left" if known else ""
@@ -102,7 +102,9 @@ def _print_summary(summary: StudySummary) -> None:
             soft_wrap=not out.is_terminal,
         )
     if summary.status.value in {"interrupted", "paused"}:
-        out.print(f"  continue with: reid-tune run --resume {summary.name}")
+        out.print(f"  {_going_on(summary, served=served)}")
+    elif summary.status.value == "queued" and served:
+        out.print("  it waits for the service: the next `reid-tune up` goes on with it")
     if summary.best is not None:
         metric = summary.objective[0].metric
         default = summary.default is not None and summary.default.trial == summary.best.trial
@@ -119,6 +121,13 @@ def _print_summary(summary: StudySummary) -> None:
         )
     for line in front_lines(summary):
         out.print(f"  {line}", markup=False, soft_wrap=not out.is_terminal)
+
+
+def _going_on(summary: StudySummary, *, served: bool) -> str:
+    """What brings a study that rests on its way again."""
+    if served and summary.status.value == "interrupted":
+        return "it belongs to the service: the next `reid-tune up` goes on with it"
+    return f"continue with: reid-tune run --resume {summary.name}"
 
 
 def _difference(gain: float, metric: str, measures: Measures) -> str:
@@ -193,7 +202,7 @@ def studies_show(study: str, *, as_json: bool) -> None:
     if as_json:
         print_json(detail)
         return
-    _print_summary(detail)
+    _print_summary(detail, served=service.is_served(detail.id))
     out = console()
     idle = "-" if detail.idle_share is None else f"{100 * detail.idle_share:.1f} %"
     for label, value in (

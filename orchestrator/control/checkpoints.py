@@ -10,13 +10,15 @@ from orchestrator.control.removal import Removals
 from orchestrator.events import Checkpoint, Keep, StudyState, TrialState, TrialStatus
 from orchestrator.search import epochs_to_go_on_from
 from orchestrator.trial.files import keep_only
-from orchestrator.trial.protocol import Beginning, CheckpointRef
+from orchestrator.trial.protocol import Beginning, Best, CheckpointRef
 from orchestrator.trial.vault import is_url
 from reid_core.errors import Conflict
+from search_spaces.model import Goal
 
 __all__ = [
     "Retention",
     "beginning_of",
+    "best_so_far",
     "discard_others",
     "epochs_to_keep",
     "instead_of",
@@ -70,6 +72,15 @@ def epochs_to_keep(state: StudyState, trial: TrialState, to_epoch: int, needed: 
         return tuple(range(1, to_epoch + 1))
     rungs = state.created.plan.rungs if state.created is not None and state.keep is Keep.BEST else ()
     return tuple(sorted({*needed, *(rung for rung in rungs if rung <= to_epoch)}))
+
+
+def best_so_far(state: StudyState, trial: TrialState) -> Best | None:
+    """What an epoch has to be better than for its checkpoint to stay as the best; None where the policy keeps none."""
+    if state.created is None or state.keep is not Keep.BEST:
+        return None
+    objective, best = state.created.space.objective[0], trial.best_checkpoint
+    value = None if best is None else trial.at(best.epoch, objective.metric)
+    return Best(objective.metric, objective.goal is Goal.MAXIMIZE, value)
 
 
 def named(trial: TrialState) -> dict[str, Checkpoint]:

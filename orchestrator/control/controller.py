@@ -6,12 +6,15 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from orchestrator.backends.protocol import Backend, Beat, Ended, Message, Reported, Saved
+from orchestrator.control.aside import write_aside
 from orchestrator.control.checkpoints import (
     Retention,
     beginning_of,
+    best_so_far,
     discard_others,
     epochs_to_keep,
     instead_of,
@@ -54,7 +57,7 @@ from orchestrator.trial.protocol import (
     SegmentSpec,
 )
 from orchestrator.trial.vault import vault_of
-from reid_core.errors import Conflict
+from reid_core.errors import Conflict, NotFound
 from search_spaces.encoding import complete
 
 __all__ = ["Controller"]
@@ -109,6 +112,9 @@ class Controller:
                 while self._turn():
                     pass
                 self._retention.close()
+        with suppress(NotFound):  # deleted as soon as it was at rest
+            if self._store.pending(self._study):  # asked after the last look: nobody else would hear it
+                write_aside(self._store, self._study, [], self._clock())
         return self.state
 
     def _take_over(self) -> None:
@@ -129,8 +135,10 @@ class Controller:
             self._backend.pump(self._on_message, POLL_SECONDS)
             for hung in self._silence.hung():
                 self._backend.end(hung.segment, hung.outcome)
-        else:
-            self._carry_out(decision)
+            return True
+        if isinstance(decision, Finish) and self._store.pending(self._study):
+            return True  # what was asked meanwhile may let it go on
+        self._carry_out(decision)
         return not isinstance(decision, Finish)
 
     @property
@@ -212,6 +220,7 @@ class Controller:
             measured=known_costs(self.state, trial),
             vault=vault_of(created.checkpoints, self._study, trial.id),
             instead=instead_of(self.state, trial),
+            best=best_so_far(self.state, trial),
             micro_batches=micro_batches(trial),
         )
 
@@ -226,6 +235,7 @@ class Controller:
                 self._look(run.trial)
             case Saved(checkpoint=saved):
                 self._saved[message.segment] = _checkpoint_event(saved, run)
+                return  # its epoch follows at once
             case Beat():
                 pass
             case Reported():

@@ -11,7 +11,7 @@ from orchestrator.control.retry import micro_batches
 from orchestrator.events import Limits, StudyState, StudyStatus, TrialState, TrialStatus
 from orchestrator.search import Advance, Algorithm, Move, NewTrial
 from orchestrator.search.asking import promotion_asked
-from orchestrator.search.limits import epochs_to_go, limit_met, pays_for, time_is_up, within_epochs
+from orchestrator.search.limits import epochs_to_go, limit_met, pays_for, short_of_epochs, time_is_up, within_epochs
 from orchestrator.trial.kinds import FailureKind
 
 __all__ = ["Decision", "Finish", "Start", "Stop", "Suggest", "decide", "resume_epoch", "unwanted"]
@@ -136,7 +136,7 @@ def _waiting(state: StudyState) -> list[TrialState]:
 
 def _too_dear(state: StudyState, limits: Limits, waiting: Sequence[TrialState], wanted: Move | None) -> str:
     """What is not made for want of epochs, in words; empty when nothing is."""
-    spent = f"{state.epochs_spent} of {limits.epochs} epochs are spent"
+    spent = short_of_epochs(state, limits)
     if waiting:
         costs = " and ".join(f"going on with trial {trial.id} takes {epochs_to_go(trial)}" for trial in waiting)
         return f"{spent}, and {costs}: more than the rest"

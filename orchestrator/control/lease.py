@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from orchestrator.store import Store
-from reid_core.errors import ReidTuneError, ServerUnreachable
+from reid_core.errors import Conflict, ReidTuneError, ServerUnreachable
 
-__all__ = ["SECONDS", "Lease", "held"]
+__all__ = ["RECORDING", "SECONDS", "Lease", "held", "is_recorder", "take"]
 
 SECONDS = 15.0
+RECORDING = " recording a command"
+"""How the owner of a lease is named that holds it for a moment only."""
+_MOMENT, _POLL_SECONDS = 6.0, 0.02  # a recorder's own lease is shorter, should it die
 
 
 class Lease:
@@ -19,7 +23,7 @@ class Lease:
 
     def __init__(self, store: Store, study: str, owner: str, clock: Callable[[], float]) -> None:
         self._store, self._study, self._clock = store, study, clock
-        self.token = store.acquire(study, owner, SECONDS, clock())
+        self.token = take(store, study, owner, clock)
         self.lost = False
         self._unreachable = False
         self._ended = threading.Event()
@@ -46,6 +50,25 @@ class Lease:
         self._thread.join()
         if not self._unreachable:
             self._store.release(self._study, self.token)
+
+
+def is_recorder(owner: str) -> bool:
+    """Whether the owner of a lease only records a command: it runs nothing, and is gone in a moment."""
+    return owner.endswith(RECORDING)
+
+
+def take(store: Store, study: str, owner: str, clock: Callable[[], float], *, seconds: float = SECONDS) -> int:
+    """A fencing token; waits for whoever only records a command. Raises Conflict that names any other live holder."""
+    patience = time.monotonic() + _MOMENT
+    while True:
+        try:
+            return store.acquire(study, owner, seconds, clock())
+        except Conflict:
+            holder = store.holder(study)
+            passing = holder is None or is_recorder(holder.owner)
+            if not passing or time.monotonic() > patience:
+                raise
+        time.sleep(_POLL_SECONDS)
 
 
 @contextmanager

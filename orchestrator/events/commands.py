@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from orchestrator.events.given import Asked
 from orchestrator.events.log import StudyCreated
-from orchestrator.events.plan import Bracket
 from reid_core.config import Values
 
 __all__ = ["Wanted", "extended", "limited", "room_for_one_more"]
@@ -40,5 +39,4 @@ def extended(created: StudyCreated, asked: Asked) -> StudyCreated:
 def room_for_one_more(created: StudyCreated) -> StudyCreated:
     """The study with a place behind its plan: one trial that nobody competes with, from the lowest rung to the top."""
     plan = created.plan
-    place = Bracket(rungs=plan.rungs, sizes=(1,) * len(plan.rungs))
-    return created.model_copy(update={"plan": plan.model_copy(update={"brackets": (*plan.brackets, place)})})
+    return created.model_copy(update={"plan": plan.model_copy(update={"brackets": (*plan.brackets, plan.place)})})

@@ -235,13 +235,17 @@ class SegmentEnded(_Event):
 
 
 class CommandGiven(_Event):
-    """A person asked for something; the controller heard it. `by` says who and from where."""
+    """A person asked for something; the controller heard it. `by` says who and from where.
+
+    `aside`: nobody ran the study then, so that it says nothing of how long anything ran.
+    """
 
     kind: Literal["command_given"] = "command_given"
     command: CommandKind
     trial: int | None = None
     by: str = ""
     asked: Asked = Asked()
+    aside: bool = False
 
 
 class NodeSetAside(_Event):
@@ -253,11 +257,12 @@ class NodeSetAside(_Event):
 
 
 class StudyEnded(_Event):
-    """The last event (a resumed or extended study may go on after it)."""
+    """The last event (a resumed or extended study may go on after it). `aside`: recorded while nobody ran the study."""
 
     kind: Literal["study_ended"] = "study_ended"
     status: StudyStatus
     reason: str = ""
+    aside: bool = False
 
 
 Event: TypeAlias = Annotated[

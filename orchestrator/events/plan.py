@@ -34,6 +34,11 @@ class Plan(BaseModel):
     brackets: tuple[Bracket, ...]
 
     @property
+    def place(self) -> Bracket:
+        """Room for one trial that nobody competes with, from the lowest rung to the top."""
+        return Bracket(rungs=self.rungs, sizes=(1,) * len(self.rungs))
+
+    @property
     def trials(self) -> int:
         """Number of configurations the plan tries."""
         return sum(bracket.sizes[0] for bracket in self.brackets)

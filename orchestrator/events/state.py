@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from orchestrator.events.collection import collector_at_rest, settled
 from orchestrator.events.commands import Wanted, extended, limited, room_for_one_more
 from orchestrator.events.front import FrontTally
-from orchestrator.events.given import Asked
 from orchestrator.events.keep import Keep
 from orchestrator.events.kept import earlier, is_best
 from orchestrator.events.log import (
@@ -35,6 +34,7 @@ from orchestrator.events.trials import Checkpoint, Running, TrialState, TrialSta
 __all__ = ["Checkpoint", "Running", "StudyState", "TrialState", "TrialStatus", "fold"]
 
 _OVER = frozenset({StudyStatus.COMPLETED, StudyStatus.STOPPED, StudyStatus.FAILED})
+_BY_ANYONE = (CommandGiven, StudyEnded)
 _LONG = 20_000  # events; a shorter log is not worth the settling
 
 
@@ -48,6 +48,7 @@ class StudyState:
     seq: int = 0
     created_at: float = 0.0
     updated_at: float = 0.0
+    heard_at: float = 0.0  # when a controller wrote last: what is recorded while nobody runs the study is no run time
     ended_at: float | None = None
     trials: dict[int, TrialState] = field(default_factory=dict)
     running: dict[int, Running] = field(default_factory=dict)
@@ -77,12 +78,15 @@ class StudyState:
         if logged.seq != self.seq + 1:
             raise ValueError(f"event {logged.seq} does not follow event {self.seq}")
         self.seq = logged.seq
-        self._apply(logged.event, logged.at)  # before updated_at: a new controller asks when the one before was heard
+        event = logged.event
+        self._apply(event, logged.at)  # before heard_at: a new controller asks when the one before was heard
         self.updated_at = logged.at
+        if not isinstance(event, _BY_ANYONE) or not event.aside:
+            self.heard_at = logged.at
 
     def wall_seconds(self, now: float | None = None) -> float:
-        """Seconds that the study has run until `now` (default: its last event): pauses and crashes do not count."""
-        until = self.updated_at if now is None else now
+        """Seconds that the study has run until `now` (default: its controller's last word): no pauses, no crashes."""
+        until = self.heard_at if now is None else now
         return self.ran_seconds + (0.0 if self.ran_since is None else max(0.0, until - self.ran_since))
 
     def _apply(self, event: Event, at: float) -> None:
@@ -121,8 +125,8 @@ class StudyState:
                 self._command(event, at)
             case NodeSetAside():
                 self.avoided[event.node] = event.reason
-            case StudyEnded():
-                self._rest(at)
+            case StudyEnded() if self.ended_at is None:
+                self._rest(self.heard_at if event.aside else at)
                 self.status, self.reason, self.ended_at = event.status, event.reason, at
 
     def _rest(self, at: float) -> None:
@@ -149,9 +153,9 @@ class StudyState:
 
     def _take_over(self, event: ControllerStarted, at: float) -> None:
         """A new controller: segments of the one before are orphans; their trials wait to be started again."""
-        self._rest(self.updated_at)
+        self._rest(self.heard_at)
         self.ran_since = at
-        self.busy_seconds += sum(max(0.0, self.updated_at - run.started) for run in self.running.values())
+        self.busy_seconds += sum(max(0.0, self.heard_at - run.started) for run in self.running.values())
         self.token, self.workers = event.token, event.workers
         self.avoided.clear()
         self.status, self.reason, self.ended_at, self.at_rung = StudyStatus.RUNNING, "", None, False
@@ -184,12 +188,15 @@ class StudyState:
             return
         match event.outcome:
             case OutcomeKind.COMPLETED:
-                done = self.created is not None and trial.epoch >= self.created.plan.max_epochs
-                trial.status = TrialStatus.COMPLETED if done else TrialStatus.RESTING
+                trial.status = self._arrived(trial)
             case OutcomeKind.PAUSED:
-                trial.status = TrialStatus.WAITING
+                trial.status = self._arrived(trial) if trial.has_arrived else TrialStatus.WAITING
             case OutcomeKind.INFEASIBLE | OutcomeKind.FAILED:
                 trial.status = TrialStatus.FAILED if event.final else TrialStatus.WAITING
+
+    def _arrived(self, trial: TrialState) -> TrialStatus:
+        done = self.created is not None and trial.epoch >= self.created.plan.max_epochs
+        return TrialStatus.COMPLETED if done else TrialStatus.RESTING
 
     def _take_wanted(self, event: TrialSuggested) -> None:
         """A configuration that waited for its trial has one now."""
@@ -202,23 +209,24 @@ class StudyState:
             if event.trial in self.trials:
                 self._command_trial(event, self.trials[event.trial])
             return
+        until = self.heard_at if event.aside else at
         match event.command:
             case CommandKind.EXTEND:
-                self._extend(event, at)
+                self._extend(event, until)
             case CommandKind.STOP if self.ended_at is None:
                 self.status, self.reason = StudyStatus.STOPPED, f"stopped by {event.by or 'request'}"
                 self.at_rung = event.asked.at_rung
             case CommandKind.QUEUE if self.status not in _OVER:
-                self._rest(at)
+                self._rest(until)
                 self.status = StudyStatus.QUEUED
             case CommandKind.PAUSE | CommandKind.RESUME | CommandKind.STOP if self.status in _OVER:
                 # what is over stays so; who wants a pause does not wait for rungs
                 self.at_rung = self.at_rung and event.command is not CommandKind.PAUSE
             case CommandKind.PAUSE:
-                self._rest(at)
+                self._rest(until)
                 self.status = StudyStatus.PAUSED
             case CommandKind.RESUME:
-                self._rest(at)
+                self._rest(until)
                 self.status, self.ran_since = StudyStatus.RUNNING, at
             case CommandKind.LIMITS if self.created is not None:
                 self.created = limited(self.created, event.asked)
@@ -229,25 +237,20 @@ class StudyState:
 
     def _describe(self, event: CommandGiven) -> None:
         """What people say of a study: it changes no decision."""
+        asked = event.asked
         match event.command:
             case CommandKind.ARCHIVE | CommandKind.UNARCHIVE:
                 self.archived = event.command is CommandKind.ARCHIVE
             case CommandKind.NOTE:
-                self.note = event.asked.text
+                self.note = asked.text
             case CommandKind.TAG:
-                self.tags = event.asked.tags or ()
-            case CommandKind.SHARE:
-                self._share(event.asked)
-            case CommandKind.KEEP if event.asked.keep is not None:
-                self.keep = event.asked.keep
-            case _:
-                pass
-
-    def _share(self, asked: Asked) -> None:
-        """The study's share of the slots; what is not asked for stays."""
-        self.weight = self.weight if asked.weight is None else asked.weight
-        self.priority = self.priority if asked.priority is None else asked.priority
-        self.max_slots = self.max_slots if asked.max_slots is None else asked.max_slots
+                self.tags = asked.tags or ()
+            case CommandKind.SHARE:  # what is not asked for stays
+                self.weight = self.weight if asked.weight is None else asked.weight
+                self.priority = self.priority if asked.priority is None else asked.priority
+                self.max_slots = self.max_slots if asked.max_slots is None else asked.max_slots
+            case CommandKind.KEEP if asked.keep is not None:
+                self.keep = asked.keep
 
     def _extend(self, event: CommandGiven, at: float) -> None:
         """More to do from now on; a study that had ended rests and may be resumed."""
@@ -275,14 +278,13 @@ class StudyState:
             case CommandKind.TRIAL_STOP if trial.status not in {TrialStatus.COMPLETED, TrialStatus.FAILED}:
                 trial.status, trial.promoted = TrialStatus.STOPPED, ""
             case CommandKind.TRIAL_RETRY if trial.status in {TrialStatus.FAILED, TrialStatus.STOPPED}:
-                trial.status = TrialStatus.WAITING
+                busy = any(run.trial == trial.id for run in self.running.values())
+                trial.status = self._arrived(trial) if trial.has_arrived and not busy else TrialStatus.WAITING
                 trial.retry_from = len(trial.failures)
             case CommandKind.TRIAL_PROMOTE if trial.status is TrialStatus.RESTING:
                 trial.promoted = event.by or "request"
             case CommandKind.TRIAL_PIN | CommandKind.TRIAL_UNPIN:
                 trial.pinned = event.command is CommandKind.TRIAL_PIN
-            case _:
-                pass
 
 
 def fold(log: Iterable[Logged], state: StudyState | None = None) -> StudyState:

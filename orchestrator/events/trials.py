@@ -81,6 +81,11 @@ class TrialState:
         """Metrics of the last finished epoch; empty before the first."""
         return self.history.get(self.epoch, {})
 
+    @property
+    def has_arrived(self) -> bool:
+        """Whether its checkpoint is on the rung that it was sent to: another segment would have nothing to do."""
+        return self.checkpoint is not None and self.checkpoint.epoch >= self.to_epoch
+
     def at(self, epoch: int, metric: str) -> float | None:
         """The metric at an epoch, or None when it was not reported."""
         return self.history.get(epoch, {}).get(metric)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import os
 import smtplib
 import ssl
@@ -20,6 +21,8 @@ from orchestrator.notify.settings import EmailSettings, Security, WebhookSetting
 from reid_core.errors import ServerUnreachable, UsageError
 
 __all__ = ["ID_HEADER", "SIGNATURE_HEADER", "Channel", "open_channel", "signature"]
+
+_logger = logging.getLogger(__name__)
 
 ID_HEADER, SIGNATURE_HEADER = "Idempotency-Key", "X-Reid-Tune-Signature"
 
@@ -94,7 +97,7 @@ class _Email:
         self._name, self._settings, self._user, self._password = name, settings, user, password
 
     def send(self, notice: Notice) -> None:
-        """Hand the mail to the server."""
+        """Hand the mail to the server. Who is refused beside others that are not is named in the log."""
         asked = self._settings
         try:
             with self._connected() as server:
@@ -106,7 +109,8 @@ class _Email:
         except (OSError, smtplib.SMTPException) as error:
             raise _unreached(self._name, _reason(error)) from None
         if refused:
-            raise _unreached(self._name, f"does not take mail for {', '.join(sorted(refused))}")
+            whom = ", ".join(sorted(refused))
+            _logger.warning("%s: the server does not take mail for %s; the others have it", self._name, whom)
 
     def _connected(self) -> smtplib.SMTP:
         asked = self._settings
@@ -137,4 +141,5 @@ def _reason(error: Exception) -> str:
 
 
 def _unreached(name: str, reason: str) -> ServerUnreachable:
-    return ServerUnreachable(f"{name} cannot be told: {reason}", hint="check HOME/notify.yaml: `reid-tune notify test`")
+    message = f"nothing reaches channel {name}: {reason}"
+    return ServerUnreachable(message, hint="check HOME/notify.yaml: `reid-tune notify test`")

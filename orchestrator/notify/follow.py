@@ -20,7 +20,7 @@ _POLL = 1.0  # seconds between two looks at a log that has nothing new
 _BATCH = 2000
 _LONGEST_WAIT = 300.0
 _OLD = 24 * 3600.0  # what happened so many seconds ago is no news
-_STORE_TRIES = 60
+_STORE_TRIES, _MOST_STORE_TRIES = 60, 3600  # once its controller is gone, and while nobody can say so
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ def tell(
     The cursor moves behind an event once its notice arrived, or was given up after `tries` (1, 2, 4, ... 300 s apart)
     with a line in the log. Whoever is ended in between sends a notice again, under the same id.
     """
-    sent, position, failures, ready = 0, 0, 0, False
+    sent, position, failures, ready, alive = 0, 0, 0, False, True
     while True:
-        alive = follow()  # before reading: the last events are there when it turns false
         try:
+            alive = follow()  # before reading: the last events are there when it turns false
             if not ready:
                 position, ready = _recall(cursor, notices), True
             batch = list(itertools.islice(cursor.read(position), _BATCH))
@@ -66,7 +66,7 @@ def tell(
             failures += 1
             if failures == 1:
                 _logger.warning("the log cannot be read: %s", error)
-            if failures >= _STORE_TRIES and not alive:
+            if failures >= (_MOST_STORE_TRIES if alive else _STORE_TRIES):
                 return sent
             position = notices.state.seq
             sleep(_POLL)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from orchestrator.events import Origin, StudyCreated, StudyState, TrialState, TrialStatus
+from orchestrator.events import Origin, StudyCreated, StudyState, TrialStatus
 from orchestrator.search.freeze_thaw import FREEZE_THAW
+from orchestrator.search.limits import rung_above
 from orchestrator.search.moves import Advance, Algorithm, Move, NewTrial
 
-__all__ = ["Asking", "promotion_asked", "rung_above"]
+__all__ = ["Asking", "promotion_asked"]
 
 
 class Asking:
@@ -49,9 +50,3 @@ def promotion_asked(state: StudyState) -> Advance | None:
         if above is not None:
             return Advance(trial.id, above, f"promoted by {trial.promoted}")
     return None
-
-
-def rung_above(state: StudyState, trial: TrialState) -> int | None:
-    """The next rung of a trial; None on the last."""
-    rungs = () if state.created is None else state.created.plan.rungs
-    return next((rung for rung in rungs if rung > trial.epoch), None)

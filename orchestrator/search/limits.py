@@ -8,7 +8,7 @@ trial, interrupted or retried, that it does not pay for is not continued.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
 
 from orchestrator.events import Limits, StudyState, TrialState, TrialStatus
 from orchestrator.search.moves import Advance, Move, NewTrial
@@ -21,19 +21,23 @@ __all__ = [
     "gpu_hours",
     "limit_met",
     "pays_for",
+    "rung_above",
+    "short_of_epochs",
     "span",
     "target_reached",
     "time_is_up",
+    "was_met",
     "within_epochs",
 ]
 
 _HOUR = 3600.0
+_ENDED_BY = re.compile(r"target .+ reached by trial |the limit of .+ is reached|\d+ of \d+ epochs are spent")
 
 
 def limit_met(state: StudyState, limits: Limits, now: float | None = None) -> str:
     """Why nothing new may start, in words; empty while nothing stands in the way.
 
-    `now` (Unix time in seconds, default: that of the last event) is what wall time and GPU-hours are counted to.
+    `now` (Unix time in seconds, default: the controller's last word) is what wall time and GPU-hours are counted to.
     """
     if limits.target:
         reached = target_reached(state, parse_target(limits.target))
@@ -43,6 +47,16 @@ def limit_met(state: StudyState, limits: Limits, now: float | None = None) -> st
     if limits.epochs is not None and state.epochs_spent >= limits.epochs:
         return f"the limit of {limits.epochs} epochs is reached"
     return time_is_up(state, limits, now)
+
+
+def short_of_epochs(state: StudyState, limits: Limits) -> str:
+    """How the words begin that tell of a next step which the epochs do not pay for."""
+    return f"{state.epochs_spent} of {limits.epochs} epochs are spent"
+
+
+def was_met(state: StudyState) -> bool:
+    """Whether a limit ended the study, as the reason of its end tells it; its limits may have changed since."""
+    return bool(_ENDED_BY.match(state.reason))
 
 
 def time_is_up(state: StudyState, limits: Limits, now: float | None = None) -> str:
@@ -56,7 +70,7 @@ def time_is_up(state: StudyState, limits: Limits, now: float | None = None) -> s
 
 def gpu_hours(state: StudyState, now: float | None = None) -> float:
     """GPUs of a trial times the time of all segments, in hours; running ones count until `now`."""
-    until = state.updated_at if now is None else now
+    until = state.heard_at if now is None else now
     running = sum(max(0.0, until - run.started) for run in state.running.values())
     gpus = 0.0 if state.created is None else state.created.gpus
     return gpus * (state.busy_seconds + running) / _HOUR
@@ -129,12 +143,12 @@ def _cheaper(state: StudyState, left: int, limit: int) -> Advance | None:
     able: dict[int, list[TrialState]] = {}
     for trial in state.trials.values():
         resting = trial.status is TrialStatus.RESTING and trial.confirms is None and trial.id not in replaced
-        above = _rung_above(trial, created.plan.rungs)
+        above = rung_above(state, trial)
         if resting and above is not None and above - trial.epoch <= left:
             able.setdefault(trial.epoch, []).append(trial)
     for epoch in sorted(able, reverse=True):
         best = next(iter(ranked(able[epoch], epoch, aims)), None)
-        above = None if best is None else _rung_above(best, created.plan.rungs)
+        above = None if best is None else rung_above(state, best)
         if best is not None and above is not None:
             paid = f"{left} of {limit} epochs are left"
             reason = f"promoted: {paid}, and it is the best that they take a rung further"
@@ -142,5 +156,7 @@ def _cheaper(state: StudyState, left: int, limit: int) -> Advance | None:
     return None
 
 
-def _rung_above(trial: TrialState, rungs: Sequence[int]) -> int | None:
+def rung_above(state: StudyState, trial: TrialState) -> int | None:
+    """The next rung of a trial; None on the last."""
+    rungs = () if state.created is None else state.created.plan.rungs
     return next((rung for rung in rungs if rung > trial.epoch), None)

@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Sequence
 
-from orchestrator.events import CommandGiven, Event
-from orchestrator.service.processes import is_dead
+from orchestrator.control.aside import write_aside
+from orchestrator.events import CommandGiven
+from orchestrator.service.processes import release_if_dead
 from orchestrator.store import Store
-from reid_core.errors import Conflict
 
 __all__ = ["ask", "record"]
 
-_SECONDS = 15.0
 
-
-def ask(store: Store, study: str, command: CommandGiven, now: float, then: Sequence[Event] = ()) -> bool:
+def ask(store: Store, study: str, command: CommandGiven, now: float) -> bool:
     """Record `command` at once and return True; with a live controller, leave it in its inbox and return False.
 
-    `then` is what follows of it where nobody runs the study; a controller finds that out by itself.
+    A study that nobody runs has ended when a stop is recorded; a controller finds that out by itself.
     """
-    if record(store, study, [command, *then], now):
+    if record(store, study, [command], now):
         return True
     store.post(study, command, now)
-    return False
+    return record(store, study, [], now)  # whoever held the log may have left before it could hear
 
 
-def record(store: Store, study: str, events: Sequence[Event], now: float) -> bool:
-    """Write into the log of a study that nobody runs; False, with nothing written, while somebody does.
+def record(store: Store, study: str, commands: Sequence[CommandGiven], now: float) -> bool:
+    """Write what waits in the inbox and `commands` into the log; False, with nothing written, while somebody runs it.
 
-    The log has one writer: whoever records here holds the study's lease for the moment.
+    A study that was asked to stop, by whomever, ends with it.
     """
-    holder = store.holder(study)
-    if holder is not None and is_dead(holder.owner):
-        store.release(study, holder.token)
-    owner = f"{socket.gethostname()}:{os.getpid()} recording a command"
-    try:
-        token = store.acquire(study, owner, _SECONDS, store.now())
-    except Conflict:
-        return False
-    try:
-        pending = store.pending(study)  # what was asked before comes first
-        earlier = [one.command for one in pending]
-        store.append(study, [*earlier, *events], token=token, at=now, taken=[one.id for one in pending])
-    finally:
-        store.release(study, token)
-    return True
+    release_if_dead(store, study)
+    return write_aside(store, study, commands, now)

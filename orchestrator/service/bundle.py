@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import itertools
 import json
 import os
 import platform
@@ -39,7 +40,9 @@ ENVIRONMENT = (
 """The only variables whose values go in; of all others that are ours the name alone."""
 TAIL = 1024**2
 """Bytes kept of the end of each log."""
-TRIAL_TAIL, MOST_TRIALS, MOST_EVENTS = 128 * 1024, 100, 200_000
+TRIAL_TAIL, MOST_TRIALS, MOST_EVENTS = 128 * 1024, 100, 30_000
+_Make = Callable[[], str | Iterator[str]]
+"""Makes a part: its text, or its lines one by one."""
 _LOGS = ("*.log", "*.out", "*.err", "stdout*", "stderr*")
 
 
@@ -66,9 +69,8 @@ def make_bundle(service: Service, study: str | None, out: Path | None, *, now: f
     try:
         with _new_file(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as bundle:
             for name, make in _parts(service, row):
-                text = _clean(name, _made(make), scrub)
-                bundle.writestr(scrub(name), text)
-                sizes[name] = len(text.encode())
+                with bundle.open(scrub(name), "w") as part:
+                    sizes[name] = sum(part.write(piece.encode()) for piece in _pieces(name, make, scrub))
     except FileExistsError as error:
         raise Conflict(f"{path} exists already", hint="name another file with --out") from error
     except OSError as error:
@@ -89,21 +91,19 @@ def _new_file(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
-def _made(make: Callable[[], str]) -> str:
+def _pieces(name: str, make: _Make, scrub: Scrub) -> Iterator[str]:
+    """The part without secrets: texts line by line, JSON value by value. It ends with the error that ended reading."""
     try:
-        return make()
+        made = make()
+        if isinstance(made, str):
+            yield scrub.json(made, indent=2) if name.endswith(".json") else scrub(made)
+        else:
+            yield from (f"{scrub.json(line)}\n" for line in made)
     except (OSError, ReidTuneError, ValueError) as error:
-        return f"cannot be read: {type(error).__name__}: {error}\n"
+        yield scrub(f"cannot be read: {type(error).__name__}: {error}\n")
 
 
-def _clean(name: str, text: str, scrub: Scrub) -> str:
-    """Texts line by line, JSON value by value."""
-    if name.endswith(".jsonl"):
-        return "".join(f"{scrub.json(line)}\n" for line in text.splitlines())
-    return scrub.json(text, indent=2) if name.endswith(".json") else scrub(text)
-
-
-def _parts(service: Service, row: StudyRow | None) -> Iterator[tuple[str, Callable[[], str]]]:
+def _parts(service: Service, row: StudyRow | None) -> Iterator[tuple[str, _Make]]:
     home = service.home
     yield "versions.json", lambda: _json(_versions())
     yield "environment.json", lambda: _json(_environment(os.environ))
@@ -122,7 +122,7 @@ def _parts(service: Service, row: StudyRow | None) -> Iterator[tuple[str, Callab
         yield from _of_study(service, row)
 
 
-def _of_study(service: Service, row: StudyRow) -> Iterator[tuple[str, Callable[[], str]]]:
+def _of_study(service: Service, row: StudyRow) -> Iterator[tuple[str, _Make]]:
     folder = service.home.study(row.id)
     yield "study/events.jsonl", lambda: _events(service, row)
     yield "study/space.json", lambda: service.study(row.id).space_model.model_dump_json(indent=2)
@@ -150,12 +150,12 @@ def _plain(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
 
-def _events(service: Service, row: StudyRow) -> str:
+def _events(service: Service, row: StudyRow) -> Iterator[str]:
+    """The newest events, and before them the one that created the study."""
     first = max(0, row.seq - MOST_EVENTS)
-    return "".join(
-        f'{{"seq": {one.seq}, "at": {one.at}, "event": {event_to_json(one.event)}}}\n'
-        for one in service.store.events(row.id, after=first)
-    )
+    created = itertools.islice(service.store.events(row.id), 1 if first else 0)
+    for one in itertools.chain(created, service.store.events(row.id, after=first)):
+        yield f'{{"seq": {one.seq}, "at": {one.at}, "event": {event_to_json(one.event)}}}'
 
 
 def _tail(path: Path, most: int) -> str:

@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from orchestrator.service.teachers import STUDY
 from orchestrator.service.views import StudyRequest
-from reid_core.config import read_yaml
+from reid_core.config import Value, read_yaml
 from reid_core.errors import ConfigError, Finding, InvalidInput, UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?://|/)|[A-Za-z0-9+.-]+::")
 _WORDS = frozenset({"", "synthetic"})
 _FIELDS = frozenset({"recipe", "_BASE_"})
 _SETS = frozenset({"NAMES", "TESTS"})  # of DATASETS: names, folders below the root, or NAME=folder
+_DATA = frozenset(f"DATASETS.{name}" for name in _SETS)
 _DEEPEST = 50
 _SHOWN = 60
 
@@ -96,6 +97,16 @@ class Roots:
         `place` is where the values stand, for the message, such as `--set`.
         """
         _refuse([found for key, value in _paths(values, "", 0) if (found := self._finding(place, key, value))])
+
+    def check_changes(self, base: Mapping[str, Value], changes: Mapping[str, Value], place: str) -> None:
+        """Refuse with InvalidInput changes of a recorded configuration that make it read files from outside.
+
+        A name of a data set says nothing by itself: what is read is the root of the configuration with that name.
+        """
+        self.check(dict(changes), place)
+        if any(key in PATH_KEYS or key.startswith("DATASETS.") for key in changes):
+            settled = {key: value for key, value in {**base, **changes}.items() if key in _SETTLED | _DATA}
+            self.check(settled, "the study")
 
     def draft(self, request: StudyRequest, make: Callable[[StudyRequest], Draft]) -> Draft:
         """What `make` makes of a request, refused with InvalidInput where it names a path outside.

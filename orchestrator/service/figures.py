@@ -11,9 +11,11 @@ from orchestrator.control.lease import SECONDS
 from orchestrator.events import StudyStatus
 from orchestrator.service.counts import StudyCounts
 from orchestrator.service.daemon import record
+from orchestrator.service.processes import controller_of
 from orchestrator.service.service import Service
 from orchestrator.service.tracking import CURSOR
 from orchestrator.store import StudyRow
+from orchestrator.tracking.projection import sqlite_path
 
 __all__ = ["Figures", "RunningStudy", "ServiceFigures"]
 
@@ -89,8 +91,8 @@ class Figures:
     def _running(self, row: StudyRow, counts: StudyCounts) -> RunningStudy | None:
         """None when its controller is gone."""
         store = self._service.store
-        holder, now = store.holder(row.id), store.now()
-        if holder is None or holder.expires <= now:
+        holder, now = controller_of(store, row.id), store.now()
+        if holder is None:
             return None
         lag = max(0, store.last_seq(row.id) - store.cursor(row.id, CURSOR))
         return RunningStudy(row.name, counts, max(0.0, now - (holder.expires - SECONDS)), lag)
@@ -102,8 +104,8 @@ class Figures:
 
 def _size(store: Path | str) -> int | None:
     """Bytes of a store in files; None for a database server."""
-    place = store if isinstance(store, Path) else Path(store.removeprefix("sqlite:///"))
-    if isinstance(store, str) and "://" in str(place):
+    place = store if isinstance(store, Path) else sqlite_path(store)
+    if place is None:
         return None
     files = [place, *(place.with_name(place.name + end) for end in ("-wal", "-shm"))]
     return sum(one.stat().st_size for one in files if one.exists())

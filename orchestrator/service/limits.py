@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic_core import PydanticCustomError
 
 from orchestrator.events import Limits, StudyCreated, StudyState, StudyStatus
-from orchestrator.search.limits import gpu_hours, limit_met, span, target_reached
+from orchestrator.search.limits import gpu_hours, limit_met, span, target_reached, was_met
 from orchestrator.service.given_views import LimitView
 from orchestrator.service.views import StudyRequest
 from orchestrator.service.views_acting import LimitsRequest
@@ -97,7 +97,8 @@ def reopened(state: StudyState, limits: Limits) -> bool:
         return False
     old = created.limits.epochs
     more = old is not None and (limits.epochs is None or limits.epochs > old)  # the rest did not pay for the next step
-    return (more or bool(limit_met(state, created.limits))) and not limit_met(state, limits)
+    met = more or bool(limit_met(state, created.limits))
+    return met and was_met(state) and not limit_met(state, limits)
 
 
 def _read(parse: Callable[[str], T], text: str, option: str, found: list[Finding]) -> T | None:

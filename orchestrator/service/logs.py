@@ -210,7 +210,8 @@ def _prepared(handler: logging.Handler) -> logging.Handler:
 
 
 def _without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return {key: _clean(value) for key, value in event.items()}
+    told = {key: value for key, value in event.items() if not key.startswith("_")}  # Ray adds one to every record
+    return {key: _clean(value) for key, value in told.items()}
 
 
 def _clean(value: object) -> object:

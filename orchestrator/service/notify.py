@@ -18,6 +18,7 @@ from orchestrator.notify.follow import Cursor
 from orchestrator.notify.notices import trial_notice
 from orchestrator.notify.settings import EmailSettings, WebhookSettings
 from orchestrator.service import logs
+from orchestrator.service.following import while_held
 from orchestrator.service.home import Home
 from orchestrator.service.processes import spawn
 from orchestrator.service.secrets import redacted
@@ -26,8 +27,6 @@ from orchestrator.store import StudyRow
 from reid_core.errors import ReidTuneError
 
 __all__ = ["ChannelView", "channels", "notify_beside", "settings_file", "tell_study", "try_channels"]
-
-_GRACE = 60.0  # seconds; the controller that started this process takes its lease once its workers are up
 
 
 class ChannelView(BaseModel):
@@ -88,7 +87,7 @@ def tell_study(service: Service, study: str) -> int:
     directory.mkdir(parents=True, exist_ok=True)
     counts: list[int] = []
     with FileLock(directory / "notify.lock"):  # the one of an earlier controller may still be trying
-        follow = _running(service, row.id)
+        follow = while_held(service.store, row.id)
         threads = [
             Thread(target=_tell, args=(service, row, name, settings, follow, counts), name=f"notify-{name}")
             for name, settings in sorted(found.channels.items())
@@ -120,17 +119,6 @@ def _tell(
         counts.append(tell(cursor, notices, channel.send, follow=follow, tries=settings.tries))
     except Exception as error:  # noqa: BLE001 - a thread's border: the other channels go on, the log tells
         logs.failed(f"notifications to {name} ended", error, study=row.id, channel=name)
-
-
-def _running(service: Service, study: str) -> Callable[[], bool]:
-    began = time.monotonic()
-
-    def running() -> bool:
-        holder = service.store.holder(study)
-        held = holder is not None and holder.expires > service.store.now()
-        return held or (time.monotonic() - began < _GRACE and service.store.last_seq(study) <= 1)
-
-    return running
 
 
 def _view(name: str, settings: WebhookSettings | EmailSettings) -> ChannelView:

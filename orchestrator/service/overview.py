@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from typing import Self
 
 import psutil
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.events import StudyStatus
 from orchestrator.service.daemon.view import DaemonView
+from orchestrator.service.gpus import ask_driver, driver_program
 from orchestrator.service.machine import cores, gpu_count
+from orchestrator.service.ray_nodes import asking, cluster_of, environment
 from orchestrator.service.service import Service
 
 __all__ = ["NodeView", "Nodes", "Overview", "overview", "ray_address"]
@@ -78,26 +77,6 @@ def ray_address(service: Service) -> str:
     return os.environ.get("RAY_ADDRESS", "")
 
 
-_NODES = TypeAdapter(tuple[NodeView, ...])
-_ASK = """
-import json, sys, time
-import ray
-from ray._private.state import available_resources_per_node
-ray.init(address=sys.argv[1], log_to_driver=False, logging_level="ERROR")
-while True:
-    free, told = available_resources_per_node(), []
-    for node in ray.nodes():
-        if node["Alive"]:
-            whole, left = node["Resources"], free.get(node["NodeID"], {})
-            used = {key: whole.get(key, 0) - left.get(key, 0) for key in ("CPU", "GPU", "memory")}
-            told.append({"name": node["NodeManagerHostname"], "cores": whole.get("CPU", 0), "cores_used": used["CPU"],
-                         "gpus": whole.get("GPU", 0), "gpus_used": used["GPU"],
-                         "memory": whole.get("memory", 0) / 2**30, "memory_used": used["memory"] / 2**30})
-    print(json.dumps(sorted(told, key=lambda one: one["name"])), flush=True)
-    time.sleep(3)
-"""
-
-
 class Nodes:
     """The nodes of a Ray cluster, asked by a process of their own while the block runs; without one this machine."""
 
@@ -111,12 +90,12 @@ class Nodes:
     def __enter__(self) -> Self:
         if self._wanted:
             self._process = subprocess.Popen(  # noqa: S603 - our own few lines
-                [sys.executable, "-c", _ASK, self._wanted],
+                asking(self._wanted, once=False),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 text=True,
-                env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
+                env=environment(),
             )
             threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
         return self
@@ -137,8 +116,10 @@ class Nodes:
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
         for line in process.stdout or ():
-            if line.startswith("["):  # Ray prints what it likes, too
-                self._told, self.address = _NODES.validate_python(json.loads(line)), self._wanted
+            found = cluster_of(line)
+            if found is not None:
+                self._told = tuple(NodeView(**one.model_dump()) for one in found.nodes)
+                self.address = self._wanted
                 self._first.set()
         self._told, self.address = (), ""  # the cluster is gone
         self._first.set()
@@ -160,15 +141,11 @@ def this_node() -> NodeView:
 
 
 def _gpu_lines() -> tuple[str, ...]:
-    program = shutil.which("nvidia-smi")
+    program = driver_program()
     if program is None or not gpu_count():
         return ()
-    query = "--query-gpu=memory.used,memory.total,utilization.gpu"
     try:
-        done = subprocess.run(  # noqa: S603 - the driver's own program
-            [program, query, "--format=csv,noheader,nounits"], capture_output=True, text=True, timeout=3, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        found = ask_driver(program)
+    except (OSError, subprocess.SubprocessError):
         return ()
-    rows = [[cell.strip() for cell in line.split(",")] for line in done.stdout.splitlines() if line.count(",") == 2]
-    return tuple(f"{used}/{total} MiB {busy} %" for used, total, busy in rows)
+    return tuple(f"{one.used}/{one.total} MiB {one.busy} %" for one in found)

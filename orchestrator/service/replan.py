@@ -50,7 +50,7 @@ def extension(state: StudyState, created: StudyCreated, trials: int | None, epoc
         plan = _with_epochs(created, epochs)
     limits = _limits(state, created, trials, epochs)
     _check_limits(state, created, limits, plan)
-    told = f"{plan.trials} trials and {plan.epochs} epochs, {plan.trials - created.plan.trials} trials more than before"
+    told = f"{plan.trials} trials and {plan.epochs} epochs, {plan.trials - created.plan.trials} more trials than before"
     return Extension(plan, limits, told)
 
 
@@ -74,8 +74,9 @@ def _with_trials(created: StudyCreated, more: int) -> Plan:
         message = f"the space of study {created.name} has only {total} configurations, and all are planned"
         raise UsageError(message, hint="start a new study with more values in its space")
     schedule = schedule_of(created.algorithm, created.schedule)
-    together = schedule is not None and schedule.lay_out in _TOGETHER and len(old.brackets) == 1
-    count = total if together else total - old.trials
+    places = old.brackets[1:]
+    together = schedule is not None and schedule.lay_out in _TOGETHER and all(one == old.place for one in places)
+    count = total - len(places) if together else total - old.trials
     made = lay_out(
         created.algorithm,
         created.schedule,
@@ -84,7 +85,7 @@ def _with_trials(created: StudyCreated, more: int) -> Plan:
         eta=old.eta,
         trials=count,
     )
-    return made if together else _behind(old, made)
+    return made.model_copy(update={"brackets": (*made.brackets, *places)}) if together else _behind(old, made)
 
 
 def _with_epochs(created: StudyCreated, epochs: int) -> Plan:

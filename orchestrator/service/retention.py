@@ -151,11 +151,12 @@ class _Judge:
     trial: TrialState
     keep: Keep
     needed: frozenset[int]
+    running: bool
 
     def why(self, path: str) -> Why:
         trial = self.trial
         found = named(trial).get(path)
-        if trial.status in {TrialStatus.WAITING, TrialStatus.RUNNING}:
+        if self.running or trial.status in {TrialStatus.WAITING, TrialStatus.RUNNING}:
             return Why.RUNNING
         if found is None:
             return Why.KEPT if trial.pinned or self.keep is Keep.ALL else Why.ORPHAN
@@ -180,6 +181,7 @@ class _Judge:
 def _rows(state: StudyState, files: list[Stored], keep: Keep) -> Iterator[CheckpointRow]:
     needed = needed_epochs(state)
     present = {file.url for file in files}
+    running = {run.trial for run in state.running.values()}  # one that was stopped may still finish its epoch
     rows = []
     for file in files:
         number = _trial_of(file.url)
@@ -189,7 +191,8 @@ def _rows(state: StudyState, files: list[Stored], keep: Keep) -> Iterator[Checkp
         if trial is not None:
             found = named(trial).get(file.url)
             epoch = None if found is None else found.epoch
-            why = _Judge(trial, keep, frozenset(needed.get(number, ()))).why(file.url)
+            judge = _Judge(trial, keep, frozenset(needed.get(number, ())), number in running)
+            why = judge.why(file.url)
         stays = why not in _GOES
         rows.append(CheckpointRow(trial=number, epoch=epoch, path=file.url, bytes=file.bytes, why=why, stays=stays))
     for trial in state.trials.values():

@@ -26,7 +26,7 @@ from orchestrator.service.kept import KeptStudies, KeptStudy
 from orchestrator.service.machine import cores, gpu_count
 from orchestrator.service.narrate import narrate
 from orchestrator.service.plan_view import plan_view, space_view
-from orchestrator.service.processes import is_dead, spawn
+from orchestrator.service.processes import controller_of, release_if_dead, spawn
 from orchestrator.service.progress import picked, view_at, winner
 from orchestrator.service.report import StudyReport, report_of
 from orchestrator.service.trial_output import Output, follow, last_lines
@@ -45,8 +45,10 @@ from orchestrator.service.views import (
     TrialDetail,
     TrialRow,
 )
+from orchestrator.service.views_acting import Acted
 from orchestrator.service.views_analysis import AnalysisView
 from orchestrator.store import Store, StudyRow, open_store
+from orchestrator.store.rules import check_unused
 from reid_core import api
 from reid_core.config import from_values
 from reid_core.errors import Conflict, NotFound, UsageError
@@ -131,13 +133,20 @@ class Service(StudyVerbs, TrialVerbs):
             weight=request.weight,
         )
 
+    def check_new(self, name: str) -> None:
+        """Raise Conflict when another study has the name: `create` would say so only after the plan."""
+        check_unused({name}, name, self.store.studies())
+
     def launch(self, study: str, by: str = "") -> StudySummary:
         """Start (or continue) a study in the background and return at once.
 
         It goes into the queue of the service; without one its controller starts at once, in a process of its own.
+        An archived one is listed again: the service starts none that nobody sees.
         """
         row = self.store.find(study)
         self.check_free(row)
+        if row.archived:
+            ask(self.store, row.id, CommandGiven(command=CommandKind.UNARCHIVE, by=by), time.time())
         daemon = daemon_record.read(self.home)
         if daemon is None:
             log = self.home.study(row.id) / "controller.log"
@@ -154,33 +163,40 @@ class Service(StudyVerbs, TrialVerbs):
         max_slots: int | None = None,
         priority: int | None = None,
         weight: float | None = None,
-    ) -> StudySummary:
+    ) -> Acted:
         """Change the study's share of the service's slots, from now on; None leaves a value as it is."""
-        row = self.store.find(study)
-        state = self._state(row)
+        row, state, _ = self._found(study)
+        if state.ended_at is not None:
+            return self._nothing(row, f"has ended already: {state.status}")
         wanted = {"max_slots": max_slots, "priority": priority, "weight": weight}
         new = {name: value for name, value in wanted.items() if value not in {None, getattr(state, name)}}
-        asked = CommandGiven(command=CommandKind.SHARE, by=by, asked=Asked.model_validate(new))
-        if new and asked not in (one.command for one in self.store.pending(row.id)):
-            ask(self.store, row.id, asked, time.time())
-        return self._summary(self.store.find(row.id))
+        told = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in wanted.items() if value is not None)
+        command = CommandGiven(command=CommandKind.SHARE, by=by, asked=Asked.model_validate(new))
+        if not new or command in (one.command for one in self.store.pending(row.id)):
+            return self._nothing(row, f"has this share already: {told}")
+        return self._ask(row, command, f"its share from now on: {told}")
 
     def trouble(self, study: str) -> str:
         """Why the service does not go on with the study; empty when it does, or is not up."""
         daemon = daemon_record.read(self.home)
         return "" if daemon is None else daemon.troubles.get(self.store.find(study).id, "")
 
+    def is_served(self, study: str) -> bool:
+        """Whether the next `reid-tune up` goes on with the study by itself, and none is up to do it now."""
+        row = self.store.find(study)
+        waits = row.status is StudyStatus.QUEUED or self.store.granted(row.id) is not None
+        return waits and not row.archived and daemon_record.read(self.home) is None
+
     def daemon(self) -> DaemonView:
         """The service of this home: whether it is up, what runs in it and what waits."""
         return look(self.home, self.store, self.state)
 
     def check_free(self, row: StudyRow) -> None:
-        """Raise Conflict when a live controller owns the study; a dead one's lease is removed."""
-        holder = self.store.holder(row.id)
-        if holder is None or holder.expires <= self.store.now():
-            return
-        if is_dead(holder.owner):
-            self.store.release(row.id, holder.token)
+        """Raise Conflict when a live controller owns the study; a dead one's lease is removed, and its stop ends it."""
+        holder = controller_of(self.store, row.id)
+        if holder is None:
+            release_if_dead(self.store, row.id)
+            self._settle(row)
             return
         raise Conflict(
             f"study {row.name} is already run by {holder.owner} since {time.ctime(holder.since)}",
@@ -328,8 +344,7 @@ class Service(StudyVerbs, TrialVerbs):
         return self._kept.summary(row.id, row.seq, partial(self.store.events, row.id), alive=self._alive(row))
 
     def _alive(self, row: StudyRow) -> bool:
-        holder = self.store.holder(row.id)
-        return holder is not None and holder.expires > self.store.now() and not is_dead(holder.owner)
+        return controller_of(self.store, row.id) is not None
 
     def _trial_folder(self, study: str, trial: int) -> Path:
         return self.home.study(study) / "trials" / f"{trial:04d}"

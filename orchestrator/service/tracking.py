@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from orchestrator.service.following import while_held
 from orchestrator.service.home import Home
 from orchestrator.service.secrets import redacted
 from orchestrator.service.service import Service
@@ -33,15 +34,7 @@ def sync_study(service: Service, study: str, *, follow: Callable[[], bool] | Non
 def follow_study(service: Service, study: str) -> SyncReport:
     """Project a study while a controller holds it, then everything that is left."""
     row = service.store.find(study)
-    began = time.monotonic()
-    grace = 60.0  # the controller that started this process takes its lease once its workers are up
-
-    def running() -> bool:
-        holder = service.store.holder(row.id)
-        held = holder is not None and holder.expires > service.store.now()
-        return held or (time.monotonic() - began < grace and service.store.last_seq(row.id) <= 1)
-
-    return sync_study(service, row.id, follow=running)
+    return sync_study(service, row.id, follow=while_held(service.store, row.id))
 
 
 def wait_for_tracking(

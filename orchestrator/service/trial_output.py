@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -36,22 +37,31 @@ def follow(
 
     A file that became shorter has started anew and is read from its beginning. A last line without an end comes last.
     """
-    yield from last_lines(path, count)
-    place = path.stat().st_size if path.exists() else 0
-    rest = ""
-    over = False
+    lines: deque[bytes] = deque(maxlen=max(1, count))
+    place, over = 0, False
+    if path.exists():
+        with path.open("rb") as file:
+            lines.extend(file)
+            place = file.tell()
+    rest = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
+    yield from map(_line, lines)
     while not over:
         over = ended()  # asked before the last look: what was written until then is seen
         if path.exists():
-            if path.stat().st_size < place:
-                place = 0
-            with path.open(encoding="utf-8", errors="replace", newline="\n") as text:
-                text.seek(place)
-                rest += text.read()
-                place = text.tell()
-        *whole, rest = rest.split("\n")
-        yield from whole
+            with path.open("rb") as file:
+                if os.fstat(file.fileno()).st_size < place:
+                    yield from [_line(rest)] if rest else []
+                    place, rest = 0, b""
+                file.seek(place)
+                rest += file.read()
+                place = file.tell()
+        *whole, rest = rest.split(b"\n")
+        yield from map(_line, whole)
         if not over:
             sleep(_POLL_SECONDS)
     if rest:
-        yield rest
+        yield _line(rest)
+
+
+def _line(raw: bytes) -> str:
+    return raw.rstrip(b"\r\n").decode("utf-8", errors="replace")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.events import Asked, CommandGiven, CommandKind, StudyCreated, StudyState, TrialState, TrialStatus
 from orchestrator.search import GRID, PBT
-from orchestrator.search.asking import rung_above
+from orchestrator.search.limits import rung_above
 from orchestrator.service.enqueue import completed
 from orchestrator.service.verbs import ENDED, Asking
 from orchestrator.service.views import MOST_ENQUEUED
@@ -24,18 +24,20 @@ class TrialVerbs(Asking):
         row, state, found = self._trial(study, trial)
         if found.status in {TrialStatus.COMPLETED, TrialStatus.FAILED, TrialStatus.STOPPED}:
             return self._nothing(row, f"trial {trial} is {found.status} already")
-        _check_open(row, state)
+        if state.status in ENDED:
+            return self._nothing(row, f"is {state.status} already: trial {trial} does not go on")
         return self._ask_once(row, CommandKind.TRIAL_STOP, trial, by, f"trial {trial} is stopped")
 
     def retry_trial(self, study: str, trial: int, by: str = "") -> Acted:
         """Let a failed or stopped trial go on from its last checkpoint."""
         row, state, found = self._trial(study, trial)
         if found.status is TrialStatus.COMPLETED:
-            raise Conflict(f"trial {trial} of study {row.name} is completed", hint="only failed and stopped ones retry")
+            return self._nothing(row, f"trial {trial} is completed already: there is nothing to retry")
         if found.status not in {TrialStatus.FAILED, TrialStatus.STOPPED}:
             return self._nothing(row, f"trial {trial} is {found.status}: there is nothing to retry")
         _check_open(row, state)
-        return self._ask_once(row, CommandKind.TRIAL_RETRY, trial, by, f"trial {trial} runs again")
+        told = f"trial {trial} rests on its rung again" if found.has_arrived else f"trial {trial} runs again"
+        return self._ask_once(row, CommandKind.TRIAL_RETRY, trial, by, told)
 
     def promote_trial(self, study: str, trial: int, by: str = "") -> Acted:
         """Let a resting trial train to its next rung now, whatever the search thinks of it."""
@@ -100,8 +102,6 @@ class TrialVerbs(Asking):
         _check_open(row, state)
         asked = Asked(values=values, reason=reason)
         command = CommandGiven(command=CommandKind.ENQUEUE, by=by, asked=asked)
-        if self._waits(row, command):
-            return self._nothing(row, "was asked to try this already")
         return self._ask(row, command, "enqueued: tried as soon as a new trial can start")
 
     def _trial(self, study: str, trial: int) -> tuple[StudyRow, StudyState, TrialState]:
@@ -111,10 +111,7 @@ class TrialVerbs(Asking):
         return row, state, state.trials[trial]
 
     def _ask_once(self, row: StudyRow, kind: CommandKind, trial: int, by: str, told: str) -> Acted:
-        command = CommandGiven(command=kind, trial=trial, by=by)
-        if self._waits(row, command):
-            return self._nothing(row, "was asked for this already")
-        return self._ask(row, command, told)
+        return self._ask(row, CommandGiven(command=kind, trial=trial, by=by), told)
 
     def _check_paths(self, values: Values, place: str) -> None:
         if self.roots is not None:

@@ -9,15 +9,18 @@ import shutil
 import time
 from abc import ABC, abstractmethod
 
-from orchestrator.events import Asked, CommandGiven, CommandKind, StudyCreated, StudyEnded, StudyState, StudyStatus
+from orchestrator.control.aside import unfinished_stop
+from orchestrator.events import Asked, CommandGiven, CommandKind, StudyCreated, StudyState, StudyStatus
 from orchestrator.service.asking import ask, record
 from orchestrator.service.audit import Audit, AuditEntry
 from orchestrator.service.cloning import cloned
 from orchestrator.service.comparing import difference
 from orchestrator.service.confined import Roots
+from orchestrator.service.daemon import record as daemon_record
 from orchestrator.service.home import Home
 from orchestrator.service.limits import changed_limits, limit_views, reopened
-from orchestrator.service.processes import is_dead
+from orchestrator.service.overlaid import overlaid
+from orchestrator.service.processes import release_if_dead
 from orchestrator.service.replan import extension, refuse_longer
 from orchestrator.service.tags import changed_tags
 from orchestrator.service.views import StudySummary
@@ -62,8 +65,19 @@ class Asking(ABC):
         """The row of the study."""
 
     def _found(self, study: str) -> tuple[StudyRow, StudyState, StudyCreated]:
+        """A study as it is once what waits in its inbox is heard; while nobody runs it, that is done at once."""
         row = self.store.find(study)
-        state = self._state(row)
+        if not self._alive(row):
+            row = self._settle(row)
+        return self._read(row, overlaid(self._state(row), self.store.pending(row.id)))
+
+    def _settle(self, row: StudyRow) -> StudyRow:
+        """Let a study that nobody runs hear its inbox, and end where it was asked to stop."""
+        if self.store.pending(row.id) or unfinished_stop(self.store, row.id) is not None:
+            record(self.store, row.id, [], time.time())
+        return self.store.find(row.id)
+
+    def _read(self, row: StudyRow, state: StudyState) -> tuple[StudyRow, StudyState, StudyCreated]:
         if state.created is None:
             raise Conflict(f"the log of study {row.name} does not begin with its creation")
         return row, state, state.created
@@ -79,12 +93,6 @@ class Asking(ABC):
     def _nothing(self, row: StudyRow, told: str) -> Acted:
         return self._acted(row, told, changed=False)
 
-    def _waits(self, row: StudyRow, command: CommandGiven) -> bool:
-        """Whether the same was asked already and no controller has heard it yet."""
-        same = (command.command, command.trial, command.asked)
-        waiting = [one.command for one in self.store.pending(row.id)] if self._alive(row) else []
-        return any((one.command, one.trial, one.asked) == same for one in waiting)
-
 
 class StudyVerbs(Asking):
     """The verbs of studies."""
@@ -95,7 +103,7 @@ class StudyVerbs(Asking):
         if state.status in ENDED:
             return self._nothing(row, _over(state))
         command = CommandGiven(command=CommandKind.PAUSE, by=by)
-        if state.status is StudyStatus.PAUSED or self._waits(row, command):
+        if state.status is StudyStatus.PAUSED:
             return self._nothing(row, "was asked to pause already")
         continues = f"continue with `reid-tune studies resume {row.name}`"
         return self._ask(row, command, f"rests; {continues}", f"asked to pause; {continues}")
@@ -107,14 +115,15 @@ class StudyVerbs(Asking):
             hint = f"`reid-tune studies extend {row.name}` lets it go on, or start a new one with `reid-tune run`"
             raise Conflict(f"study {row.name} is {state.status}", hint=hint)
         follow = f"follow it with `reid-tune status {row.name} --watch`"
-        if not self._alive(row):
-            if self.launch(row.id, by).status is StudyStatus.QUEUED:
-                return self._acted(row, f"waits in the queue of the service; {follow}")
-            return self._acted(row, f"continues in the background; {follow}")
-        command = CommandGiven(command=CommandKind.RESUME, by=by)
-        if state.status is StudyStatus.RUNNING or self._waits(row, command):
-            return self._nothing(row, f"runs already; {follow}")
-        return self._ask(row, command, f"goes on; {follow}")
+        if self._alive(row):
+            if state.status is StudyStatus.RUNNING:
+                return self._nothing(row, f"runs already; {follow}")
+            if not ask(self.store, row.id, CommandGiven(command=CommandKind.RESUME, by=by), time.time()):
+                return self._acted(row, f"goes on; {follow} (its controller hears it in a moment)")
+        queued = self.launch(row.id, by).status is StudyStatus.QUEUED
+        if queued and daemon_record.read(self.home) is not None:
+            return self._acted(row, f"waits in the queue of the service; {follow}")
+        return self._acted(row, f"continues in the background; {follow}")
 
     def stop(self, study: str, by: str = "", *, at_rung: bool = False) -> Acted:
         """Ask for the end: nothing new starts; what runs finishes its epoch, or `at_rung` goes on to its rung.
@@ -125,25 +134,26 @@ class StudyVerbs(Asking):
         if state.ended_at is not None:
             return self._nothing(row, _over(state))
         command = CommandGiven(command=CommandKind.STOP, by=by, asked=Asked(at_rung=at_rung))
-        end = StudyEnded(status=StudyStatus.STOPPED, reason=f"stopped by {by or 'request'}")
         ended = f"has ended; see the winner with `reid-tune best {row.name}`"
-        asked = state.status is StudyStatus.STOPPED and (at_rung or not state.at_rung)
-        if asked or self._waits(row, command):
-            if record(self.store, row.id, [end], time.time()):  # whoever was to hear it is gone
-                return self._acted(row, ended)
+        if state.status is StudyStatus.STOPPED and (at_rung or not state.at_rung):
             return self._nothing(row, "was asked to stop already")
         when = "when what runs has reached its rung" if at_rung else "after the running epochs"
-        now = ask(self.store, row.id, command, time.time(), then=[end])
-        return self._acted(row, ended if now else f"asked to stop; it ends {when}")
+        if not ask(self.store, row.id, command, time.time()):
+            return self._acted(row, f"asked to stop; it ends {when}")
+        status = self.store.find(row.id).status
+        return self._acted(row, ended if status is StudyStatus.STOPPED else f"has ended already: {status}")
 
     def archive(self, study: str, by: str = "") -> Acted:
-        """Hide a study that nobody runs from the list of studies. Conflict while a controller runs it."""
+        """Hide a study that nobody runs from the list of studies. Conflict while it is being run, or waits for it."""
         row, state, _ = self._found(study)
         if state.archived:
             return self._nothing(row, "is archived already")
         if self._alive(row):
             hint = f"pause or stop it first: `reid-tune studies pause {row.name}`"
             raise Conflict(f"study {row.name} is being run: only one at rest can be archived", hint=hint)
+        if state.status is StudyStatus.QUEUED:
+            hint = f"take it out first: `reid-tune studies pause {row.name}`"
+            raise Conflict(f"study {row.name} waits in the queue: only one at rest can be archived", hint=hint)
         told = "archived: `reid-tune studies ls --all` still lists it"
         return self._ask(row, CommandGiven(command=CommandKind.ARCHIVE, by=by), told)
 
@@ -161,9 +171,7 @@ class StudyVerbs(Asking):
         with `by` the deletion is a line of the audit log; the web server writes its own.
         """
         row, _, created = self._found(study)
-        holder = self.store.holder(row.id)
-        if holder is not None and is_dead(holder.owner):
-            self.store.release(row.id, holder.token)
+        release_if_dead(self.store, row.id)
         self.store.delete_study(row.id, now=self.store.now())
         if by:
             told = AuditEntry.model_validate({"at": time.time(), "what": "delete", "who": by, "study": row.name})
@@ -186,7 +194,7 @@ class StudyVerbs(Asking):
         """Record a new study made as this one is now; nothing runs yet unless the request says so."""
         row, _, created = self._found(study)
         if self.roots is not None:
-            self.roots.check(dict(request.set), "--set")
+            self.roots.check_changes(created.base, request.set, "--set")
         made = cloned(created, request, self.home)
         try:
             self.store.create_study(made, time.time())
@@ -203,7 +211,9 @@ class StudyVerbs(Asking):
 
     def diff(self, first: str, second: str) -> StudyDifference:
         """Everything in which two studies differ: space, configuration, plan, data, limits, search, versions."""
-        return difference(self._found(first)[2], self._found(second)[2])
+        rows = (self.store.find(first), self.store.find(second))
+        one, other = (self._read(row, self._state(row))[2] for row in rows)
+        return difference(one, other)
 
     def extend(self, study: str, request: ExtendRequest, by: str = "") -> Acted:
         """More trials, more epochs; an ended study rests afterwards and can be resumed.
@@ -221,12 +231,9 @@ class StudyVerbs(Asking):
         if state.status is StudyStatus.STOPPED and not ended:
             raise Conflict(f"study {row.name} is about to stop", hint="extend it when it has ended")
         more = extension(state, created, request.trials, request.epochs)
-        asked = Asked(plan=more.plan, limits=more.limits)
-        command = CommandGiven(command=CommandKind.EXTEND, by=by, asked=asked)
-        if self._waits(row, command):
-            return self._nothing(row, "was asked for this already")
-        told = f"has {more.told} from now on"
-        return self._ask(row, command, f"{told}{go_on}")
+        limits = None if more.limits == created.limits else more.limits
+        command = CommandGiven(command=CommandKind.EXTEND, by=by, asked=Asked(plan=more.plan, limits=limits))
+        return self._ask(row, command, f"has {more.told} from now on{go_on}")
 
     def change_limits(self, study: str, request: LimitsRequest, by: str = "") -> Acted:
         """Other limits from now on. A study that one of the old limits ended can be resumed when the new ones allow."""
@@ -237,8 +244,6 @@ class StudyVerbs(Asking):
             return self._nothing(row, f"has these limits already: {words}")
         kind = CommandKind.EXTEND if reopened(state, limits) else CommandKind.LIMITS
         command = CommandGiven(command=kind, by=by, asked=Asked(limits=limits))
-        if self._waits(row, command):
-            return self._nothing(row, "was asked for these limits already")
         go_on = f"; go on with `reid-tune studies resume {row.name}`" if kind is CommandKind.EXTEND else ""
         return self._ask(row, command, f"limits from now on: {words}{go_on}")
 
@@ -246,7 +251,7 @@ class StudyVerbs(Asking):
         """Write a note beside a study, in place of the one before; an empty text takes it away."""
         row, state, _ = self._found(study)
         command = CommandGiven(command=CommandKind.NOTE, by=by, asked=Asked(text=text.strip()))
-        if state.note == text.strip() or self._waits(row, command):
+        if state.note == text.strip():
             return self._nothing(row, "has this note already" if text.strip() else "has no note")
         return self._ask(row, command, "note written" if text.strip() else "note taken away")
 
@@ -256,7 +261,7 @@ class StudyVerbs(Asking):
         tags = changed_tags(state.tags, request)
         words = ", ".join(tags) or "none"
         command = CommandGiven(command=CommandKind.TAG, by=by, asked=Asked(tags=tags))
-        if tags == state.tags or self._waits(row, command):
+        if tags == state.tags:
             return self._nothing(row, f"has these tags already: {words}")
         return self._ask(row, command, f"tags: {words}")
 

@@ -47,10 +47,13 @@ class Backup:
 def backup_store(url_or_path: str | Path, target: Path) -> Backup:
     """Copy a store, as it is at one moment, while others go on writing it; the copy is examined before it is kept.
 
-    Raises Conflict when `target` exists, StoreError when it cannot be written or is not whole, and as `open_store`.
+    Raises Conflict when `target` exists, NotFound without its folder, StoreError when it cannot be written or is not
+    whole, and as `open_store`.
     """
     if target.exists():
         raise Conflict(f"{target} exists already", hint="name another file")
+    if not target.absolute().parent.is_dir():
+        raise NotFound(f"there is no folder {target.parent}", hint="make it first, or name another place")
     engine = make_engine(url_or_path, busy_seconds=BUSY_SECONDS)
     place = place_of(engine.url)
     partial = target.with_name(f"{target.name}.partial")
@@ -74,8 +77,9 @@ def restore_store(source: Path, url_or_path: str | Path) -> Backup:
     """Fill an empty store, of either kind, from a backup of any released version.
 
     Nobody holds a study afterwards, and whoever held one before the backup can write no more: its memory may be
-    ahead of what was restored. Raises NotFound without the file, Conflict when the store holds studies, and
-    StoreError for a damaged backup; the store is as it was then.
+    ahead of what was restored. No service starts one unasked: its files may be those of an original that lives on.
+    Raises NotFound without the file, Conflict when the store holds studies, and StoreError for a damaged backup; the
+    store is as it was then.
     """
     if not source.is_file():
         raise NotFound(f"there is no file {source}")
@@ -137,7 +141,7 @@ def _fill(source: Path, url_or_path: str | Path) -> None:
             for table in _TABLES:
                 if table is not leases:
                     _copy_rows(rows, connection, table)
-            connection.execute(update(studies).values(token=studies.c.token + 1))
+            connection.execute(update(studies).values(token=studies.c.token + 1, granted=None))
             _set_counters(connection)
     finally:
         old.dispose()

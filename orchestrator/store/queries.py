@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, RowMapping, bindparam, insert, select
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 
 from orchestrator.events import CommandGiven, EpochReported, Event, Logged, StudyStatus, event_to_json
 from orchestrator.store import rules
@@ -21,6 +21,7 @@ __all__ = [
     "key_of",
     "lease_of",
     "locked_study",
+    "note_growth",
     "page_of",
     "reported_already",
     "study_row",
@@ -35,6 +36,22 @@ _WAITING = (
     .select_from(studies.outerjoin(commands, _C.study == _S.key))
     .where(_S.id == bindparam("study"))
     .order_by(_C.id)
+)
+_M = metrics.c
+_REPORTED = select(_M.trial, _M.epoch).where(
+    _M.study == bindparam("key"),
+    _M.epoch.between(bindparam("low"), bindparam("high")),
+    _M.trial.in_(bindparam("trials", expanding=True)),
+)
+_GROWN = (
+    update(studies)
+    .where(_S.key == bindparam("of_key"))
+    .values(
+        seq=bindparam("to_seq"),
+        updated_at=bindparam("at"),
+        status=bindparam("to_status"),
+        archived=bindparam("to_archived"),
+    )
 )
 """Built once: controllers ask these for every epoch, and building a statement takes longer than SQLite's answer."""
 
@@ -84,6 +101,18 @@ def insert_logged(connection: Connection, key: int, logged: Sequence[Logged]) ->
         connection.execute(insert(metrics), reports)
 
 
+def note_growth(connection: Connection, row: RowMapping, last: Logged, kept: Sequence[Event]) -> None:
+    """What the list of studies shows of one that grew by `kept`, the last of them in the place of `last`."""
+    change = {
+        "of_key": row["key"],
+        "to_seq": last.seq,
+        "at": last.at,
+        "to_status": rules.status_after(StudyStatus(row["status"]), kept).value,
+        "to_archived": int(rules.archived_after(bool(row["archived"]), kept)),
+    }
+    connection.execute(_GROWN, change)
+
+
 def reported_already(connection: Connection, key: int, batch: Sequence[Event]) -> set[tuple[int, int]]:
     """The (trial, epoch) that are on record already, among those of the batch's trials and span of epochs."""
     reports = [event for event in batch if isinstance(event, EpochReported)]
@@ -91,11 +120,10 @@ def reported_already(connection: Connection, key: int, batch: Sequence[Event]) -
         return set()
     trials = sorted({event.trial for event in reports})
     low, high = min(event.epoch for event in reports), max(event.epoch for event in reports)
-    query = select(metrics.c.trial, metrics.c.epoch).where(metrics.c.study == key, metrics.c.epoch.between(low, high))
     found: set[tuple[int, int]] = set()
     for start in range(0, len(trials), _TRIALS):
-        chosen = query.where(metrics.c.trial.in_(trials[start : start + _TRIALS]))
-        found.update((trial, epoch) for trial, epoch in connection.execute(chosen))
+        some = {"key": key, "low": low, "high": high, "trials": trials[start : start + _TRIALS]}
+        found.update((trial, epoch) for trial, epoch in connection.execute(_REPORTED, some))
     return found
 
 

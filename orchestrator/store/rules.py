@@ -26,6 +26,7 @@ __all__ = [
     "check_lease_free",
     "check_not_running",
     "check_token",
+    "check_unused",
     "pick",
     "status_after",
     "unknown_study",
@@ -51,13 +52,18 @@ def check_created(created: StudyCreated, others: Collection[StudyRow]) -> None:
         raise UsageError(
             f"a study cannot be called {LATEST!r}", hint=f"{LATEST!r} stands for the newest study; choose another name"
         )
-    wanted = {created.study, created.name}
+    check_unused({created.study, created.name}, created.name, others)
+
+
+def check_unused(wanted: Collection[str], name: str, others: Collection[StudyRow]) -> None:
+    """Raise Conflict when one of the studies answers to one of these references; `name` is that of the new study."""
     for row in others:
         if row.name in wanted or row.id in wanted:
-            taken = f"named {created.name!r}" if row.name in wanted else f"with id {row.id!r}"
+            taken = f"named {name!r}" if row.name in wanted else f"with id {row.id!r}"
             raise Conflict(
                 f"there is already a study {taken} (id {row.id}, created {_when(row.created_at)})",
-                hint="choose another --name, continue that one with `reid-tune run --resume`, or delete it",
+                hint=f"choose another --name, continue that one with `reid-tune run --resume {row.name}`, "
+                f"or delete it with `reid-tune studies delete {row.name}`",
             )
 
 
@@ -140,7 +146,7 @@ def status_after(status: StudyStatus, events: Iterable[Event]) -> StudyStatus:
                     status = _COMMANDED.get(event.command, status)
                 elif event.command is CommandKind.EXTEND:
                     status = StudyStatus.PAUSED
-            case StudyEnded():
+            case StudyEnded() if status not in {StudyStatus.COMPLETED, StudyStatus.FAILED}:
                 status = event.status
             case _:
                 pass

@@ -31,6 +31,7 @@ from orchestrator.store.queries import (
     key_of,
     lease_of,
     locked_study,
+    note_growth,
     page_of,
     reported_already,
     study_row,
@@ -130,10 +131,7 @@ class SqlStore:
             tried[:] = [Logged(row["seq"] + i, at, event) for i, event in enumerate(kept, 1)]
             insert_logged(connection, key, tried)
             if tried:
-                status = rules.status_after(StudyStatus(row["status"]), kept)
-                archived = int(rules.archived_after(bool(row["archived"]), kept))
-                change = {"seq": tried[-1].seq, "updated_at": at, "status": status.value, "archived": archived}
-                connection.execute(update(studies).where(studies.c.key == key).values(**change))
+                note_growth(connection, row, tried[-1], kept)
             if taken:
                 heard = commands.c.id.in_(taken)
                 connection.execute(delete(commands).where(commands.c.study == key, heard))

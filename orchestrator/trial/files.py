@@ -10,7 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["Readable", "copy_whole", "digest_of", "disk_is_full", "keep_only"]
+__all__ = ["Readable", "copy_whole", "digest_of", "disk_fails", "disk_is_full", "keep_only"]
 
 _PIECE = 1 << 22
 
@@ -70,8 +70,17 @@ def copy_whole(source: Readable, target: Path, sha256: str) -> bool:
 
 def disk_is_full(error: BaseException | None) -> bool:
     """Whether this error, or one that it came from, says that a disk or a quota is full."""
+    return _comes_from(error, {errno.ENOSPC, errno.EDQUOT})
+
+
+def disk_fails(error: BaseException | None) -> bool:
+    """Whether this error, or one that it came from, says that a disk is broken or cannot be written any more."""
+    return _comes_from(error, {errno.EIO, errno.EROFS})
+
+
+def _comes_from(error: BaseException | None, numbers: Collection[int]) -> bool:
     while error is not None:
-        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if isinstance(error, OSError) and error.errno in numbers:
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -15,6 +15,7 @@ from orchestrator.trial.files import digest_of, disk_is_full, keep_only
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import (
     Beginning,
+    Best,
     CheckpointRef,
     Completed,
     Failed,
@@ -24,8 +25,8 @@ from orchestrator.trial.protocol import (
     SegmentSpec,
     Trial,
 )
-from orchestrator.trial.upload import Uploads
-from orchestrator.trial.vault import Vault, is_url, told
+from orchestrator.trial.upload import SPARES, Uploads
+from orchestrator.trial.vault import Vault, is_url, root_of, told
 from reid_core.errors import CheckpointError
 
 __all__ = ["PATIENCE", "run_lasting"]
@@ -50,9 +51,10 @@ def run_lasting(trial: Trial, spec: SegmentSpec, context: SegmentContext) -> Out
         if begun is None:
             message = f"no checkpoint of trial {spec.trial} that it could go on from is whole"
             return Failed(FailureKind.DATA, message, retryable=True)
+        begins, came_from = begun
         if not spec.vault:
-            return trial.run(begun, context)
-        return _kept(trial, spec, begun, context)
+            return trial.run(begins, context)
+        return _kept(trial, begins, came_from, context)
     except _NoStore as error:
         return Failed(FailureKind.DATA, str(error), retryable=True)
     except OSError as error:
@@ -68,24 +70,25 @@ def _patience() -> float:
         return _PATIENCE
 
 
-def _begun(spec: SegmentSpec, context: SegmentContext) -> SegmentSpec | None:
-    """The segment with a checkpoint that is whole and lies here; None when there is none to begin with."""
+def _begun(spec: SegmentSpec, context: SegmentContext) -> tuple[SegmentSpec, CheckpointRef | None] | None:
+    """The segment with a checkpoint that is whole and lies here, and where it came from; None: there is none."""
     wanted = Beginning(spec.checkpoint, forked=spec.forked)
     for beginning in (wanted, *(spec.instead if spec.checkpoint is not None else ())):
         start = beginning.checkpoint
         if start is None:
             if spec.checkpoint is not None:
                 context.log("no checkpoint of this trial is whole: it begins anew")
-            return replace(spec, checkpoint=None, forked=False, from_epoch=0 if spec.checkpoint else spec.from_epoch)
+            first = 0 if spec.checkpoint else spec.from_epoch
+            return replace(spec, checkpoint=None, forked=False, from_epoch=first), None
         try:
             path = _fetched(start, beginning, spec, context) if is_url(start.path) else _whole(start)
         except (FileNotFoundError, CheckpointError) as error:
             context.log(f"{told(error)}; trying the checkpoint before it")
             continue
         if start is spec.checkpoint and not is_url(start.path):
-            return spec
+            return spec, start
         here = CheckpointRef(str(path), start.epoch, start.sha256)
-        return replace(spec, checkpoint=here, forked=beginning.forked, from_epoch=start.epoch)
+        return replace(spec, checkpoint=here, forked=beginning.forked, from_epoch=start.epoch), start
     return None
 
 
@@ -104,7 +107,8 @@ def _fetched(start: CheckpointRef, beginning: Beginning, spec: SegmentSpec, cont
     end = time.monotonic() + _patience()
     while True:
         try:
-            return Vault(start.path.rpartition("/")[0]).fetch(start, folder)
+            url = start.path.rpartition("/")[0]
+            return Vault(url, root_of(url)).fetch(start, folder)
         except (FileNotFoundError, CheckpointError):
             raise
         except Exception as error:
@@ -120,11 +124,15 @@ def _fetched(start: CheckpointRef, beginning: Beginning, spec: SegmentSpec, cont
 class _Passing:
     """SegmentContext that sends checkpoints to the vault; what arrived there is saved before the next report."""
 
-    def __init__(self, context: SegmentContext, uploads: Uploads) -> None:
-        self._context, self._uploads = context, uploads
+    def __init__(self, context: SegmentContext, uploads: Uploads, best: Best | None) -> None:
+        self._context, self._uploads, self._best = context, uploads, best
         self.newest: CheckpointRef | None = None
 
     def report(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        better = self._best.after(metrics) if self._best is not None else None
+        if better is not None:
+            self._best = better
+            self._uploads.hold(epoch)
         self.tell()
         self._context.report(epoch, metrics)
 
@@ -152,33 +160,38 @@ class _Passing:
         return getattr(self._context, name)
 
 
-def _kept(trial: Trial, spec: SegmentSpec, begun: SegmentSpec, context: SegmentContext) -> Outcome:
+def _kept(trial: Trial, spec: SegmentSpec, came_from: CheckpointRef | None, context: SegmentContext) -> Outcome:
+    """Run the segment, whose checkpoint came from there, and wait for what is on its way to the vault."""
     uploads = Uploads(Vault(spec.vault), spec.keep)
-    passing = _Passing(context, uploads)
+    passing = _Passing(context, uploads, spec.best)
     try:
-        outcome = trial.run(begun, passing)
-        return _ended(outcome, spec, begun, passing, uploads)
+        outcome = trial.run(spec, passing)
+        return _ended(outcome, spec, came_from, passing, uploads)
+    except Exception:
+        if passing.newest is not None:  # the next attempt begins with what is there by then
+            uploads.wait(passing.newest, _hurried)
+        raise
     finally:
         passing.tell()
         uploads.close()
-        shutil.rmtree(Path(spec.directory) / "parent", ignore_errors=True)
+        for folder in ("parent", SPARES):
+            shutil.rmtree(Path(spec.directory) / folder, ignore_errors=True)
 
 
-def _ended(outcome: Outcome, spec: SegmentSpec, begun: SegmentSpec, passing: _Passing, uploads: Uploads) -> Outcome:
+def _ended(
+    outcome: Outcome, spec: SegmentSpec, came_from: CheckpointRef | None, passing: _Passing, uploads: Uploads
+) -> Outcome:
     """The outcome once the last checkpoint is durable, with the place where it is kept."""
     match outcome:
         case Completed(checkpoint=last) | Paused(checkpoint=CheckpointRef() as last):
             pass
         case Failed(retryable=True) if passing.newest is not None:
-            uploads.wait(passing.newest, lambda: _IN_A_HURRY)  # the next attempt begins with what is there by then
+            uploads.wait(passing.newest, _hurried)  # as above
             return outcome
         case _:
             return outcome
-    if last == begun.checkpoint:  # there was nothing left to train
-        kept: CheckpointRef | None = (
-            spec.checkpoint if spec.checkpoint and spec.checkpoint.epoch == last.epoch else None
-        )
-        return replace(outcome, checkpoint=kept or last)
+    if last == spec.checkpoint:  # it was stopped before its first epoch, or there was nothing left to train
+        return replace(outcome, checkpoint=came_from or last)
     if last != passing.newest:
         uploads.put(last)
     kept = uploads.wait(last, _seconds(passing))
@@ -192,6 +205,10 @@ def _ended(outcome: Outcome, spec: SegmentSpec, begun: SegmentSpec, passing: _Pa
         return Paused(None)
     message = f"the checkpoint of epoch {last.epoch} could not be uploaded to {spec.vault}; the trial's log says why"
     return Failed(FailureKind.DATA, message, retryable=True)
+
+
+def _hurried() -> float:
+    return min(_IN_A_HURRY, _patience())
 
 
 def _seconds(passing: _Passing) -> Callable[[], float]:

@@ -5,8 +5,9 @@ Plain, picklable values only: a specification travels to another process or node
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
 from orchestrator.trial.kinds import FailureKind
@@ -15,6 +16,7 @@ from reid_core.config import Values
 
 __all__ = [
     "Beginning",
+    "Best",
     "CheckpointRef",
     "Completed",
     "Failed",
@@ -64,6 +66,21 @@ class Beginning:
 
 
 @dataclass(frozen=True, slots=True)
+class Best:
+    """What makes an epoch a trial's best: more of `metric` (or less) than `value`, that of its best checkpoint."""
+
+    metric: str
+    maximize: bool = True
+    value: float | None = None
+
+    def after(self, metrics: Mapping[str, float]) -> Best | None:
+        """What is the best with an epoch of these metrics; None when that epoch is no better."""
+        value = metrics.get(self.metric, math.nan)
+        worse = self.value is not None and (value <= self.value if self.maximize else value >= self.value)
+        return None if math.isnan(value) or worse else replace(self, value=value)
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentSpec:
     """Train `trial` from epoch `from_epoch` (0: new) up to and including `to_epoch`.
 
@@ -77,6 +94,7 @@ class SegmentSpec:
     `micro_batches`: each batch is computed in so many times more parts than the configuration says, for memory's sake.
     `vault` is the URL that durable checkpoints are kept under (file, s3, memory ...); empty: in `directory` itself.
     `instead` is what it goes on from, in this order, when `checkpoint` turns out to be torn or gone.
+    `best` tells which epoch's checkpoint is to reach the vault whatever comes after it; None: that of no such epoch.
     """
 
     study: str
@@ -97,6 +115,7 @@ class SegmentSpec:
     micro_batches: int = 1
     vault: str = ""
     instead: tuple[Beginning, ...] = ()
+    best: Best | None = None
 
 
 class SegmentContext(Protocol):

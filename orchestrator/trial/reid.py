@@ -9,7 +9,7 @@ import errno
 from dataclasses import replace
 from pathlib import Path
 
-from orchestrator.trial.files import disk_is_full
+from orchestrator.trial.files import disk_fails, disk_is_full
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import (
     CheckpointRef,
@@ -59,6 +59,8 @@ DEVICE_FAULTS = (
 """What CUDA and NCCL say of a broken GPU or driver, in lower case. An assertion on the device is the trial's own: an
 index out of range."""
 
+_FULL = "the disk of this node is full"
+
 
 class ReidTrial:
     """Trains the configuration of the segment; knows nothing of studies."""
@@ -90,9 +92,10 @@ class ReidTrial:
         except ProcessLost as error:
             return Failed(FailureKind.LOST, str(error), retryable=True)
         except ReidTuneError as error:
-            if not disk_is_full(error):
+            failed = _of_disk(error)
+            if failed is None:
                 raise
-            return _spoiled(error, retryable=True)
+            return failed
         except OSError as error:
             if error.errno == errno.ENOMEM:
                 raise  # memory running out is told alike for all trials, as are the RuntimeErrors of torch
@@ -142,8 +145,16 @@ def _processes(resources: Resources) -> int:
 def _spoiled(error: ReidTuneError | OSError, *, retryable: bool) -> Failed:
     """The fault of a file: of the node when its disk is full, else of the data or the store that they come from."""
     if disk_is_full(error):
-        return Failed(FailureKind.NODE, f"the disk of this node is full: {error}", retryable=True)
+        return Failed(FailureKind.NODE, f"{_FULL}: {error}", retryable=True)
     return Failed(FailureKind.DATA, str(error), retryable=retryable)
+
+
+def _of_disk(error: ReidTuneError) -> Failed | None:
+    """The node's fault: its disk, where decoded images are kept, is full, broken or read-only; None for others."""
+    if disk_is_full(error) or disk_fails(error):
+        what = _FULL if disk_is_full(error) else "a disk of this node fails"
+        return Failed(FailureKind.NODE, f"{what}: {error}", retryable=True)
+    return None
 
 
 def _in_parts(values: Values, times: int) -> Config:

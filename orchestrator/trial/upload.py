@@ -8,26 +8,33 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.trial.protocol import CheckpointRef
 from orchestrator.trial.vault import Vault, told
 from reid_core.errors import CheckpointError
 
-__all__ = ["Uploads"]
+__all__ = ["SPARES", "Uploads"]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _POLL = 0.2
+SPARES = ".held"
+"""Folder beside the checkpoints, for second names; whoever made the Uploads removes it."""
 
 
 class Uploads:
-    """Sends what `put` names. `must` are epochs of which none is passed over; of the others the newest is sent.
+    """Sends what `put` names. `must` are epochs of which none is passed over, and neither is the one held last.
+
+    Of the others the newest is sent.
 
     Everything but the sending happens in the caller's thread: it collects with `news` what is there.
     """
 
     def __init__(self, vault: Vault, must: Collection[int] = (), *, pause: float = _FIRST_PAUSE) -> None:
         self._vault, self._must, self._pause = vault, frozenset(must), pause
+        self._held: int | None = None
         self._changed = threading.Condition()
         self._waiting: list[CheckpointRef] = []
         self._there: dict[CheckpointRef, CheckpointRef] = {}
@@ -40,13 +47,30 @@ class Uploads:
     def put(self, checkpoint: CheckpointRef) -> None:
         """Send a local checkpoint as soon as possible; one that waits and is older gives way."""
         with self._changed:
-            passed = [one for one in self._waiting if one.epoch not in self._must and one.epoch < checkpoint.epoch]
+            stay = {*self._must, self._held}
+            passed = [one for one in self._waiting if one.epoch not in stay and one.epoch < checkpoint.epoch]
             self._given_up.update(passed)
             self._waiting = [*(one for one in self._waiting if one not in passed), checkpoint]
             self._changed.notify_all()
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="uploads", daemon=True)
             self._thread.start()
+
+    def hold(self, epoch: int) -> None:
+        """Pass over this epoch's checkpoint no more: it is the best. The one that was held before may be.
+
+        Training may delete it before its turn comes, for it may call another the best: a second name keeps it.
+        """
+        with self._changed:
+            self._held = epoch
+            for one in self._waiting:
+                spare = _spare(one)
+                with suppress(OSError):  # a file system without links
+                    if one.epoch == epoch:
+                        spare.parent.mkdir(exist_ok=True)
+                        spare.hardlink_to(one.path)
+                    elif one.epoch not in self._must:
+                        spare.unlink(missing_ok=True)
 
     def news(self) -> tuple[list[CheckpointRef], list[str]]:
         """What has become durable since the last call, oldest first, and what there is to tell."""
@@ -75,11 +99,11 @@ class Uploads:
         failures = 0
         while (checkpoint := self._next()) is not None:
             try:
-                sent = self._vault.put(checkpoint)
+                sent = self._vault.put(_present(checkpoint))
             except CheckpointError as error:
                 self._settle(checkpoint, None, error.message)
             except Exception as error:  # noqa: BLE001 - each file system has errors of its own
-                if not Path(checkpoint.path).is_file():
+                if not Path(_present(checkpoint).path).is_file():
                     self._settle(checkpoint, None, f"the checkpoint of epoch {checkpoint.epoch} was not uploaded: gone")
                     continue
                 failures += 1
@@ -113,3 +137,15 @@ class Uploads:
             end = time.monotonic() + pause
             while not self._closed and (left := end - time.monotonic()) > 0:
                 self._changed.wait(left)
+
+
+def _spare(checkpoint: CheckpointRef) -> Path:
+    path = Path(checkpoint.path)
+    return path.parent / SPARES / path.name
+
+
+def _present(checkpoint: CheckpointRef) -> CheckpointRef:
+    """The checkpoint by the name that is there."""
+    spare = _spare(checkpoint)
+    gone = not Path(checkpoint.path).is_file() and spare.is_file()
+    return replace(checkpoint, path=str(spare)) if gone else checkpoint

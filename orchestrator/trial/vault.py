@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 
 from orchestrator.trial.files import copy_whole, digest_of
 from orchestrator.trial.protocol import CheckpointRef
+from reid_core.data.urls import fault_of, opened
 from reid_core.errors import CheckpointError, Finding, InvalidInput, ServerUnreachable
 
-__all__ = ["Stored", "Vault", "check_vault", "is_url", "reachable", "told", "vault_of"]
+__all__ = ["Stored", "Vault", "check_vault", "is_url", "reachable", "root_of", "told", "vault_of"]
 
 _DIGITS = 12
 _STAMPED = re.compile(rf"(.+)-[0-9a-f]{{{_DIGITS}}}(\.[^.]+)?")
-_EXTRAS = {"s3": "s3", "s3a": "s3"}
 _BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"})
 """Stores without folders: making one would make a bucket that nobody asked for."""
 _BLOCK = 1 << 24
@@ -48,27 +48,23 @@ def vault_of(root: str, study: str, trial: int) -> str:
     return f"{root.rstrip('/')}/{study}/{trial:04d}" if root else ""
 
 
+def root_of(trial: str) -> str:
+    """The study's URL, of that of one of its trials."""
+    return trial.rsplit("/", 2)[0]
+
+
 def check_vault(root: str) -> str:
     """The URL, a plain path as file://. Raises InvalidInput: unknown protocol, missing package, credentials in it."""
     if not is_url(root):
         root = Path(root).expanduser().resolve().as_uri()
     parts = urlsplit(root)
-    if parts.username or parts.password:
-        raise _refused("credentials", "the URL holds credentials", "give them in the environment (AWS_ACCESS_KEY_ID …)")
     if parts.query or parts.fragment:
         raise _refused("bad-url", "the URL has a query or a fragment", "give protocol, place and folder only")
     if "::" in root:
         raise _refused("bad-url", "chained URLs are not supported", "give protocol, place and folder only")
-    import fsspec  # noqa: PLC0415 - loads many modules; only studies with a URL need it
-
-    try:
-        fsspec.get_filesystem_class(parts.scheme)
-    except ValueError as error:
-        raise _refused("unknown-protocol", str(error), "use file, s3, memory or another of fsspec's") from error
-    except ImportError as error:
-        extra = _EXTRAS.get(parts.scheme)
-        hint = f"pip install 'reid-tune[{extra}]'" if extra else f"install what fsspec needs for {parts.scheme}"
-        raise _refused("missing-package", f"{parts.scheme}:// needs a package: {error}", hint) from error
+    fault = fault_of(root)
+    if fault is not None:
+        raise _refused(fault.code, fault.message, fault.hint)
     return root.rstrip("/")
 
 
@@ -100,18 +96,17 @@ def told(error: BaseException) -> str:
 
 
 class Vault:
-    """The files under one URL. Safe to use from several threads."""
+    """The files under one URL. Safe to use from several threads.
 
-    def __init__(self, url: str) -> None:
-        import fsspec  # noqa: PLC0415 - as above
+    `root` is a URL above it (or itself) that is there and has something in it whenever the store is.
+    """
 
+    def __init__(self, url: str, root: str = "") -> None:
         self.url = url.rstrip("/")
         self._protocol = urlsplit(url).scheme
-        options: dict[str, Any] = {"use_listings_cache": False}
-        if self._protocol in {"s3", "s3a"}:  # who cannot connect is told soon; uploads are retried here
-            options["config_kwargs"] = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 1}}
-        self._files, self._root = fsspec.core.url_to_fs(self.url, **options)
+        self._files, self._root = opened(self.url)
         self._local = self._protocol in {"file", "local"}
+        self._top = Path(opened(root)[1] if root and self._local else self._root)
 
     def put(self, checkpoint: CheckpointRef) -> CheckpointRef:
         """Copy a local checkpoint here, read it back, and say where it is. What is there already is not sent again.
@@ -136,6 +131,10 @@ class Vault:
             return bool(self._files.info(target)["size"] == size) and self._digest(target) == sha256
         except FileNotFoundError:
             return False
+        except PermissionError:
+            if self._protocol not in _BUCKETS:
+                raise
+            return False  # who may not list a bucket hears this of what is not there
 
     def _send(self, source: Path, target: str, sha256: str) -> None:
         if self._local:  # a folder shows files while they are written; object stores do not
@@ -166,16 +165,32 @@ class Vault:
             with target.open("rb") as present:
                 if digest_of(present) == checkpoint.sha256:
                     return target
-        if self._local and not Path(self._root).is_dir():
-            raise OSError(f"{self._root} is not there: is it mounted?")
+        if self._local and not (self._top.is_dir() and any(self._top.iterdir())):
+            raise OSError(f"{self._top} is not there or empty: is it mounted?")
         beside = target.with_name(f"{target.name}.sha256")
         beside.unlink(missing_ok=True)  # it tells of the old content
-        with self._files.open(self._place(checkpoint.path), "rb", block_size=_BLOCK) as stream:
+        with self._opened(checkpoint.path) as stream:
             if not copy_whole(stream, target, checkpoint.sha256):
                 message = f"the checkpoint {checkpoint.path} is torn or was changed: its SHA-256 is another"
                 raise CheckpointError(message, hint="continue from an earlier checkpoint")
         beside.write_text(f"{checkpoint.sha256}  {target.name}\n", encoding="ascii")
         return target
+
+    def _opened(self, url: str) -> Any:
+        """A file to read. FileNotFoundError also where a bucket that works calls what is missing forbidden."""
+        try:
+            return self._files.open(self._place(url), "rb", block_size=_BLOCK)
+        except PermissionError as error:
+            if self._protocol not in _BUCKETS or not self._works():
+                raise
+            raise FileNotFoundError(f"{url} is not there, or forbidden in a bucket that is not") from error
+
+    def _works(self) -> bool:
+        try:
+            self.probe()
+        except Exception:  # noqa: BLE001 - each file system has errors of its own
+            return False
+        return True
 
     def files(self) -> list[Stored]:
         """Every file here and below, by name; none where the folder is missing."""

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from filelock import FileLock
 
 from reid_core.data.images import ImageArray
 from reid_core.data.records import Indices
 from reid_core.data.sources import CorruptImage, ImageSource, Interpolation, Pixels, Size
+from reid_core.data.waiting import locked
 from reid_core.errors import DataError, Finding, ReidTuneError
 from reid_core.signs import alive
 
@@ -98,7 +98,7 @@ class ImageCache:
     def _build_once(self, file: Path, source: ImageSource, paths: Sequence[str], size: Size) -> Pixels:
         self._folder.mkdir(parents=True, exist_ok=True)
         shape = (len(paths), *size, 3)
-        with FileLock(file.with_suffix(".lock")):
+        with locked(file.with_suffix(".lock")):
             pixels = _mapped(file, shape)  # somebody may have built it while this process waited
             if pixels is None:
                 self._build(file, source, paths, size)

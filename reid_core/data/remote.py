@@ -6,6 +6,7 @@ beside it and renamed, under a file lock: who comes second waits and takes it, w
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -14,22 +15,19 @@ import shutil
 import tarfile
 import tempfile
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
-
-from filelock import FileLock
 
 from reid_core.data.cache import cache_folder
+from reid_core.data.urls import fault_of, opened
+from reid_core.data.waiting import in_threads, locked
 from reid_core.errors import DataError, Finding, ServerUnreachable
 
 __all__ = ["copy_note", "data_root", "full_name", "is_remote"]
 
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _SIDE_BY_SIDE = 8
-_EXTRAS = {"s3": "s3", "s3a": "s3"}
 _LOG = logging.getLogger(__name__)
 
 
@@ -47,7 +45,7 @@ def data_root(root: str) -> Path:
     """The folder of images that DATASETS.ROOT means; of a URL or an archive the copy on this machine.
 
     Raises DataError: credentials in the URL, an unknown protocol, a missing package, nothing there, no room;
-    ServerUnreachable when it does not answer and no earlier copy is here.
+    ServerUnreachable when it does not answer and no earlier copy is here, or stops answering.
     """
     path = Path(root).expanduser()
     if not is_remote(root) or path.is_dir():
@@ -66,15 +64,14 @@ def copy_note(root: str) -> str:
 
 @cache
 def _copy_of(url: str, folder: Path) -> Path:
-    parts = urlsplit(url)
-    if parts.username or parts.password:
-        raise _refused(
-            "credentials", "the URL of the data holds credentials", url="", hint="give them in the environment"
-        )
+    fault = fault_of(url)
+    if fault is not None:
+        shown = "" if fault.code == "credentials" else url
+        raise _refused(fault.code, fault.message, url=shown, hint=fault.hint)
     place = folder / hashlib.sha256(url.encode()).hexdigest()[:16]
     try:
         place.mkdir(parents=True, exist_ok=True)
-        with FileLock(place.with_suffix(".lock")):
+        with locked(place.with_suffix(".lock")):
             return _inside(_made(url, place))
     except OSError as error:
         message = f"the data cannot be copied to {place}: {error}"
@@ -84,7 +81,8 @@ def _copy_of(url: str, folder: Path) -> Path:
 def _made(url: str, place: Path) -> Path:
     """The copy of what is under the URL now; the newest earlier one while that cannot be asked."""
     try:
-        files, root = _opened(url)
+        files, root = opened(url)
+        root = root.rstrip("/")
         listed = _listed(files, root)
     except DataError:
         raise
@@ -105,26 +103,6 @@ def _made(url: str, place: Path) -> Path:
     if not target.is_dir():
         _build(files, root, {name: int(size or 0) for name, (size, _) in listed.items()}, target, url)
     return target
-
-
-def _opened(url: str) -> tuple[Any, str]:
-    import fsspec  # noqa: PLC0415 - loads many modules; only data under a URL need it
-
-    scheme = urlsplit(url).scheme
-    options: dict[str, Any] = {"use_listings_cache": False}
-    if scheme in _EXTRAS:
-        options["config_kwargs"] = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 1}}
-    try:
-        files, root = fsspec.core.url_to_fs(url, **options)
-    except ValueError as error:
-        raise _refused(
-            "unknown-protocol", str(error), url=url, hint="use s3, https, file or another of fsspec's"
-        ) from error
-    except ImportError as error:
-        extra = _EXTRAS.get(scheme)
-        hint = f"pip install 'reid-tune[{extra}]'" if extra else f"install what fsspec needs for {scheme}"
-        raise _refused("missing-package", f"{scheme}:// needs a package: {error}", url=url, hint=hint) from error
-    return files, root.rstrip("/")
 
 
 def _listed(files: Any, root: str) -> dict[str, tuple[int | None, str]]:
@@ -154,7 +132,7 @@ def _build(files: Any, root: str, sizes: dict[str, int], target: Path, url: str)
     try:
         _fetch(files, root, sizes, beside)
         for archive in beside.iterdir() if root.lower().endswith(_ARCHIVES) else ():
-            _unpack(archive, url)
+            in_threads(lambda one: _unpack(one, url), [archive], threads=1, name="reid-unpack")
         beside.chmod(0o755)
         _flush(beside)
         beside.rename(target)
@@ -163,19 +141,46 @@ def _build(files: Any, root: str, sizes: dict[str, int], target: Path, url: str)
 
 
 def _fetch(files: Any, root: str, sizes: dict[str, int], folder: Path) -> None:
+    """Copy every file. Raises ServerUnreachable when one does not come or not wholly; OSError for a full disk.
+
+    Signs of life come as long as bytes do.
+    """
     alone = root.lower().endswith(_ARCHIVES)
+    coming: dict[Path, None] = {}
+    came: list[str] = []
 
     def fetch(name: str) -> None:
         path = (folder / name).resolve()
         if not path.is_relative_to(folder.resolve()):
             raise OSError(f"{name} lies outside of the data")
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.get_file(root if alone else f"{root}/{name}", str(path))
+        coming[path] = None
+        try:
+            files.get_file(root if alone else f"{root}/{name}", str(path))
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            raise _broken_off(f"{name} cannot be copied: {type(error).__name__}: {error}") from error
         if sizes[name] and path.stat().st_size != sizes[name]:
-            raise OSError(f"{name} has {path.stat().st_size} of {sizes[name]} bytes")
+            raise _broken_off(f"{name} came with {path.stat().st_size} of {sizes[name]} bytes")
+        del coming[path]
+        came.append(name)
 
-    with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE, thread_name_prefix="reid-fetch") as pool:
-        list(pool.map(fetch, sizes))
+    def progress() -> tuple[int, int]:
+        return len(came), sum(_size(path) for path in list(coming))
+
+    in_threads(fetch, sizes, threads=_SIDE_BY_SIDE, name="reid-fetch", progress=progress)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _broken_off(message: str) -> ServerUnreachable:
+    return ServerUnreachable(f"copying the data broke off: {message}", hint="check the network")
 
 
 def _flush(folder: Path) -> None:
@@ -185,8 +190,7 @@ def _flush(folder: Path) -> None:
         with path.open("rb") as file:
             os.fsync(file.fileno())
 
-    with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE, thread_name_prefix="reid-flush") as pool:
-        list(pool.map(flush, (path for path in folder.rglob("*") if path.is_file())))
+    in_threads(flush, (path for path in folder.rglob("*") if path.is_file()), threads=_SIDE_BY_SIDE, name="reid-flush")
 
 
 def _unpack(archive: Path, url: str) -> None:

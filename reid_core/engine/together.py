@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -36,6 +37,17 @@ __all__ = ["Plan", "train_together"]
 _ANY_PORT = 9
 _PATIENCE = timedelta(days=7)
 """How long processes wait for each other: the leader may measure a large gallery while the others wait."""
+_NAMED = re.compile(r"[A-Za-z_][\w.]*(: |$)")
+_MEMORY = ("memoryerror", "outofmemory", "out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
+_DEVICE = ("cuda", "cudnn", "cublas", "nccl", "nvlink", "ecc error")
+"""What an exception is named, or says, that is for want of memory or comes from a GPU, in lower case."""
+_CUT_OFF = (
+    "connection closed by peer",
+    "connection reset",
+    "connection refused",
+    "remote process exited",
+    "broken pipe",
+)
 _READY_SECONDS, _END_SECONDS, _POLL_SECONDS = 600.0, 30.0, 0.05
 
 
@@ -104,16 +116,19 @@ def train_together(plan: Plan, processes: int, hooks: Hooks, *, elsewhere: Elsew
         for crew in crews[1:]:
             start = places[crew.rank // crew.here[1] - 1].start if crew.rank >= crew.here[1] else start_here
             task = {"plan": asdict(plan), "crew": asdict(crew), "host": host, "port": store.port}
-            others.append(_Other(crew, start(json.dumps(task))))
+            others.append(_started(crew, start, task))
         _await(others, store)
         with _group(plan, crews[0], store, host):
             result = run.to(plan.last)
         patience = _END_SECONDS
     except RuntimeError as error:
-        failed = next((other for other in others if other.failed(patience=1.0)), None)
-        if failed is None:
+        failed = [other for other in others if other.failed(patience=1.0)]
+        if not failed:
             raise
-        raise failed.error() from error
+        cause = _cause(failed)
+        if _cut_off(cause) and not _cut_off(error):
+            raise  # the others only lost this process
+        raise cause from error
     finally:
         for other in others:
             other.end(patience=patience)
@@ -131,6 +146,14 @@ def _crews(processes: int, machines: int) -> list[Crew]:
     return [Crew(rank, processes, rank % each, each) for rank in range(processes)]
 
 
+def _started(crew: Crew, start: Callable[[str], RankProcess], task: dict[str, Any]) -> _Other:
+    try:
+        return _Other(crew, start(json.dumps(task)))
+    except RuntimeError as error:
+        message = f"training process {crew.rank + 1} of {crew.count} cannot be started: {error}"
+        raise ProcessLost(message) from error
+
+
 class _Other:
     """One of the other processes, seen from the leader."""
 
@@ -146,17 +169,23 @@ class _Other:
         """Whether it ended with an error, now or within `patience` seconds."""
         return self._process.code(patience) not in {None, 0}
 
-    def error(self) -> ReidTuneError:
-        """What became of it, with its last words."""
+    def error(self) -> Exception:
+        """What became of it, with its last words, as the kind of error that it would be in this process."""
         code = self._process.code(0.0) or 0
         how = f"was ended by signal {-code}" if code < 0 else "failed"
-        lines = [line for line in self._process.words().splitlines() if line.strip()]
-        said = f": {lines[-1]}" if lines else ""
+        words = _last_words(self._process.words())
+        said = f": {words}" if words else ""
         killed = (
             "out of memory? lower SOLVER.IMS_PER_BATCH or raise SOLVER.ACCUMULATE" if code == -signal.SIGKILL else ""
         )
+        message = f"training process {self._crew.rank + 1} of {self._crew.count} {how}{said}"
+        if code >= 0 and not words.startswith("reid_core."):  # not one of the project's own
+            if any(word in words.lower() for word in _MEMORY):
+                return MemoryError(message)
+            if any(word in words.lower() for word in _DEVICE):
+                return RuntimeError(message)
         kind = ProcessLost if code < 0 else ReidTuneError
-        return kind(f"training process {self._crew.rank + 1} of {self._crew.count} {how}{said}", hint=killed)
+        return kind(message, hint=killed)
 
     def end(self, *, patience: float) -> None:
         """Give it `patience` seconds to end by itself, then end it."""
@@ -164,12 +193,38 @@ class _Other:
         self._process.end()
 
 
+def _last_words(printed: str) -> str:
+    """The line that names the exception: torch and this project add advice below it. Without one, the last line."""
+    lines = [line for line in printed.splitlines() if line.strip()]
+    return next((line for line in reversed(lines) if _NAMED.match(line)), lines[-1] if lines else "")
+
+
+def _cause(failed: list[_Other]) -> Exception:
+    """What the first to fail became: the others lose their connection to it, and say so or are aborted."""
+    errors = [other.error() for other in failed]
+    return min(errors, key=_telling)
+
+
+def _telling(error: Exception) -> int:
+    """How likely it is that the other errors come from this one, most likely first."""
+    if _cut_off(error):
+        return 3
+    if isinstance(error, MemoryError) or f"signal {signal.SIGKILL.value}" in str(error):
+        return 0
+    return 2 if isinstance(error, ProcessLost) else 1
+
+
+def _cut_off(error: Exception) -> bool:
+    """Whether it says no more than that another process is gone."""
+    return any(word in str(error).lower() for word in _CUT_OFF)
+
+
 def _await(others: list[_Other], store: Store) -> None:
     began = time.monotonic()
     while not store.check([other.key for other in others]):
-        failed = next((other for other in others if other.failed()), None)
-        if failed is not None:
-            raise failed.error()
+        failed = [other for other in others if other.failed()]
+        if failed:
+            raise _cause(failed)
         if time.monotonic() - began > _READY_SECONDS:
             raise ReidTuneError(f"the other training processes were not ready after {_READY_SECONDS:g} seconds")
         time.sleep(_POLL_SECONDS)

@@ -9,8 +9,9 @@ import pytest
 
 from contract.backend_contract import BackendContract, EndingContract, drain, spec
 from orchestrator.backends import process_backend
-from orchestrator.backends.process_backend import MAX_SEGMENTS_PER_PROCESS, ProcessBackend, gpus_of_slots
+from orchestrator.backends.process_backend import ProcessBackend, gpus_of_slots
 from orchestrator.backends.protocol import Ended, Reported
+from orchestrator.backends.wear import MAX_SEGMENTS_PER_PROCESS
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import Completed, Paused, Resources
 
@@ -92,6 +93,41 @@ def test_worker_is_replaced_before_it_grows_old(tmp_path):
         assert backend.workers() == workers[-1:]
     finally:
         backend.close()
+
+
+def test_worker_whose_device_failed_is_replaced_before_anybody_hears_of_it(tmp_path):
+    backend = ProcessBackend(1, Resources(), trial="trials.spoiling:SpoilingTrial")
+    try:
+        before, heard = backend.workers(), []
+        backend.start(spec(tmp_path, 1, **{"TEST.ASSERT": True}))
+        ended = drain(backend, 1, on_message=lambda one: isinstance(one, Ended) and heard.append(backend.workers()))
+        assert ended[-1].outcome.kind is FailureKind.BUG
+        assert heard[0] != before
+        backend.start(spec(tmp_path, 2))
+        assert isinstance(drain(backend, 1)[-1].outcome, Completed)
+    finally:
+        backend.close()
+
+
+def test_trial_folder_that_cannot_be_made_costs_no_worker(backend, tmp_path):
+    before = backend.workers()
+    (tmp_path / "file").touch()
+    backend.start(spec(tmp_path / "file"))
+    assert drain(backend, 1)[-1].outcome.kind is FailureKind.DATA
+    assert backend.workers() == before
+
+
+def test_error_of_whoever_listens_is_not_the_workers(backend, tmp_path):
+    def broken(message):
+        if isinstance(message, Reported):
+            raise OSError("the store is gone")
+
+    before = backend.workers()
+    backend.start(spec(tmp_path, to_epoch=2))
+    with pytest.raises(OSError, match="the store is gone"):
+        drain(backend, 1, on_message=broken)
+    assert isinstance(drain(backend, 1)[-1].outcome, Completed)
+    assert backend.workers() == before
 
 
 def test_trial_that_cannot_be_loaded_is_a_bug_of_the_segment(tmp_path):

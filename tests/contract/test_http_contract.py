@@ -185,7 +185,13 @@ def test_plan_creates_nothing(client, service):
 
 def test_post_studies_creates_and_launches(client, service, monkeypatch):
     launched = []
-    monkeypatch.setattr(service, "launch", lambda study: launched.append(study) or service.summary(study))
+
+    def launch(study, by):
+        assert by == "web from testclient"
+        launched.append(study)
+        return service.summary(study)
+
+    monkeypatch.setattr(service, "launch", launch)
     answer = client.post("/api/v1/studies", json={"space": "bnneck", "trials": 3, "name": "api"})
     assert answer.status_code == 201
     summary = StudySummary.model_validate_json(answer.content)

@@ -9,7 +9,7 @@ from PIL import Image
 from trials.studies import CURVE_TRIAL, created
 
 from orchestrator.cli.main import cli
-from orchestrator.events import CommandGiven, CommandKind, Keep
+from orchestrator.events import CommandGiven, CommandKind, ControllerStarted, Keep, SegmentStarted
 from orchestrator.service import vaults
 from orchestrator.service.command import command_of
 from orchestrator.service.confined import Roots
@@ -169,3 +169,24 @@ def test_a_confined_request_writes_checkpoints_nowhere_that_the_operator_did_not
     with pytest.raises(InvalidInput, match="--checkpoints"):
         service.draft(StudyRequest(space="bnneck", checkpoints=url))
     service.close()
+
+
+def test_what_a_stopped_trial_still_saves_is_not_taken_for_an_orphan(service):
+    """A command stopped it; it finishes its epoch, and its newest file is not in the log yet."""
+    store, trial = service.store, service.state("curves").trials[2]
+    if service.state("curves").created.checkpoints:
+        pytest.skip("the same judgement, of files elsewhere")
+    token = store.acquire("id-curves", "here:1", 60.0, store.now())
+    started = SegmentStarted(segment=99, trial=2, from_epoch=trial.epoch, to_epoch=9)
+    again = [
+        CommandGiven(command=CommandKind.EXTEND),
+        ControllerStarted(owner="here:1", token=token, workers=1),
+        started,
+    ]
+    store.append("id-curves", [*again, CommandGiven(command=CommandKind.TRIAL_STOP, trial=2)], token=token, at=1.0)
+    new = Path(trial.checkpoint.path).with_stem("new")
+    new.write_bytes(b"new")
+    found = {row.path: row.why for row in checkpoints_of(service, "curves").rows}
+    assert found[str(new)] is Why.RUNNING
+    prune(service, "curves")
+    assert new.exists()

@@ -58,4 +58,5 @@ def test_the_test_message_says_which_channel_does_not_work(service):
         web.answers = [500]
         set_up(service, chat=web.url, other=web.url)
         found = {one.name: (one.arrived, one.message) for one in try_channels(service.home)}
-    assert found == {"chat": (False, "chat cannot be told: answers 500 Internal Server Error"), "other": (True, "")}
+    refused = "nothing reaches channel chat: answers 500 Internal Server Error"
+    assert found == {"chat": (False, refused), "other": (True, "")}

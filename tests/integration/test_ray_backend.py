@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from contract.backend_contract import BackendContract, drain, spec
+from contract.backend_contract import BackendContract, EndingContract, drain, spec
 from trials.studies import controller, created
 
 from orchestrator.backends.protocol import Ended, Reported
@@ -32,7 +32,7 @@ def ray_backend():
     os.environ["PYTHONPATH"] = before
 
 
-class TestRayBackend(BackendContract):
+class TestRayBackend(BackendContract, EndingContract):
     @pytest.fixture
     def backend(self, ray_backend):
         return ray_backend
@@ -46,6 +46,12 @@ class TestRayBackend(BackendContract):
         assert lost.outcome.retryable
         backend.start(spec(tmp_path, 2))
         assert isinstance(drain(backend, 1)[-1].outcome, Completed)
+
+    def test_what_a_trial_prints_is_in_its_folder_and_its_alone(self, backend, tmp_path):
+        for number in (4, 5):
+            backend.start(spec(tmp_path, number, **{"TEST.PRINT": f"said by {number}"}))
+            drain(backend, 1)
+            assert (tmp_path / f"{number:04d}" / "stdout.log").read_text() == f"said by {number}\n"
 
     def test_two_segments_run_side_by_side(self, backend, tmp_path):
         backend.workers()  # both are warm: one may be new since the test before

@@ -228,7 +228,9 @@ def test_the_web_server_is_started_again_and_answers_for_the_service(service):
     assert ask()["pid"] == begun.pid
 
     def web() -> list[psutil.Process]:
-        return [one for one in psutil.Process(begun.pid).children() if "serve" in one.cmdline()]
+        children = psutil.Process(begun.pid).children()
+        alive = [one for one in children if one.status() != psutil.STATUS_ZOMBIE]
+        return [one for one in alive if "serve" in one.cmdline()]
 
     (before,) = web()
     before.kill()

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from orchestrator.events import CommandGiven, CommandKind, Keep, TrialStatus, ev
 from orchestrator.store import MemoryStore
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.lasting import PATIENCE, run_lasting
-from orchestrator.trial.protocol import CheckpointRef, Completed, Failed, SegmentSpec
+from orchestrator.trial.protocol import Beginning, Best, CheckpointRef, Completed, Failed, Paused, SegmentSpec
 from orchestrator.trial.vault import Vault, vault_of
 
 
@@ -192,3 +193,64 @@ def test_a_trial_without_a_whole_checkpoint_begins_anew_and_a_fork_with_none_is_
     refused = run_lasting(CurveTrial(), spec(tmp_path, checkpoint=torn, from_epoch=2, forked=True), context)
     assert isinstance(refused, Failed)
     assert refused.retryable
+
+
+def test_the_best_checkpoint_reaches_a_slow_vault(tmp_path, monkeypatch):
+    slow = threading.Event()
+    put = Vault.put
+
+    def slowly(vault, checkpoint):
+        assert slow.wait(30)
+        return put(vault, checkpoint)
+
+    class Peak(CurveTrial):
+        """Its best epoch is 5 of 8, and the store is slower than all of them."""
+
+        def run(self, spec, context):
+            outer = context.report
+            context.report = lambda epoch, metrics: outer(epoch, {**metrics, "mAP": -abs(epoch - 5)})
+            outcome = super().run(spec, context)
+            slow.set()
+            return outcome
+
+    monkeypatch.setattr(Vault, "put", slowly)
+    url = f"file://{tmp_path}/vault/s/0001"
+    best = Best("mAP", value=None)
+    assert isinstance(run_lasting(Peak(), spec(tmp_path, vault=url, to_epoch=8, best=best), Context()), Completed)
+    assert sorted(int(one.url.rpartition("/")[2].split("-")[1]) for one in Vault(url).files()) == [1, 5, 8]
+
+
+def test_a_stop_before_the_first_epoch_names_the_checkpoint_that_was_fetched_instead(tmp_path):
+    url = f"file://{tmp_path}/vault/s/0001"
+    older = run_lasting(CurveTrial(), spec(tmp_path, vault=url, to_epoch=2), Context()).checkpoint
+    shutil.rmtree(tmp_path / "node")
+    gone = CheckpointRef(f"{url}/epoch-3-0123456789ab.json", 3, "0" * 64)
+
+    class Stopped(CurveTrial):
+        def run(self, spec, context):
+            del context
+            return Paused(spec.checkpoint)
+
+    wanted = spec(tmp_path, vault=url, checkpoint=gone, from_epoch=3, to_epoch=9, instead=(Beginning(older),))
+    assert run_lasting(Stopped(), wanted, Context()) == Paused(older)
+
+
+def test_a_segment_that_crashes_waits_for_its_newest_checkpoint(tmp_path, monkeypatch):
+    crashed = threading.Event()
+    put = Vault.put
+
+    def slowly(vault, checkpoint):
+        assert crashed.wait(30)
+        return put(vault, checkpoint)
+
+    class Crashing(CurveTrial):
+        def run(self, spec, context):
+            super().run(spec, context)
+            threading.Timer(0.2, crashed.set).start()
+            raise MemoryError
+
+    monkeypatch.setattr(Vault, "put", slowly)
+    context = Context()
+    with pytest.raises(MemoryError):
+        run_lasting(Crashing(), spec(tmp_path, vault=f"file://{tmp_path}/vault/s/0001"), context)
+    assert [said[1] for said in context.said if said[0] == "save"][-1] == 3

@@ -6,15 +6,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perf_rows import Row, Run, Sample, at_least, at_most, benchmark, not_yet
+from perf_rows import Row, Run, Sample, at_most, benchmark
 
 if TYPE_CHECKING:
     from orchestrator.events import Logged
     from orchestrator.trial.protocol import SegmentSpec
 
 _TRIAL = "trials.curves:CurveTrial"
-
-not_yet(Row("256 simulated workers, 10,000 trials: workers busy", "%", at_least(95)), "issue 7")
 
 
 @benchmark(Row("segment start on a warm worker", "s", at_most(0.3), "a fresh Ray actor for each segment"))

@@ -17,9 +17,11 @@ from trials.studies import controller as make_controller
 from trials.studies import created
 
 from orchestrator.backends.protocol import Ended, Message, Reported, Saved, Sink
+from orchestrator.control.aside import write_aside
 from orchestrator.control.controller import Controller
 from orchestrator.control.lease import SECONDS, Lease
 from orchestrator.events import (
+    Asked,
     CommandGiven,
     CommandKind,
     ControllerStarted,
@@ -38,8 +40,14 @@ from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import CheckpointRef, Completed, Failed, Infeasible, Outcome, Paused, SegmentSpec
 from reid_core.errors import Conflict
 
-STUDY_COMMANDS = (CommandKind.PAUSE, CommandKind.RESUME, CommandKind.STOP)
-TRIAL_COMMANDS = (CommandKind.TRIAL_STOP, CommandKind.TRIAL_RETRY)
+STUDY_COMMANDS = (CommandKind.PAUSE, CommandKind.RESUME, CommandKind.QUEUE, CommandKind.ARCHIVE)
+TRIAL_COMMANDS = (
+    CommandKind.TRIAL_STOP,
+    CommandKind.TRIAL_RETRY,
+    CommandKind.TRIAL_PROMOTE,
+    CommandKind.TRIAL_PIN,
+    CommandKind.TRIAL_UNPIN,
+)
 MISFORTUNES: tuple[Outcome, ...] = (
     Failed(FailureKind.LOST, "the node went away", retryable=True),
     Failed(FailureKind.TIMEOUT, "no sign of life", retryable=True),
@@ -141,13 +149,26 @@ class StudyMachine(RuleBasedStateMachine):
         self.store.create_study(self.first, self.now)
 
     # people -----------------------------------------------------------------
-    @rule(kind=st.sampled_from(STUDY_COMMANDS[:2]))
+    @rule(kind=st.sampled_from(STUDY_COMMANDS))
     def someone_asks(self, kind: CommandKind) -> None:
         self.store.post(self.study, CommandGiven(command=kind, by="the machine"), self.now)
 
     @rule(kind=st.sampled_from(TRIAL_COMMANDS), trial=st.integers(1, 6))
     def someone_asks_of_a_trial(self, kind: CommandKind, trial: int) -> None:
         self.store.post(self.study, CommandGiven(command=kind, trial=trial, by="the machine"), self.now)
+
+    @rule(width=st.integers(1, 8))
+    def someone_wants_a_configuration_tried(self, width: int) -> None:
+        asked = Asked(values={"lr": 1e-3, "width": width}, reason="asked by the machine")
+        self.store.post(self.study, CommandGiven(command=CommandKind.ENQUEUE, by="the machine", asked=asked), self.now)
+
+    @precondition(lambda self: self.controller is None and self.model.ended_at is None)
+    @rule(kind=st.sampled_from(STUDY_COMMANDS))
+    def someone_asks_while_nobody_runs_it(self, kind: CommandKind) -> None:
+        ran = self.model.wall_seconds()
+        assert write_aside(self.store, self.study, [CommandGiven(command=kind, by="the machine")], self.now)
+        assert self.store.pending(self.study) == []
+        assert fold(self.store.events(self.study)).wall_seconds() == ran
 
     # the controller ---------------------------------------------------------
     @precondition(lambda self: self.controller is None)
@@ -236,7 +257,7 @@ class StudyMachine(RuleBasedStateMachine):
             return
         assert len(self.model.running) <= self.slots
         assert len({run.trial for run in self.model.running.values()}) == len(self.model.running)
-        assert len(self.model.trials) <= self.first.plan.trials
+        assert len(self.model.trials) <= self.model.created.plan.trials
         tokens = [one.event.token for one in self.read if isinstance(one.event, ControllerStarted)]
         assert tokens == sorted(set(tokens))
         assert all(trial.epoch <= self.first.plan.max_epochs for trial in self.model.trials.values())

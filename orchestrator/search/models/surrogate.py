@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr, ndtri
-from scipy.stats import rankdata
 
 from orchestrator.events import Plan, TrialState
 from orchestrator.search.cube import Cube
@@ -151,6 +150,8 @@ class Surrogate:
 
 def _normal_scores(values: Floats) -> Floats:
     """Quantiles of the normal distribution (N,) in place of the ranks of `values` (N,); ties share one."""
+    from scipy.stats import rankdata  # noqa: PLC0415 - loads slowly
+
     scores: Floats = ndtri((rankdata(values) - 0.5) / len(values))
     return scores
 

@@ -64,8 +64,12 @@ def members_of(plan: Plan, trials: Iterable[TrialState]) -> list[list[TrialState
 
 
 def _is_over(bracket: Bracket, trials: list[TrialState]) -> bool:
-    """Whether nobody can go on: none is here yet, or the last place of the highest rung is taken."""
-    return not trials or sum(trial.to_epoch >= bracket.rungs[-1] for trial in trials) >= bracket.sizes[-1]
+    """Whether nobody can go on: none is here yet, or every place of every rung is taken.
+
+    The highest may be taken before those below it: by a trial that a person promoted.
+    """
+    places = zip(bracket.rungs, bracket.sizes, strict=True)
+    return not trials or all(sum(trial.to_epoch >= rung for trial in trials) >= size for rung, size in places)
 
 
 def _promotion(bracket: Bracket, trials: list[TrialState], objectives: Sequence[Objective] | Aims) -> Advance | None:

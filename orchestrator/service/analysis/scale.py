@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr, ndtri
-from scipy.stats import rankdata
 
 from orchestrator.search.models.gp import Floats
 
@@ -36,6 +35,8 @@ class Scale:
     @classmethod
     def of(cls, values: Floats, least: float = -math.inf, most: float = math.inf) -> Scale:
         """The scale of results (N,), -inf for failures, of which one at least is real. Higher is better."""
+        from scipy.stats import rankdata  # noqa: PLC0415 - loads slowly
+
         scores = ndtri((rankdata(values) - 0.5) / len(values))
         real = np.isfinite(values)
         known, first = np.unique(np.clip(values[real], least, most), return_index=True)

@@ -22,17 +22,20 @@ _HOUR = 3600.0
 def look(home: Home, store: Store, state_of: Callable[[str], StudyState]) -> DaemonView:
     """The service with everything that runs or waits in this home, whoever started it."""
     now, found = time.time(), record.read(home)
+    killed = record.read(home, dead=True) if found is None else None
     rows = store.studies()
     running: list[ServedView] = []
     for row in reversed(rows):
         owner = living(store, row.id) if row.status is StudyStatus.RUNNING else ""
-        if owner:
+        waits = killed is not None and row.status is StudyStatus.RUNNING and store.granted(row.id) is not None
+        if owner or waits:
             running.append(_served(row, owner, store.granted(row.id), state_of(row.id), now))
     used = sum(one.slots for one in running if one.granted is not None)
     waiting = [row for row in reversed(rows) if row.status is StudyStatus.QUEUED and not row.archived]
     queue = _queue(waiting, state_of, found, used)
     if found is None:
-        return DaemonView(up=False, running=tuple(running), queue=queue)
+        died = killed.pid if killed is not None else None
+        return DaemonView(up=False, died=died, running=tuple(running), queue=queue)
     names = {row.id: row.name for row in rows}
     return DaemonView(
         up=True,

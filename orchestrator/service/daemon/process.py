@@ -33,6 +33,7 @@ def run_daemon(home: Home, settings: Settings) -> int:
     except Timeout as error:
         raise Conflict("the service is up already", hint="see `reid-tune status`") from error
     with lock:
+        record.end_web(home)
         service = Service(home.root)
         try:
             return _Daemon(service, settings).run()
@@ -48,6 +49,7 @@ class _Daemon:
         self._home = service.home
         self._supervisor = Supervisor(service, settings)
         self._web = Web(self._home, settings) if settings.web else None
+        self._unwritten = False
         self._log = logs.logger("orchestrator.service.daemon.process")  # where this module is `__main__` too
         self._record = record.Record(
             pid=os.getpid(),
@@ -60,23 +62,28 @@ class _Daemon:
         )
 
     def run(self) -> int:
-        """Serve; the exit code of a web server that could not be started, or 0."""
+        """Serve; the exit code of a web server that could not be started, or 0. No web server is left behind."""
         record.write(self._home, self._record)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             signal.signal(number, self._hear)
+        try:
+            return self._serve()
+        finally:
+            if self._web is not None:
+                self._web.end()
+
+    def _serve(self) -> int:
         code = self._web.wait_until_up() if self._web is not None else 0
         if code:
             self._log.error("the web server does not start: see %s", record.web_log_file(self._home))
             return code
-        self._publish(ready=True)
+        self._publish(ready=True, web=self._web_pid)
         self._log.info("the service is up", pid=self._record.pid, url=self._record.url, slots=self._record.slots)
         while not self._supervisor.ending:
             self._turn()
             self._supervisor.wait()
         self._log.info("the service goes down")
         self._supervisor.finish()
-        if self._web is not None:
-            self._web.end()
         self._log.info("the service is down")
         return 0
 
@@ -84,18 +91,31 @@ class _Daemon:
         """One turn; a store that fails for a while is waited for."""
         try:
             self._supervisor.turn()
-        except ReidTuneError as error:
+        except (ReidTuneError, OSError) as error:
             logs.failed("a turn failed, the next one tries again", error)
         troubles = self._supervisor.troubles
         if self._web is not None:
             self._web.tend()
             troubles |= {"web": self._web.trouble} if self._web.trouble else {}
-        if troubles != self._record.troubles:
-            self._publish(troubles=troubles)
+        self._publish(ready=True, troubles=troubles, web=self._web_pid)
+
+    @property
+    def _web_pid(self) -> int:
+        return self._web.pid if self._web is not None else 0
 
     def _publish(self, **changes: object) -> None:
-        self._record = self._record.model_copy(update=changes)
-        record.write(self._home, self._record)
+        """Write the state file when it is to say something new; a disk that is full is tried again every turn."""
+        changed = self._record.model_copy(update=changes)
+        if changed == self._record:
+            return
+        try:
+            record.write(self._home, changed)
+        except OSError as error:
+            if not self._unwritten:
+                self._log.warning("the state file cannot be written: %s", error)
+            self._unwritten = True
+        else:
+            self._record, self._unwritten = changed, False
 
     def _hear(self, number: int, _: object) -> None:
         """SIGTERM and Ctrl-C end it after the running epochs; SIGUSR1, or the second Ctrl-C, now."""

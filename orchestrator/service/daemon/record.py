@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import tempfile
 from pathlib import Path
 
 import psutil
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestrator.service.home import Home
 
-__all__ = ["Record", "lock_file", "log_file", "read", "remove", "web_log_file", "write"]
+__all__ = ["Record", "end_web", "forget_dead", "lock_file", "log_file", "read", "remove", "web_log_file", "write"]
 
+_END_SECONDS = 10.0
 _SAME_SECONDS = 2.0
 """The start of a process is known to a hundredth of a second, but not by every kernel from the same clock."""
 
@@ -30,6 +33,7 @@ class Record(BaseModel):
     started: float = Field(description="when its process began; tells it from a later process of the same number")
     version: str
     slots: int
+    web: int = Field(default=0, description="the process of its pages; 0: without")
     ready: bool = Field(default=False, description="it starts studies, and its pages answer")
     troubles: dict[str, str] = Field(default_factory=dict, description="study id: why it does not go on")
 
@@ -51,6 +55,18 @@ class Record(BaseModel):
             )
         except psutil.NoSuchProcess:
             return False
+
+    @property
+    def left_web(self) -> psutil.Process | None:
+        """The web server that a dead daemon left here; None when it ended too, as it should."""
+        if not self.web or self.alive:
+            return None
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(self.web)
+            words = process.cmdline()
+            if "serve" in words and str(self.port) in words and process.create_time() >= self.started:
+                return process
+        return None
 
 
 def _file(home: Home) -> Path:
@@ -84,9 +100,37 @@ def read(home: Home, *, dead: bool = False) -> Record | None:
 def write(home: Home, record: Record) -> None:
     """Replace the file in one step: a reader sees the old record or the new one."""
     handle, name = tempfile.mkstemp(dir=home.root, prefix=".daemon-")
-    with os.fdopen(handle, "w", encoding="utf-8") as out:
-        out.write(record.model_dump_json(indent=2))
-    Path(name).replace(_file(home))
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(record.model_dump_json(indent=2))
+        Path(name).replace(_file(home))
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def end_web(home: Home) -> None:
+    """End the web server of a daemon that was killed: it would keep the port."""
+    found = read(home, dead=True)
+    left = found.left_web if found is not None else None
+    if left is not None:
+        with contextlib.suppress(psutil.Error):
+            left.kill()
+            left.wait(_END_SECONDS)
+
+
+def forget_dead(home: Home) -> Record | None:
+    """The record of a daemon that was killed, which is removed, its web server ended; None where there is none.
+
+    Nothing is done while somebody is about to be the daemon.
+    """
+    with contextlib.suppress(Timeout), FileLock(lock_file(home)).acquire(timeout=0):
+        found = read(home, dead=True)
+        if found is not None and not found.alive:
+            end_web(home)
+            remove(home)
+            return found
+    return None
 
 
 def remove(home: Home) -> None:

@@ -26,6 +26,10 @@ class Restarts:
         self.not_before = now + min(_LONGEST, _FIRST * 2 ** (self.quick - 1))
         return self.quick < MOST
 
+    def failed(self, now: float) -> None:
+        """Note that it could not even be started: that is no death, and is tried again after the longest pause."""
+        self.not_before = now + _LONGEST
+
     def may_start(self, now: float) -> bool:
         """Whether the pause after the last death is over."""
         return now >= self.not_before

@@ -29,6 +29,7 @@ class Settings(BaseModel):
     port: int = Field(8300, ge=0, le=65535, description="0: any free one")
     web: bool = True
     login: bool = False
+    behind_proxy: bool = False
     data_roots: tuple[str, ...] = ()
     backend: Literal["processes", "ray"] = Field(
         "processes", description="where studies run that were made for Ray on this machine"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from orchestrator.control.slots import WANTED
-from orchestrator.events import CommandGiven, CommandKind, StudyState, StudyStatus
+from orchestrator.events import CommandGiven, CommandKind, ControllerStarted, Event, StudyState, StudyStatus
 from orchestrator.service.asking import ask
 from orchestrator.service.controller_process import SIGNAL
 from orchestrator.service.daemon.children import Children, Exit, kill_tree
@@ -15,11 +17,11 @@ from orchestrator.service.daemon.restarts import MOST, QUICK_SECONDS, Restarts
 from orchestrator.service.daemon.seats import Seat, settle
 from orchestrator.service.daemon.settings import Settings
 from orchestrator.service.daemon.shares import Claim
-from orchestrator.service.errors import NotFound, ReidTuneError
+from orchestrator.service.errors import NotFound, ReidTuneError, ServerUnreachable
 from orchestrator.service.logs import logger
 from orchestrator.service.processes import living
 from orchestrator.service.service import Service
-from orchestrator.store import StudyRow
+from orchestrator.store import OUTAGE_SECONDS, StudyRow
 
 __all__ = ["BY", "Supervisor"]
 
@@ -28,6 +30,7 @@ BY = "reid-tune up"
 _CONFLICT = 6
 _LAST_EVENTS = 50
 _AWAKE = frozenset({StudyStatus.QUEUED, StudyStatus.RUNNING})
+_COURSE = frozenset({CommandKind.PAUSE, CommandKind.RESUME, CommandKind.STOP, CommandKind.QUEUE})
 
 
 class Supervisor:
@@ -40,63 +43,105 @@ class Supervisor:
         self._served: set[str] = set()  # studies with a controller in our care, our child or one that we found
         self._leaving: dict[str, bool] = {}  # those that were asked to go back into the queue, and whether they heard
         self._gave_up: dict[str, tuple[str, int]] = {}  # why, and the number of events then: a new one is a new try
+        self._faults: dict[str, str] = {}  # what failed in this turn, and in the one before
+        self._faults_before: dict[str, str] = {}
+        self._unstarted: dict[str, str] = {}  # why there is no controller yet
         self._down = threading.Event()
-        self._now = False
+        self._ending = self._now = False
         self._log = logger(__name__)
 
     @property
     def troubles(self) -> dict[str, str]:
         """Why studies do not go on, by id."""
-        return {study: text for study, (text, _) in self._gave_up.items()}
+        return {study: text for study, (text, _) in self._gave_up.items()} | self._unstarted | self._faults
 
     def end(self, *, now: bool = False) -> None:
         """Ask `run` to end: controllers finish their epochs first, or `now`. Safe in a signal handler."""
-        self._now = self._now or now
+        self._ending, self._now = True, self._now or now
         self._down.set()
 
     @property
     def ending(self) -> bool:
         """Whether the end was asked for."""
-        return self._down.is_set()
+        return self._ending
 
     def wait(self) -> None:
         """Until the next turn, or until the end is asked for."""
         self._down.wait(self._settings.tick)
 
     def turn(self) -> None:
-        """Look once, and do what follows. What fails for one study is logged, and tried again in the next turn."""
+        """Look once, and do what follows. What fails for one study is its trouble, and tried again in the next turn.
+
+        Raises ServerUnreachable for a store that does not answer.
+        """
+        self._faults, self._faults_before = {}, self._faults
         self._bury()
         known = self._store.studies()
         self._served &= {row.id for row in known}  # a study may be deleted meanwhile
         rows = [row for row in known if row.status in _AWAKE or row.id in self._served]
-        found = [(row, seat) for row in reversed(rows) if (seat := self._seat(row)) is not None]
+        found = [(row, seat) for row in reversed(rows) if (seat := self._seen(row)) is not None]
         found.sort(key=lambda one: one[0].id not in self._served)  # stable: who runs keeps its slot, then the oldest
         granted = settle(self._settings.slots, [seat for _, seat in found])
         for row, seat in found:
             if not seat.going:
-                try:
+                with self._told(row):
                     self._give(row, seat, granted[row.id])
-                except ReidTuneError as error:
-                    self._log.warning("study %s: %s", row.name, error.message, study=row.id)
+        self._unstarted = {row.id: self._unstarted[row.id] for row, _ in found if row.id in self._unstarted}
 
     def finish(self) -> None:
-        """End every controller; their studies go back into the queue, or are found as interrupted."""
+        """End every controller; their studies go back into the queue, or are found as interrupted.
+
+        A store that fails is waited for; when it does not come back, its error is raised and the controllers go on.
+        """
         asked: set[str] = set()
+        patience = time.monotonic() + OUTAGE_SECONDS
         while not self._now:
-            self._bury()
-            left = {study for study in self._served if self._lives(study)}
-            if not left:
-                return
-            for study in sorted(left - asked - self._leaving.keys()):
-                self._ask_back(study)
-            asked |= left
+            try:
+                if not self._ask_all_back(asked):
+                    return
+                patience = time.monotonic() + OUTAGE_SECONDS
+            except ReidTuneError as error:
+                if time.monotonic() > patience:
+                    raise
+                self._log.warning("the service cannot go down yet: %s", error.message)
             self._down.clear()  # a second request wakes us at once
             self._down.wait(self._settings.tick)
         self._children.kill()
         for study in sorted(study for study in self._served if study not in self._children):
             self._kill_found(study)
 
+    def _ask_all_back(self, asked: set[str]) -> bool:
+        """Ask whoever is not among `asked`; whether anybody is left."""
+        self._bury()
+        left = {study for study in self._served if self._lives(study)}
+        for study in sorted(left - asked - self._leaving.keys()):
+            self._ask_back(study)
+            asked.add(study)
+        return bool(left)
+
     # one study ---------------------------------------------------------------
+    @contextmanager
+    def _told(self, row: StudyRow) -> Iterator[None]:
+        """What fails in the block is the trouble of this study, and one line in the log; the others go on."""
+        try:
+            yield
+        except ServerUnreachable:
+            raise
+        except (ReidTuneError, OSError) as error:
+            text = error.message if isinstance(error, ReidTuneError) else str(error)
+            self._faults[row.id] = text
+            if self._faults_before.get(row.id) != text:
+                self._log.warning("study %s: %s", row.name, text, study=row.id)
+
+    def _seen(self, row: StudyRow) -> Seat | None:
+        """Its seat. Of one that cannot be read, a controller keeps the slots that it has, and gets no others."""
+        seat: Seat | None = None
+        with self._told(row):
+            seat = self._seat(row)
+        if seat is None and row.id in self._faults and row.id in self._served:
+            seat = Seat(Claim(row.id, 0), running=self._store.granted(row.id) or 0, going=True)
+        return seat
+
     def _seat(self, row: StudyRow) -> Seat | None:
         """The study as the dealing sees it; None when it is not the daemon's, or rests."""
         granted, child = self._store.granted(row.id), self._children.get(row.id)
@@ -140,11 +185,21 @@ class Supervisor:
             return
         restarts = self._restarts.setdefault(row.id, Restarts())
         if slots and restarts.may_start(time.monotonic()):
-            self._store.grant(row.id, slots)
-            self._store.set_cursor(row.id, WANTED, 0)
+            self._start(row, slots, restarts)
+
+    def _start(self, row: StudyRow, slots: int, restarts: Restarts) -> None:
+        self._store.grant(row.id, slots)
+        self._store.set_cursor(row.id, WANTED, 0)
+        try:
             pid = self._children.start(row.id)
-            self._served.add(row.id)
-            self._log.info("study %s starts with %d slots", row.name, slots, study=row.id, pid=pid)
+        except OSError as error:  # a folder that cannot be written, a full disk, no room for a process
+            restarts.failed(time.monotonic())
+            self._unstarted[row.id] = f"its controller cannot be started: {error}"
+            self._log.warning("study %s: %s", row.name, self._unstarted[row.id], study=row.id)
+            return
+        self._unstarted.pop(row.id, None)
+        self._served.add(row.id)
+        self._log.info("study %s starts with %d slots", row.name, slots, study=row.id, pid=pid)
 
     def _ask_back(self, study: str) -> None:
         """The controller finishes its epochs and leaves; the study waits for its turn."""
@@ -172,7 +227,11 @@ class Supervisor:
 
     def _kill_found(self, study: str) -> None:
         """Kill a controller that an earlier daemon started here."""
-        owner = living(self._store, study)
+        try:
+            owner = living(self._store, study)
+        except ReidTuneError as error:
+            self._log.warning("nobody can say who runs study %s: %s", study, error.message, study=study)
+            return
         machine, _, pid = owner.rpartition(":")
         if pid.isdigit() and machine == socket.gethostname():
             kill_tree(int(pid))
@@ -186,15 +245,17 @@ class Supervisor:
             except NotFound:
                 self._served.discard(gone.study)
                 continue
-            died = gone.code not in {0, _CONFLICT} or (row.status is StudyStatus.RUNNING and not self._lives(row.id))
             self._log.info("study %s: its controller ended", row.name, study=row.id, code=gone.code)
-            self._gone(row, died=died, lived=gone.lived, exited=gone)
+            with self._told(row):
+                others = self._lives(row.id)  # a controller that finds another one leaves with a conflict
+                died = (gone.code not in {0, _CONFLICT}) or (
+                    not others and (gone.code == _CONFLICT or row.status is StudyStatus.RUNNING)
+                )
+                self._gone(row, died=died, lived=gone.lived, exited=gone)
 
     def _gone(self, row: StudyRow, *, died: bool, lived: float, exited: Exit | None = None) -> None:
         """A controller is gone: its study rests, waits, or is started again after a pause."""
-        asked_back = self._leaving.pop(row.id, None) is not None
-        self._served.discard(row.id)
-        if asked_back and self._was_ended_with_the_machine(row):
+        if row.id in self._leaving and self._was_ended_with_the_machine(row):
             ask(self._store, row.id, CommandGiven(command=CommandKind.QUEUE, by=BY), time.time())
         elif row.status not in _AWAKE:
             self._restarts.pop(row.id, None)
@@ -205,12 +266,26 @@ class Supervisor:
             now, restarts = time.monotonic(), self._restarts.setdefault(row.id, Restarts())
             if not restarts.died(lived, now):
                 self._give_up(row, exited)
+        self._leaving.pop(row.id, None)
+        self._served.discard(row.id)
 
     def _was_ended_with_the_machine(self, row: StudyRow) -> bool:
         """Whether a signal paused it on its way into the queue: a machine that stops sends one to every process."""
-        last = [one.event for one in self._store.events(row.id, after=max(0, row.seq - _LAST_EVENTS))]
-        asked = [one for one in last if isinstance(one, CommandGiven) and one.trial is None]
-        return row.status is StudyStatus.PAUSED and bool(asked) and asked[-1].by == SIGNAL
+        if row.status is not StudyStatus.PAUSED:
+            return False
+        asked = [one for one in self._last_run(row) if isinstance(one, CommandGiven) and one.command in _COURSE]
+        return bool(asked) and asked[-1].by == SIGNAL
+
+    def _last_run(self, row: StudyRow) -> list[Event]:
+        """The events since its last controller started; after a signal every running segment still writes some."""
+        many = _LAST_EVENTS
+        while True:
+            after = max(0, row.seq - many)
+            events = [one.event for one in self._store.events(row.id, after=after)]
+            starts = [place for place, one in enumerate(events) if isinstance(one, ControllerStarted)]
+            if starts or not after:
+                return events[starts[-1] :] if starts else events
+            many *= 4
 
     def _give_up(self, row: StudyRow, exited: Exit | None) -> None:
         code = "" if exited is None else f" (exit code {exited.code})"

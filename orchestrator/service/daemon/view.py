@@ -16,7 +16,7 @@ class ServedView(_View):
 
     id: str
     name: str
-    owner: str = Field(description="host:pid of its controller")
+    owner: str = Field(description="host:pid of its controller; empty: it waits for the next service to go on")
     slots: int = Field(description="segments that run now")
     granted: int | None = Field(None, description="segments that it may run; None: it was not started by the daemon")
     workers: int = Field(description="segments that it can run at most")
@@ -58,6 +58,7 @@ class DaemonView(_View):
     """The service: whether it is up, who runs in it and who waits."""
 
     up: bool
+    died: int | None = Field(None, description="the process of a service that ended without a word; None: none did")
     pid: int | None = None
     host: str = ""
     url: str = Field("", description="address of the pages; empty without a web server")

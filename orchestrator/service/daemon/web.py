@@ -25,7 +25,7 @@ class Web:
     def __init__(self, home: Home, settings: Settings) -> None:
         self._home, self._host = home, settings.host
         self._token = os.environ.pop(TOKEN, "")  # trials run others' code: nobody but the server needs it
-        self._options = ["--login"] * settings.login
+        self._options = ["--login"] * settings.login + ["--behind-proxy"] * settings.behind_proxy
         for root in settings.data_roots:
             self._options += ["--data-root", root]
         self.port = settings.port or _free_port(settings.host)
@@ -34,6 +34,11 @@ class Web:
         self._began = 0.0
         self._restarts = Restarts()
         self._log = logger(__name__)
+
+    @property
+    def pid(self) -> int:
+        """Its process; 0 while there is none."""
+        return self._process.pid if self._process is not None else 0
 
     def tend(self) -> None:
         """Start it when it does not run, unless it dies all the time."""
@@ -86,10 +91,14 @@ class Web:
         self._process = None
 
     def _start(self) -> None:
-        words = ["serve", "--host", self._host, "--port", str(self.port), *self._options]
+        words = ["serve", "--beside", "--host", self._host, "--port", str(self.port), *self._options]
         told = {"REID_TUNE_HOME": str(self._home.root), **({TOKEN: self._token} if self._token else {})}
         self._began = time.monotonic()
-        self._process = spawn("orchestrator.cli", words, web_log_file(self._home), environment=told)
+        try:
+            self._process = spawn("orchestrator.cli", words, web_log_file(self._home), environment=told, held=True)
+        except OSError as error:
+            self._restarts.failed(self._began)
+            self._log.warning("the web server cannot be started: %s", error)
 
 
 def _free_port(host: str) -> int:

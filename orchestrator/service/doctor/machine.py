@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import re
 import resource
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,12 +13,14 @@ from pathlib import Path
 import psutil
 
 from orchestrator.service.doctor.check import GIB, Check, fails, fine, warns
+from orchestrator.service.gpus import ask_driver, driver_program
 from orchestrator.service.machine import cores, gpu_count
 
 __all__ = ["gpus", "limits", "memory", "packages", "processors", "python"]
 
 PACKAGES = ("torch", "ray", "mlflow", "optuna", "faiss-cpu", "fastapi", "pydantic", "sqlalchemy")
 _CGROUP = Path("/sys/fs/cgroup")
+_BEFORE = "total_inactive_file"  # its name in control groups of version 1
 _FEW_FILES = 1024
 _LEAST_MEMORY = GIB
 
@@ -58,7 +59,8 @@ def memory() -> Check:
     total, free = found.total, found.available
     text = ""
     if limit is not None and limit < total:
-        total, free, text = limit, min(free, limit - (used or 0)), " (limit of the container)"
+        taken = max(0, (used or 0) - _reclaimable())
+        total, free, text = limit, min(free, limit - taken), " (limit of the container)"
     told = f"{free / GIB:.1f} of {total / GIB:.1f} GiB available{text}"
     if free < _LEAST_MEMORY:
         return warns("memory", told, "end other programs, or raise the limit: a trial takes a GiB or more")
@@ -76,7 +78,7 @@ def limits() -> Check:
 def gpus() -> Iterator[Check]:
     """GPUs, the driver, and whether torch was built for them."""
     count, driver = gpu_count(), _driver()
-    program = shutil.which("nvidia-smi")
+    program = driver_program()
     if not count and not driver and program is None:
         yield fine("gpu", "none: trials run on the CPU")
         return
@@ -93,19 +95,15 @@ def gpus() -> Iterator[Check]:
 
 
 def _asked(program: str) -> Check:
-    query = "--query-gpu=name,driver_version,memory.used,memory.total"
     try:
-        done = subprocess.run(  # noqa: S603 - the driver's own program
-            [program, query, "--format=csv,noheader,nounits"], capture_output=True, text=True, timeout=3, check=False
-        )
+        found = ask_driver(program)
     except (OSError, subprocess.TimeoutExpired):
         return fails("gpu driver", "nvidia-smi does not answer", "restart the machine: a GPU may have failed")
-    if done.returncode != 0:
-        said = (done.stdout + done.stderr).strip().splitlines() or ["no reason given"]
+    except subprocess.CalledProcessError as error:
+        said = (error.stdout + error.stderr).strip().splitlines() or ["no reason given"]
         return fails("gpu driver", said[0], "reinstall or reload the driver, or restart the machine")
-    rows = [[cell.strip() for cell in line.split(",")] for line in done.stdout.splitlines() if line.count(",") == 3]
-    each = "; ".join(f"{name}, {used} of {total} MiB used" for name, _, used, total in rows)
-    return fine("gpu driver", f"{rows[0][1]}: {each}" if rows else "no GPU")
+    each = "; ".join(f"{one.name}, {one.used} of {one.total} MiB used" for one in found)
+    return fine("gpu driver", f"{found[0].driver}: {each}" if found else "no GPU")
 
 
 def _driver() -> str:
@@ -127,6 +125,17 @@ def _cgroup(now: str, before: str) -> int | None:
         if text.isdigit():
             return int(text)
     return None
+
+
+def _reclaimable() -> int:
+    """Bytes of files that the container's memory holds and gives back when somebody needs room."""
+    for path, name in ((_CGROUP / "memory.stat", "inactive_file"), (_CGROUP / "memory/memory.stat", _BEFORE)):
+        try:
+            rows = dict(line.split() for line in path.read_text(encoding="ascii").splitlines())
+        except (OSError, ValueError):
+            continue
+        return int(rows.get(name, 0))
+    return 0
 
 
 def _cpu_quota() -> float | None:

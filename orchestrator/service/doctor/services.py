@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import socket
 import sqlite3
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -22,7 +19,9 @@ from orchestrator.service.doctor.check import Check, fails, fine, warns
 from orchestrator.service.doctor.places import clock_check
 from orchestrator.service.home import Home
 from orchestrator.service.notify import settings_file
-from orchestrator.store import Store, StudyRow, open_store
+from orchestrator.service.processes import controller_of
+from orchestrator.service.ray_nodes import asking, cluster_of, environment
+from orchestrator.store import Store, open_store
 from orchestrator.tracking.projection import sqlite_path
 from reid_core.errors import ReidTuneError
 
@@ -32,13 +31,6 @@ _QUICK = 1.5
 """Seconds for looking through a SQLite file; `reid-tune db check` takes all the time it needs."""
 _RAY_SECONDS = 30
 _MLFLOW = "mlflow"  # the name of its cursor
-_ASK_RAY = """
-import json, sys, ray
-ray.init(address=sys.argv[1], log_to_driver=False, logging_level="ERROR")
-alive = [node for node in ray.nodes() if node["Alive"]]
-print(json.dumps({"nodes": len(alive), "version": ray.__version__,
-                  "all": ray.cluster_resources(), "free": ray.available_resources()}))
-"""
 
 
 def store(home: Home) -> Iterator[Check]:
@@ -121,14 +113,9 @@ def _behind(opened: Store) -> list[tuple[str, int]]:
     found = []
     for row in opened.studies():
         cursor = opened.cursor(row.id, _MLFLOW)
-        if 0 < cursor < row.seq and not _live(opened, row):
+        if 0 < cursor < row.seq and controller_of(opened, row.id) is None:
             found.append((row.name, row.seq - cursor))
     return found
-
-
-def _live(opened: Store, row: StudyRow) -> bool:
-    holder = opened.holder(row.id)
-    return holder is not None and holder.expires > opened.now()
 
 
 def daemon(home: Home) -> Check:
@@ -175,25 +162,23 @@ def check_ray(address: str, *, connect: bool) -> Check:
         return _ray_port(address)
     try:
         done = subprocess.run(  # noqa: S603 - our own few lines; in a process of its own, for Ray may end it
-            [sys.executable, "-c", _ASK_RAY, address or "auto"],
+            asking(address or "auto", once=True),
             capture_output=True,
             text=True,
             timeout=_RAY_SECONDS,
             check=False,
-            env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
+            env=environment(),
         )
     except subprocess.TimeoutExpired:
         return fails("ray cluster", f"no answer within {_RAY_SECONDS} s", "see `ray status` on its head")
     if done.returncode != 0:
         said = [line for line in done.stderr.strip().splitlines() if line.strip()] or ["no reason given"]
         return fails("ray cluster", said[-1], "start it with `ray start --head`, or leave --ray out")
-    told = json.loads(done.stdout.splitlines()[-1])
-    free, whole = told["free"], told["all"]
-    return fine(
-        "ray cluster",
-        f"Ray {told['version']}, {told['nodes']} nodes, {free.get('CPU', 0):g} of {whole.get('CPU', 0):g} cores and "
-        f"{free.get('GPU', 0):g} of {whole.get('GPU', 0):g} GPUs free",
-    )
+    told = next(filter(None, map(cluster_of, done.stdout.splitlines())))
+    cores, gpus = sum(one.cores for one in told.nodes), sum(one.gpus for one in told.nodes)
+    free = cores - sum(one.cores_used for one in told.nodes), gpus - sum(one.gpus_used for one in told.nodes)
+    found = f"{free[0]:g} of {cores:g} cores and {free[1]:g} of {gpus:g} GPUs free"
+    return fine("ray cluster", f"Ray {told.ray}, {len(told.nodes)} nodes, {found}")
 
 
 def _ray_port(address: str) -> Check:

@@ -28,12 +28,12 @@ ALL = dict(commands())
 
 
 def test_every_command_of_the_design_is_there():
-    wanted = """run demo status best report export-config train distill evaluate submit serve doctor completion
+    wanted = """run up down demo status best report export-config train distill evaluate submit serve doctor completion
         audit users:add users:ls users:passwd users:remove users:token
         studies:ls studies:show studies:pause studies:resume studies:stop trial:ls trial:show trial:logs
         studies:archive studies:unarchive studies:delete studies:clone studies:diff studies:extend studies:limits
         studies:note studies:tag trial:stop trial:retry trial:clone trial:promote trial:pin trial:unpin trial:enqueue
-        checkpoints:ls checkpoints:prune
+        studies:share checkpoints:ls checkpoints:prune
         space:ls space:show space:validate space:sample space:plan config:ls config:show config:cost
         db:upgrade db:backup db:restore db:check mlflow:ui mlflow:sync notify:ls notify:test
         support-bundle weights:inspect tasks"""

@@ -68,7 +68,7 @@ def test_a_service_with_nothing_in_it_says_so_once_and_as_json(service, capfd):
 
 
 def test_a_cluster_that_is_gone_leaves_this_machine(service, monkeypatch):
-    monkeypatch.setattr("orchestrator.service.overview._ASK", "print('[]'); raise SystemExit(1)")
+    monkeypatch.setattr("orchestrator.service.ray_nodes.ASK", "raise SystemExit(1)")
     with Nodes("ray://nowhere:1") as nodes:
         nodes.wait(30)
         assert [one.name for one in nodes.known()] == [this_node().name]

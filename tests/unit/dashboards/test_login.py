@@ -155,9 +155,28 @@ def test_guesses_at_tokens_are_slowed_down(visit, people):
     client = visit()
     for _ in range(5):
         assert client.get("/api/v1/studies", headers={"Authorization": "Bearer wrong"}).status_code == 401
-    refused = client.get("/api/v1/studies", headers={"Authorization": f"Bearer {token}"})
+    refused = client.get("/api/v1/studies", headers={"Authorization": "Bearer wrong"})
     assert refused.status_code == 429
     assert int(refused.headers["retry-after"]) >= 1
+    long = client.get("/api/v1/studies", headers={"Authorization": f"Bearer {token[:-1]}"})
+    assert long.status_code == 429
+
+
+def test_wrong_tokens_lock_no_right_one_out(visit, people):
+    token = people.new_token("ada")
+    client = visit()
+    for _ in range(30):
+        client.get("/api/v1/studies", headers={"Authorization": f"Bearer {token[:-1]}"})
+        client.post("/login", data={"token": token[:-1]})
+    assert client.get("/api/v1/studies", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    assert client.post("/login", data={"token": token}).status_code == 303
+
+
+def test_a_short_token_of_the_server_can_be_guessed_only_slowly(service):
+    with TestClient(create_app(service, token="1234"), base_url=HOME, follow_redirects=False) as client:
+        for _ in range(5):
+            assert client.get("/api/v1/studies", headers={"Authorization": "Bearer 1233"}).status_code == 401
+        assert client.get("/api/v1/studies", headers={"Authorization": "Bearer 1234"}).status_code == 429
 
 
 def test_a_right_password_is_no_guess():
@@ -237,7 +256,10 @@ def test_a_viewer_reads_and_changes_nothing(visit, study, service):
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "viewer")
     for method in ("DELETE", "PUT", "PATCH"):
         assert client.request(method, f"/api/v1/studies/{study.id}").status_code == 403
-    assert client.get("/launch").status_code == 403
+    assert client.get("/launch").json()["error"]["code"] == "viewer"
+    shown = client.get("/launch", headers={"Accept": "text/html"})
+    assert (shown.status_code, shown.headers["content-type"]) == (403, "text/html; charset=utf-8")
+    assert "bob may look, not act" in shown.text
     assert service.revision(study.id) == before
 
 
@@ -361,6 +383,17 @@ def test_a_flood_of_refusals_fills_no_disk(visit, service):
     noted = entries(service)
     assert 200 <= len(noted) < 300
     assert {one.what for one in noted} == {"refused"}
+
+
+def test_a_flood_of_posts_from_nobody_is_noted_as_refusals(visit, service):
+    client = visit()
+    for _ in range(150):
+        assert client.post("/studies/cows/stop").status_code == 303
+        assert client.put("/login").status_code == 405
+        client.post("/studies/cows/stop", headers={"Content-Length": "99999999"})
+    noted = entries(service)
+    assert 200 <= len(noted) < 300
+    assert {(one.what, one.who) for one in noted} == {("refused", ""), ("login", "")}
 
 
 def test_an_audit_log_that_cannot_be_written_is_told(visit, service, study, capsys):

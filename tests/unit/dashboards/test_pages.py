@@ -103,12 +103,20 @@ def test_launch_faults_are_shown_beside_their_field(client, service, values, fie
 
 def test_launching_creates_the_study_and_leads_to_it(client, service, monkeypatch):
     started = []
-    monkeypatch.setattr(service, "launch", lambda study: started.append(study) or service.summary(study))
+    asked = []
+
+    def launch(study, by):
+        started.append(study)
+        asked.append(by)
+        return service.summary(study)
+
+    monkeypatch.setattr(service, "launch", launch)
     answer = client.post(
         "/launch", data={"space": "bnneck", "action": "launch", "trials": "3", "name": "from-the-page"}
     )
     assert answer.status_code == 303
     assert answer.headers["location"] == f"/studies/{started[0]}"
+    assert asked == ["web from testclient"]
     assert service.summary("from-the-page").trials_planned == 3
 
 

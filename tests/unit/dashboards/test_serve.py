@@ -4,11 +4,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
+import uvicorn
 
-from dashboards.serve import bind, serve
+from dashboards.serve import bind, serve, web_config
 from orchestrator.service.errors import Conflict, UsageError
 from orchestrator.service.service import Service
 
@@ -72,6 +74,35 @@ def test_interrupt_ends_open_event_streams_at_once(tmp_path, request):
         process.stderr.close()
     data = next(line for line in rest.decode().splitlines() if line.startswith("data: "))
     assert json.loads(data[6:])["study"]["name"] == "one"
+
+
+class _Seen:
+    """An application that says where a request came from, and how."""
+
+    async def __call__(self, scope, _receive, send):
+        if scope["type"] != "http":
+            return
+        text = f"{scope['client'][0]} {scope['scheme']}".encode()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": text})
+
+
+@pytest.mark.parametrize(("behind_proxy", "told"), [(False, "127.0.0.1 http"), (True, "9.9.9.9 https")])
+def test_forwarded_addresses_are_believed_only_behind_a_proxy(behind_proxy, told):
+    config = web_config(_Seen(), behind_proxy=behind_proxy)
+    config.lifespan = "off"
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None
+    with bind("127.0.0.1", 0) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        stream = connected(listener.getsockname()[1])
+        stream.request("GET", "/", headers={"X-Forwarded-For": "9.9.9.9", "X-Forwarded-Proto": "https"})
+        answer = stream.getresponse().read().decode()
+        stream.close()
+        server.should_exit = True
+        thread.join(10)
+    assert answer == told
 
 
 def connected(port):

@@ -65,6 +65,8 @@ def test_a_launch_goes_into_the_queue_of_a_service_that_is_up(client, service, d
     assert answer.status_code == 201
     assert answer.json()["status"] == "queued"
     assert commands(service, answer.json()["id"]) == [CommandKind.SHARE, CommandKind.QUEUE]
+    told = [one.event for one in service.store.events(answer.json()["id"])]
+    assert told[-1].by == "web from testclient"
     view = client.get("/api/v1/service").json()
     assert view["slots"] == 2
     assert [(one["name"], one["priority"], one["max_slots"]) for one in view["queue"]] == [("cows", 4, 1)]

@@ -8,14 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from PIL import Image
 from trials.store_server import s3_server
 
 from reid_core import api
 from reid_core.config import load_config
-from reid_core.data import remote
+from reid_core.data import remote, waiting
 from reid_core.data.remote import data_root, full_name, is_remote
 from reid_core.errors import DataError, ServerUnreachable
+from reid_core.signs import heard_by
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +117,66 @@ def test_a_copy_that_broke_off_leaves_nothing_to_trip_over(images, home, monkeyp
     (place / "copy-of-a-killed-process.tmp").mkdir()
     assert data_root(url).is_dir()
     assert [one.suffix for one in place.iterdir()] == [""]
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionResetError(104, "reset by peer"), TimeoutError("timed out"), ValueError("bad chunk"), None]
+)
+def test_a_network_that_breaks_off_a_copy_is_told_as_such(images, monkeypatch, error):
+    from fsspec.implementations.local import LocalFileSystem
+
+    def broken(_, source, target):
+        Path(target).write_bytes(b"short")
+        if error is not None:
+            raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalFileSystem, "get_file", broken)
+        with pytest.raises(ServerUnreachable, match="broke off"):
+            data_root(images.as_uri())
+    assert data_root(images.as_uri()).is_dir()
+
+
+def test_a_long_copy_gives_signs_of_life_while_bytes_come(images, monkeypatch):
+    from fsspec.implementations.local import LocalFileSystem
+
+    heard, copy = threading.Semaphore(0), LocalFileSystem.get_file
+    monkeypatch.setattr(waiting, "_SIGN_SECONDS", 0.01)
+
+    def slow(self, source, target):
+        while not heard.acquire(timeout=0.001):
+            with Path(target).open("ab") as file:
+                file.write(b"x")
+        copy(self, source, target)
+
+    monkeypatch.setattr(LocalFileSystem, "get_file", slow)
+    for path in sorted(images.rglob("*.jpg"))[1:]:
+        path.unlink()
+    with heard_by(heard.release):
+        assert data_root(images.as_uri()).is_dir()
+
+
+def test_who_waits_for_anothers_copy_gives_signs_of_life(tmp_path, monkeypatch):
+    monkeypatch.setattr(waiting, "_SIGN_SECONDS", 0.01)
+    holder = FileLock(tmp_path / "lock")
+    holder.acquire()
+    with heard_by(holder.release), waiting.locked(tmp_path / "lock"):
+        assert not holder.is_locked
+
+
+def test_a_copy_of_which_nothing_comes_gives_no_sign_of_life(monkeypatch):
+    monkeypatch.setattr(waiting, "_SIGN_SECONDS", 0.01)
+    looks, heard, over = [], [], threading.Event()
+
+    def same():
+        looks.append(1)
+        if len(looks) > 5:
+            over.set()
+        return 7
+
+    with heard_by(lambda: heard.append(1)):
+        waiting.in_threads(lambda _: over.wait(30), [1], threads=1, name="stuck", progress=same)
+    assert len(heard) == 1
 
 
 def test_changed_data_are_copied_again(images):

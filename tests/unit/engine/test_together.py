@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,10 +18,12 @@ import validation_run
 from saved_teacher import save_teacher
 
 from reid_core.config import to_values
+from reid_core.engine import together
 from reid_core.engine.checkpoint import load
 from reid_core.engine.crew import ALONE, Crew
 from reid_core.engine.run import DIVERGED
-from reid_core.errors import ConfigError, ReidTuneError, TrainingDiverged
+from reid_core.errors import ConfigError, ProcessLost, ReidTuneError, TrainingDiverged
+from reid_core.ranks import Elsewhere
 
 SYNC = {
     "MODEL__BACKBONE__NORM": "syncBN",
@@ -144,6 +147,62 @@ def test_a_process_that_dies_ends_the_training_with_its_name(tiny, tmp_path):
     with pytest.raises(ReidTuneError, match=r"training process 2 of 2 was ended by signal 9"):
         train(tiny(), tmp_path, processes=2, on_epoch=kill)
     assert others() == []
+
+
+class Ended:
+    """RankProcess that ended so."""
+
+    def __init__(self, code, words):
+        self._code, self._words = code, words
+
+    def code(self, _):
+        return self._code
+
+    def words(self):
+        return self._words
+
+    def end(self):
+        """It has."""
+
+
+def cause(*processes):
+    others = [together._Other(Crew(rank, 4), Ended(*one)) for rank, one in enumerate(processes, 1)]
+    return together._cause(others)
+
+
+ADVICE = "\nFor debugging consider passing CUDA_LAUNCH_BLOCKING=1\nCompile with `TORCH_USE_CUDA_DSA` to enable it.\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "kind", "told"),
+    [
+        (1, "torch.OutOfMemoryError: CUDA out of memory. Tried 2 GiB", MemoryError, "2 of 4 failed.*out of memory"),
+        (1, "MemoryError", MemoryError, "2 of 4 failed: MemoryError"),
+        (1, f"RuntimeError: CUDA error: unspecified launch failure{ADVICE}", RuntimeError, "unspecified launch"),
+        (1, "reid_core.errors.ConfigError: no cuda here\n  hint: take cpu", ReidTuneError, "failed: .*no cuda here"),
+        (1, "ZeroDivisionError: division by zero", ReidTuneError, "division by zero"),
+        (-9, "", ProcessLost, "ended by signal 9"),
+    ],
+)
+def test_what_became_of_another_process_has_its_kind(code, words, kind, told):
+    error = cause((code, words))
+    assert type(error) is kind
+    assert re.search(told, str(error))
+
+
+def test_who_only_lost_its_connection_is_not_the_cause():
+    lost = (1, "RuntimeError: [gloo/pair.cc:534] Connection closed by peer [127.0.0.1]:1")
+    assert "3 of 4 was ended by signal 9" in str(cause(lost, (-9, ""), lost))
+    assert "3 of 4 failed: MemoryError" in str(cause((-6, ""), (1, "MemoryError"), lost))
+
+
+def test_another_machine_that_is_gone_at_the_start_is_a_loss(tiny, tmp_path):
+    class Gone:
+        def start(self, _):
+            raise RuntimeError("another node of this training does not answer")
+
+    with pytest.raises(ProcessLost, match="2 of 2 cannot be started: another node"):
+        train(tiny(), tmp_path, processes=2, elsewhere=Elsewhere("127.0.0.1", [Gone()]))
 
 
 @pytest.mark.slow

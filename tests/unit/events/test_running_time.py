@@ -64,3 +64,22 @@ def test_segments_of_a_dead_controller_were_busy_until_its_last_word():
 
 
 TRIAL = {"trial": 1, "values": {}, "origin": Origin.RANDOM, "reason": "", "bracket": 0, "to_epoch": 3}
+
+
+def test_what_is_recorded_while_nobody_runs_the_study_is_no_run_time():
+    """A crash at 20 s, a command two days later, and another controller: the first ran for 10 s."""
+    begun = SegmentStarted(segment=1, trial=1, from_epoch=0, to_epoch=3)
+    crashed = ((10.0, START), (10.0, TrialSuggested(**TRIAL)), (12.0, begun), (20.0, TrialSuggested(**OTHER)))
+    for kind in (CommandKind.NOTE, CommandKind.QUEUE, CommandKind.PAUSE, CommandKind.RESUME, CommandKind.EXTEND):
+        aside = CommandGiven(command=kind, by="test", aside=True)
+        rests = state_of(*crashed, (172_820.0, aside))
+        assert (rests.wall_seconds(), rests.updated_at) == (10.0, 172_820.0), kind
+        state = state_of(*crashed, (172_820.0, aside), (172_830.0, START))
+        assert (state.ran_seconds, state.busy_seconds) == (10.0, 8.0), kind
+    note = CommandGiven(command=CommandKind.NOTE, by="test", aside=True)
+    end = StudyEnded(status=StudyStatus.STOPPED, aside=True)
+    ended = state_of(*crashed, (172_820.0, note), (172_821.0, end))
+    assert (ended.ran_seconds, ended.ended_at) == (10.0, 172_821.0)
+
+
+OTHER = {**TRIAL, "trial": 2}

@@ -27,7 +27,14 @@ def web():
 
 class Mailbox:
     def __init__(self):
-        self.mails, self.refuse = [], False
+        self.mails, self.refuse, self.unknown = [], False, set()
+
+    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802 - aiosmtpd's name
+        del server, session, options
+        if address in self.unknown:
+            return "550 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 known"
 
     async def handle_DATA(self, server, session, envelope):  # noqa: N802 - aiosmtpd's name
         del server, session
@@ -118,6 +125,17 @@ def test_a_mail_server_that_refuses_or_knows_no_encryption_is_an_error(mailbox):
         open_channel("me", mail(mailbox, security="starttls"), {}).send(NOTICE)
 
 
+def test_a_recipient_that_is_refused_is_named_in_the_log_and_the_others_have_the_mail_once(mailbox, caplog):
+    mailbox.unknown = {"a@example.org"}
+    count, waits = follow(Story().ends(), open_channel("me", mail(mailbox), {}), [0])
+    assert (count, waits) == (1, [])
+    assert [one.rcpt_tos for one in mailbox.mails] == [["b@example.org"]]
+    assert "does not take mail for a@example.org" in caplog.text
+    mailbox.unknown.add("b@example.org")
+    with pytest.raises(ServerUnreachable, match=r"mail for a@example\.org, b@example\.org"):
+        open_channel("me", mail(mailbox), {}).send(NOTICE)
+
+
 def test_a_missing_secret_names_its_variable():
     settings = WebhookSettings(kind="webhook", url_env="CHAT_URL")
     with pytest.raises(UsageError, match="CHAT_URL"):
@@ -139,11 +157,24 @@ def test_an_outage_is_waited_out_and_nothing_is_lost(web):
     assert [one["kind"] for one in web.taken] == ["best", "end"]
 
 
+def test_a_store_that_is_away_for_a_while_does_not_end_the_telling(web):
+    looks = iter([ServerUnreachable("the store is away"), ServerUnreachable("the store is away"), True, False])
+
+    def rests():
+        look = next(looks, False)
+        if isinstance(look, Exception):
+            raise look
+        return look
+
+    count, _ = follow(Story().trial(1, 0.2).ends(), open_channel("chat", webhook(web), {}), [0], rests=rests)
+    assert count == 2
+
+
 def test_a_message_that_never_arrives_is_given_up_with_a_line_and_the_next_one_is_told(web, caplog):
     web.answers = [500, 500, 500]
     count, _ = follow(Story().trial(1, 0.2).ends(), open_channel("chat", webhook(web), {}), [0])
     assert (count, [one["kind"] for one in web.taken]) == (1, ["end"])
-    assert "chat cannot be told: answers 500" in caplog.text
+    assert "nothing reaches channel chat: answers 500" in caplog.text
     assert "given up" in caplog.text
 
 

@@ -118,3 +118,14 @@ def test_ties_go_to_the_older_trial(trial, state) -> None:
 @pytest.mark.parametrize("bracket", [-1, 7])
 def test_a_trial_outside_the_plan_takes_no_place(trial, state, bracket: int) -> None:
     assert next_in_brackets(PLAN, state(trial(0, {7: 0.9}, bracket=bracket)), MAP) == Opening(0, 7)
+
+
+def test_a_trial_promoted_by_hand_to_the_top_leaves_the_other_places_to_the_best(trial, state) -> None:
+    first = trial(0, {7: 0.1, 20: 0.1, 60: 0.1})
+    trials = _nine(trial, [0.1, 0.9, 0.2, 0.8, 0.3, 0.7, 0.4, 0.5, 0.6], t0=first)
+    moves = []
+    while isinstance(move := next_in_brackets(PLAN, state(*trials), MAP), Advance):
+        moves.append((move.trial, move.to_epoch))
+        trials[move.trial].to_epoch, trials[move.trial].status = move.to_epoch, TrialStatus.RUNNING
+
+    assert moves == [(1, 20), (3, 20)], "one of the three places is taken, and the one above too"

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from trials.studies import created
 
 from dashboards.app import create_app
 from orchestrator.service.confined import PATH_KEYS, Roots
 from orchestrator.service.service import Service
 from orchestrator.service.views import StudyRequest
+from orchestrator.service.views_acting import CloneRequest
 from reid_core.config import load_config
 from reid_core.errors import InvalidInput, UsageError
 
@@ -166,3 +168,22 @@ def test_on_loopback_without_a_login_any_folder_can_be_named(tmp_path):
         answer = client.post("/api/v1/plan", json={"space": "bnneck", "data": str(photos), "backend": "inline"})
     assert "outside" not in answer.text
     service.close()
+
+
+def test_a_clone_reads_no_other_data_below_a_root_that_is_not_open(service, root):
+    closed = root.parent / "closed"
+    shell = Service(service.home.root)  # who has a shell may use any folder
+    made = created("cows").model_copy(
+        update={"base": {"DATASETS.ROOT": str(closed), "DATASETS.NAMES": ["mine"], "SOLVER.BASE_LR": 0.1}}
+    )
+    shell.store.create_study(made, 1.0)
+    shell.close()
+    for key, value in (("DATASETS.NAMES", ["other"]), ("DATASETS.TESTS", ["other"])):
+        with pytest.raises(InvalidInput) as caught:
+            service.clone("cows", CloneRequest(name="bulls", set={key: value}))
+        assert {(finding.code, finding.key) for finding in caught.value.findings} == {
+            ("outside-roots", "DATASETS.ROOT")
+        }
+    inside = {"DATASETS.ROOT": str(root), "DATASETS.NAMES": ["photos"]}
+    service.roots.check_changes(made.base, inside, "--set")
+    service.roots.check_changes(made.base, {"SOLVER.BASE_LR": 0.2}, "--set")

@@ -128,6 +128,14 @@ def test_a_limit_of_the_container_counts(tmp_path, monkeypatch):
     assert check.advice
 
 
+def test_files_that_the_container_keeps_in_memory_count_as_free(tmp_path, monkeypatch):
+    (tmp_path / "memory.max").write_text(str(2**31))
+    (tmp_path / "memory.current").write_text(str(2**31))
+    (tmp_path / "memory.stat").write_text(f"anon 1\nfile 2\ninactive_file {3 * 2**29}\n")
+    monkeypatch.setattr("orchestrator.service.doctor.machine._CGROUP", tmp_path)
+    assert memory().finding == "1.5 of 2.0 GiB available (limit of the container)"
+
+
 def test_a_driver_that_does_not_answer_fails(tmp_path, monkeypatch):
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\necho 'Failed to initialize NVML: Driver/library version mismatch'\nexit 18\n")

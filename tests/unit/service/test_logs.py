@@ -71,6 +71,24 @@ def test_no_secret_and_no_variable_of_a_traceback_reaches_a_line(file):
     assert (third["trial"], third["level"]) == (3, "warning")
 
 
+def test_what_a_library_adds_to_every_record_for_itself_is_not_told(file, monkeypatch):
+    monkeypatch.delenv(logs.FORMAT)
+    plain = logging.getLogRecordFactory()
+
+    def marked(*given, **named):
+        record = plain(*given, **named)
+        record.__dict__["_library_timestamp"] = 17  # as Ray does once it is imported
+        return record
+
+    logging.setLogRecordFactory(marked)
+    try:
+        with logs.kept_in(file):
+            logs.failed("the controller gave up", UsageError("no", hint="do this"), study="s")
+    finally:
+        logging.setLogRecordFactory(plain)
+    assert "the controller gave up: no  study=s hint=do this" in file.read_text()
+
+
 def test_a_person_reads_lines_and_the_project_s_errors_say_what_to_do(file, monkeypatch):
     monkeypatch.delenv(logs.FORMAT)
     with logs.kept_in(file):

@@ -113,3 +113,14 @@ def test_the_tracking_address_is_shown_without_its_password(tmp_path, monkeypatc
     assert "ada:***@mlflow.lab" in shown
     assert SECRET not in service.home.store.read_bytes().decode("latin-1")
     service.close()
+
+
+def test_a_secret_among_the_variables_of_a_runtime_environment_is_refused_without_its_value():
+    kept = '{"env_vars": {"NCCL_DEBUG": "WARN", "WANDB_API_KEY": "abc123", "EXTRA": "rtp_0123456789abcdef"}}'
+    with pytest.raises(InvalidInput, match="set it where Ray is started") as caught:
+        check_no_secrets(StudyRequest(space="demo", runtime_env=kept))
+    assert [one.message for one in caught.value.findings] == [
+        "env_vars.WANDB_API_KEY is a secret",
+        "env_vars.EXTRA is a secret",
+    ]
+    check_no_secrets(StudyRequest(space="demo", runtime_env='{"env_vars": {"NCCL_DEBUG": "WARN"}}'))

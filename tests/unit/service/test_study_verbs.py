@@ -75,7 +75,7 @@ def test_a_stop_of_a_study_that_nobody_runs_ends_it_at_once(service, study):
     assert service.stop("cows", "anna").status is StudyStatus.STOPPED
     *_, command, end = (one.event for one in service.store.events(study))
     assert isinstance(command, CommandGiven)
-    assert end == StudyEnded(status=StudyStatus.STOPPED, reason="stopped by anna")
+    assert end == StudyEnded(status=StudyStatus.STOPPED, reason="stopped by anna", aside=True)
     assert service.store.holder(study) is None
 
 
@@ -224,8 +224,10 @@ def test_a_failed_trial_is_retried_only_in_a_study_that_goes_on(service, study):
     assert service.retry_trial("cows", trial.id, "anna").changed
     assert not service.retry_trial("cows", trial.id, "anna").changed
     run(service, study)
-    with pytest.raises(Conflict, match="completed"):
-        service.stop_trial("cows", trial.id)
+    again = service.stop_trial("cows", trial.id)
+    assert (again.changed, "completed already" in again.told) == (False, True)
+    done = next(one for one in service.state("cows").trials.values() if one.status is TrialStatus.COMPLETED)
+    assert not service.retry_trial("cows", done.id).changed
 
 
 def test_a_resting_trial_is_promoted_by_hand_and_its_story_names_who(service, study):
@@ -311,3 +313,21 @@ def test_the_kind_of_a_command_is_told_in_the_events(service, study):
     assert any(text.startswith("extend asked by anna: to 9 trials") for text in texts)
     assert "tag asked by anna: paper, first" in texts
     assert CommandKind.TAG.value in texts[-1]
+
+
+def test_a_share_given_twice_is_recorded_once_and_an_ended_study_has_none_to_change(service, study):
+    first, again = service.share("cows", "anna", priority=5), service.share("cows", "anna", priority=5)
+    assert (first.changed, again.changed) == (True, False)
+    assert again.told == "has this share already: priority 5"
+    service.stop("cows", "anna")
+    ended = service.share("cows", "anna", priority=6)
+    assert (ended.changed, ended.told) == (False, "has ended already: stopped")
+    assert commands(service, study) == [("share", "anna"), ("stop", "anna")]
+
+
+def test_a_name_that_is_taken_is_said_with_the_study_that_has_it(service, study):
+    service.check_new("")
+    service.check_new("sheep")
+    with pytest.raises(Conflict) as caught:
+        service.check_new("cows")
+    assert "--resume cows" in caught.value.hint

@@ -10,7 +10,7 @@ from trials.studies import controller, created
 from orchestrator.service.bundle import make_bundle
 from orchestrator.service.people import People, Role
 from orchestrator.service.service import Service
-from reid_core.errors import Conflict, NotFound
+from reid_core.errors import Conflict, NotFound, ServerUnreachable
 
 PLANTED = [
     f"p1anted-{where}-s3cret"
@@ -133,3 +133,25 @@ def test_a_part_that_cannot_be_read_is_named_and_the_rest_is_there(service):
     parts = read(make_bundle(service, None, None).path)
     assert parts["notifications.json"].startswith(b"cannot be read: InvalidInput")
     assert json.loads(parts["versions.json"])["packages"]["pydantic"]
+
+
+def test_of_a_long_log_the_first_and_the_newest_events_are_there_as_far_as_they_can_be_read(
+    service, study, monkeypatch
+):
+    monkeypatch.setattr("orchestrator.service.bundle.MOST_EVENTS", 4)
+    last = service.store.last_seq("id-curves")
+    made = make_bundle(service, "curves", Path("short.zip"))
+    lines = read(made.path)["study/events.jsonl"].splitlines()
+    assert [json.loads(line)["seq"] for line in lines] == [1, *range(last - 3, last + 1)]
+    events = service.store.events
+
+    def broken(*asked, **options):
+        for number, one in enumerate(events(*asked, **options)):
+            if number == 2:
+                raise ServerUnreachable("the store went away")
+            yield one
+
+    monkeypatch.setattr(service.store, "events", broken)
+    lines = read(make_bundle(service, "curves", Path("broken.zip")).path)["study/events.jsonl"].splitlines()
+    assert [json.loads(line)["seq"] for line in lines[:-1]] == [1, last - 3, last - 2]
+    assert lines[-1] == b"cannot be read: ServerUnreachable: the store went away"

@@ -40,6 +40,28 @@ def test_following_gives_whole_lines_as_they_come_until_the_trial_ends(tmp_path)
     ]
 
 
+def test_a_line_or_a_letter_that_is_half_written_when_following_begins_comes_once(tmp_path):
+    path = tmp_path / "stdout.log"
+    path.write_bytes("one\ntwo and h\xc3".encode("latin-1"))
+    steps = iter([b"\xa4lf\n", b"th", b"ree\n"])
+    done = []
+
+    def write(_):
+        with path.open("ab") as file:
+            done.append(file.write(next(steps)))
+
+    assert list(follow(path, 5, lambda: len(done) == 3, write)) == ["one", "two and h\u00e4lf", "three"]
+
+
+def test_what_is_written_while_the_last_lines_are_shown_is_not_lost(tmp_path):
+    path = tmp_path / "stdout.log"
+    append(path, "one\n")
+    lines = follow(path, 5, lambda: True, lambda _: None)
+    assert next(lines) == "one"
+    append(path, "two\n")
+    assert list(lines) == ["two"]
+
+
 def test_following_waits_for_a_file_that_comes_later(tmp_path):
     path = tmp_path / "stdout.log"
     assert list(follow(path, 5, path.exists, lambda _: append(path, "here\n"))) == ["here"]

@@ -52,6 +52,7 @@ def filled(address: str, folder: Path) -> str:
     token = store.acquire("id-other", "elsewhere:1", 1e9, store.now())
     report = EpochReported(trial=1, segment=1, epoch=1, metrics={"loss": math.nan, "mAP": 0.1 + 0.2})
     store.append("id-other", [*begun(range(1, 2)), report], token=token, at=7.0)
+    store.grant("id-other", 2)
     store.post("id-other", CommandGiven(command=CommandKind.PAUSE, by="änn"), 8.0)
     store.set_cursor("id-curves", "mlflow", 3)
     store.close()
@@ -81,6 +82,7 @@ def test_a_backup_restores_into_either_kind(
     assert told(target) == told(source)
     again = open_store(target)
     assert again.holder("id-other") is None
+    assert again.granted("id-other") is None, "no service starts it unasked"
     with pytest.raises(Conflict):  # its memory may be ahead of what was restored
         again.append("id-other", [], token=1, at=9.0)
     number = again.post("id-other", CommandGiven(command=CommandKind.STOP, by="ben"), 9.0)

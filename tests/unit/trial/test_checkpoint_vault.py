@@ -134,8 +134,36 @@ def test_a_full_disk_leaves_no_half_file_under_the_url(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_is_not_mounted_is_no_lost_checkpoint(tmp_path):
-    ref = CheckpointRef(f"file://{tmp_path}/gone/epoch-0001-0123456789ab.pt", 1, "0" * 64)
-    with pytest.raises(OSError, match="is it mounted") as raised:
-        Vault(f"file://{tmp_path}/gone").fetch(ref, tmp_path)
-    assert not isinstance(raised.value, FileNotFoundError)
+    url = vault_of(f"file://{tmp_path}/gone", "study", 7)
+    ref = CheckpointRef(f"{url}/epoch-0001-0123456789ab.pt", 1, "0" * 64)
+    for _ in range(2):
+        with pytest.raises(OSError, match="is it mounted") as raised:
+            Vault(url, vaults.root_of(url)).fetch(ref, tmp_path)
+        assert not isinstance(raised.value, FileNotFoundError)
+        (tmp_path / "gone").mkdir(exist_ok=True)  # where it is to be mounted
     assert vaults.is_url(ref.path)
+
+
+def test_a_trial_whose_folder_is_gone_from_a_store_that_is_there_has_lost_its_checkpoint(tmp_path):
+    (tmp_path / "vault" / "study" / "0001").mkdir(parents=True)
+    url = vault_of(f"file://{tmp_path}/vault", "study", 7)
+    ref = CheckpointRef(f"{url}/epoch-0001-0123456789ab.pt", 1, "0" * 64)
+    with pytest.raises(FileNotFoundError):
+        Vault(url, vaults.root_of(url)).fetch(ref, tmp_path)
+
+
+def test_a_bucket_that_may_not_be_listed_forbids_what_is_missing(tmp_path, monkeypatch):
+    vault = Vault(f"memory://{tmp_path.name}")
+    kept = vault.put(local(tmp_path / "here"))
+
+    def forbidden(*_: object, **__: object) -> None:
+        raise PermissionError("Forbidden")
+
+    vault._protocol = "s3"
+    monkeypatch.setattr(vault._files, "open", forbidden)
+    monkeypatch.setattr(vault, "probe", lambda: None)
+    with pytest.raises(FileNotFoundError):
+        vault.fetch(kept, tmp_path / "there")
+    monkeypatch.setattr(vault, "probe", forbidden)
+    with pytest.raises(PermissionError):
+        vault.fetch(kept, tmp_path / "there")

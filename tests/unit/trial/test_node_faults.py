@@ -10,7 +10,7 @@ from orchestrator.trial import reid
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import Resources, SegmentSpec
 from reid_core import api
-from reid_core.errors import ProcessLost
+from reid_core.errors import ProcessLost, ReidTuneError
 
 SPEC = SegmentSpec("s", 1, 1, {}, 0, 1, None, 0, "/nowhere")
 
@@ -58,6 +58,14 @@ def test_mistake_of_the_trial_is_not_held_against_its_node(fails, message):
 
 def test_full_disk_is_the_nodes_fault(fails):
     outcome = fails(OSError(errno.ENOSPC, "No space left on device"))
+    assert (outcome.kind, outcome.retryable) == (FailureKind.NODE, True)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EROFS, errno.ENOSPC])
+def test_disk_of_the_decoded_images_that_fails_is_the_nodes_fault(fails, number):
+    error = ReidTuneError("cannot keep decoded images in /cache")
+    error.__cause__ = OSError(number, "failed")
+    outcome = fails(error)
     assert (outcome.kind, outcome.retryable) == (FailureKind.NODE, True)
 
 

@@ -57,6 +57,40 @@ def test_the_newest_wins_while_an_upload_is_under_way_and_order_is_kept(checkpoi
     assert [one.epoch for one in uploads.news()[0]] == [1, 3, 5]
 
 
+def test_the_best_so_far_is_not_passed_over_until_a_better_one_comes(checkpoint):
+    vault = SlowVault()
+    uploads = Uploads(vault)
+    uploads.put(checkpoint(1))
+    assert vault.began.acquire(timeout=30)
+    for epoch in (2, 3, 4, 5):
+        uploads.put(checkpoint(epoch))
+        if epoch in {2, 4}:
+            uploads.hold(epoch)
+    open_gate(vault)
+    uploads.wait(checkpoint(5), lambda: 30)
+    uploads.close()
+    assert vault.sent == [1, 4, 5]
+
+
+def test_the_best_is_sent_though_training_has_deleted_it_by_then(checkpoint):
+    vault = SlowVault()
+    uploads = Uploads(vault)
+    uploads.put(checkpoint(1))
+    assert vault.began.acquire(timeout=30)
+    uploads.put(checkpoint(2))
+    uploads.hold(2)
+    Path(checkpoint(2).path).unlink()
+    uploads.put(checkpoint(3))
+    sent = []
+    put = vault.put
+    vault.put = lambda one: (sent.append(Path(one.path).read_bytes()), put(one))[1]
+    open_gate(vault)
+    uploads.wait(checkpoint(3), lambda: 30)
+    uploads.close()
+    assert vault.sent == [1, 2, 3]
+    assert sent == [b"x", b"x"]
+
+
 def test_a_failure_is_told_and_tried_again(checkpoint):
     vault = SlowVault(failures=2)
     open_gate(vault)
