@@ -120,7 +120,7 @@ def test_unknown_study_and_trial_are_not_found(service, finished):
     [
         ({"data": "/nowhere"}, "does not exist"),
         ({"algorithm": "bobh"}, "bohb"),
-        ({"backend": "cloud"}, "inline or ray"),
+        ({"backend": "cloud"}, "inline, processes or ray"),
         ({"name": "../evil"}, "cannot name a study"),
         ({"set": {"MODEL.BACKBONE.PRETRAIN_PATH": "gone.pth"}}, "there is no file"),
         ({"set": {"SOLVER.BASELR": 1.0}}, "SOLVER.BASE_LR"),
