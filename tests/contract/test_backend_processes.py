@@ -123,7 +123,7 @@ def test_error_of_whoever_listens_is_not_the_workers(backend, tmp_path):
             raise OSError("the store is gone")
 
     before = backend.workers()
-    backend.start(spec(tmp_path, to_epoch=2))
+    backend.start(spec(tmp_path, 71, to_epoch=2))
     with pytest.raises(OSError, match="the store is gone"):
         drain(backend, 1, on_message=broken)
     assert isinstance(drain(backend, 1)[-1].outcome, Completed)

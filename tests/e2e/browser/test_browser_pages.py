@@ -157,7 +157,7 @@ def test_launch_form_plans_as_one_types_and_marks_faults(open_page, screenshot):
 
 def test_launch_button_starts_the_study_and_shows_it(open_page, service, monkeypatch):
     launched = []
-    monkeypatch.setattr(service, "launch", lambda study: launched.append(study) or service.summary(study))
+    monkeypatch.setattr(service, "launch", lambda study, _by: launched.append(study) or service.summary(study))
     page = open_page("/launch?space=bnneck")
     page.fill("[name=name]", "from-chromium")
     page.wait_for_selector("#plan code:text('from-chromium')")

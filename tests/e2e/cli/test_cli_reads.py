@@ -24,7 +24,7 @@ READS = [
     (["config", "ls"], "strong_baseline"),
     (["config", "show", "bnneck", "SOLVER"], "SOLVER.BASE_LR"),
     (["tasks"], "find the same identity"),
-    (["doctor"], "1 study in "),
+    (["doctor"], "1 study in"),
 ]
 
 

@@ -77,15 +77,16 @@ def test_the_best_is_sent_though_training_has_deleted_it_by_then(checkpoint):
     uploads = Uploads(vault)
     uploads.put(checkpoint(1))
     assert vault.began.acquire(timeout=30)
-    uploads.put(checkpoint(2))
+    second, third = checkpoint(2), checkpoint(3)
+    uploads.put(second)
     uploads.hold(2)
-    Path(checkpoint(2).path).unlink()
-    uploads.put(checkpoint(3))
+    Path(second.path).unlink()
+    uploads.put(third)
     sent = []
     put = vault.put
     vault.put = lambda one: (sent.append(Path(one.path).read_bytes()), put(one))[1]
     open_gate(vault)
-    uploads.wait(checkpoint(3), lambda: 30)
+    uploads.wait(third, lambda: 30)
     uploads.close()
     assert vault.sent == [1, 2, 3]
     assert sent == [b"x", b"x"]
