@@ -72,23 +72,23 @@ def serve_command(
     from orchestrator.service.processes import end_with_stdin
     from orchestrator.service.service import Service
 
-    logs.configure()
-    if beside:
-        end_with_stdin()
-    service = Service()
-    path = f"/studies/{service.summary(open_study).id}" if open_study else "/"
-    serve(
-        service,
-        host,
-        port,
-        token,
-        open_browser=open_study is not None,
-        login=login,
-        data_roots=data_roots,
-        access_log=access_log,
-        behind_proxy=behind_proxy,
-        path=path,
-    )
+    with logs.told_to_the_terminal():
+        if beside:
+            end_with_stdin()
+        service = Service()
+        path = f"/studies/{service.summary(open_study).id}" if open_study else "/"
+        serve(
+            service,
+            host,
+            port,
+            token,
+            open_browser=open_study is not None,
+            login=login,
+            data_roots=data_roots,
+            access_log=access_log,
+            behind_proxy=behind_proxy,
+            path=path,
+        )
 
 
 @click.group("mlflow", cls=Group, invoke_without_command=True, no_args_is_help=False)

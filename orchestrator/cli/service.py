@@ -97,8 +97,8 @@ def _stay(settings: Settings, token: str) -> int:
 
     if token:
         os.environ[TOKEN] = token
-    logs.configure()
-    return run_daemon(Home.default(), settings)
+    with logs.told_to_the_terminal():
+        return run_daemon(Home.default(), settings)
 
 
 @click.command("down", cls=Command)

@@ -27,7 +27,18 @@ from search_spaces.measures import measures_of
 if TYPE_CHECKING:
     from structlog.typing import EventDict, WrappedLogger
 
-__all__ = ["FORMAT", "LEVEL", "LEVELS", "LogFormat", "configure", "event_log", "failed", "kept_in", "logger"]
+__all__ = [
+    "FORMAT",
+    "LEVEL",
+    "LEVELS",
+    "LogFormat",
+    "configure",
+    "event_log",
+    "failed",
+    "kept_in",
+    "logger",
+    "told_to_the_terminal",
+]
 
 FORMAT, LEVEL = "REID_TUNE_LOG_FORMAT", "REID_TUNE_LOG_LEVEL"
 """Environment variables; processes that are started later follow them too."""
@@ -77,9 +88,7 @@ def configure(*, file: Path | None = None, quiet: bool = False) -> None:
     The environment says the form and the level. Raises UsageError when it says something else. May be called again.
     """
     root = logging.getLogger()
-    for handler in [one for one in root.handlers if getattr(one, "reid_tune", False)]:
-        root.removeHandler(handler)
-        handler.close()
+    _forget()
     made: logging.Handler = logging.NullHandler() if quiet else logging.StreamHandler(sys.stderr)
     if file is not None:
         made = LogFile(file)
@@ -87,6 +96,26 @@ def configure(*, file: Path | None = None, quiet: bool = False) -> None:
     root.setLevel(logging.WARNING)
     for name in _OURS:
         logging.getLogger(name).setLevel(_level())
+
+
+@contextlib.contextmanager
+def told_to_the_terminal() -> Iterator[None]:
+    """While the block runs, this process's lines go to standard error; afterwards as before."""
+    configure()
+    try:
+        yield
+    finally:
+        _forget()
+        for name in _OURS:
+            logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+def _forget() -> None:
+    """Take what `configure` set up away."""
+    root = logging.getLogger()
+    for handler in [one for one in root.handlers if getattr(one, "reid_tune", False)]:
+        root.removeHandler(handler)
+        handler.close()
 
 
 @contextlib.contextmanager

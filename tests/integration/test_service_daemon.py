@@ -25,7 +25,7 @@ from orchestrator.service.daemon.restarts import MOST
 from orchestrator.service.daemon.settings import Settings
 from orchestrator.service.daemon.start import down, up
 from orchestrator.service.errors import Conflict
-from orchestrator.service.processes import living
+from orchestrator.service.processes import is_dead, living
 from orchestrator.service.service import Service
 
 pytestmark = pytest.mark.slow
@@ -183,7 +183,7 @@ def test_a_killed_daemon_costs_nothing_and_the_next_one_takes_its_controllers_ov
     wait_for(lambda: {one.name: one.granted for one in service.daemon().running} == {"orphan": 1, "other": 1})
     assert controller_of(service, study) == controller
     down(service.home)
-    assert not psutil.pid_exists(controller)
+    wait_for(lambda: is_dead(f"{socket.gethostname()}:{controller}"))  # its parent was killed: nobody may reap it
     assert status(service, study) is StudyStatus.QUEUED
 
 

@@ -116,6 +116,13 @@ def test_a_file_is_turned_over_when_full_with_what_the_process_prints(file):
     assert file.read_text().endswith("printed last")
 
 
+def test_a_command_that_logs_to_the_terminal_leaves_no_handler_behind():
+    before = logging.getLogger().handlers[:]
+    with logs.told_to_the_terminal():
+        assert logging.getLogger().handlers != before
+    assert logging.getLogger().handlers == before
+
+
 @pytest.mark.parametrize("variable", [logs.FORMAT, logs.LEVEL])
 def test_a_form_or_level_that_is_none_is_refused(variable, monkeypatch):
     monkeypatch.setenv(variable, "loud")
