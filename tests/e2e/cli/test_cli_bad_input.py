@@ -222,7 +222,7 @@ def test_home_cannot_be_written(cli, monkeypatch):
     done = cli("studies", "ls")
     assert done.code == 3
     assert "REID_TUNE_HOME: error[home]: cannot create /proc/reid-tune" in done.err
-    assert "set REID_TUNE_HOME to a writable folder" in cli("doctor").out
+    assert "set REID_TUNE_HOME to a writable folder" in cli("doctor", "--json").out
 
 
 def test_damaged_store(cli, home):
