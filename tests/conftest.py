@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,7 +15,10 @@ sys.path.insert(0, str(ROOT / "tests"))  # tests/trials holds trials that worker
 
 from postgres_server import postgres  # noqa: E402 - found by the line before
 
-__all__ = ["home", "postgres", "shared"]
+if TYPE_CHECKING:
+    from orchestrator.service.service import Service
+
+__all__ = ["home", "postgres", "service", "shared"]
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -27,6 +32,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("REID_TUNE_STORE", raising=False)
     return folder
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """The service over a home folder of this test alone."""
+    from orchestrator.service.service import Service
+
+    service = Service(tmp_path)
+    yield service
+    service.close()
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import getpass
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +16,7 @@ from orchestrator.cli.output import json_option, print_json, study_argument
 if TYPE_CHECKING:
     from orchestrator.service.views_acting import Acted
 
-__all__ = ["COMMANDS", "named_study", "say", "whoever"]
+__all__ = ["COMMANDS", "named_study", "plain_verb", "say", "whoever"]
 
 named_study = click.argument("study", shell_complete=complete_study)
 
@@ -33,32 +34,61 @@ def say(acted: Acted, *, as_json: bool) -> None:
         click.echo(f"{acted.name}: {acted.told}")
 
 
-@click.command("pause", cls=Command)
-@study_argument
-@json_option
-def pause_command(study: str, *, as_json: bool) -> None:
+def plain_verb(name: str, asks: str, text: str, *names: Callable[[Any], Any]) -> click.Command:
+    """A command that only names a study, or a trial of one; `asks` is the method of the service that does it."""
+
+    def command(*, study: str, as_json: bool, trial: int | None = None) -> None:
+        from orchestrator.service.service import Service
+
+        what = (study,) if trial is None else (study, trial)
+        say(getattr(Service(), asks)(*what, whoever()), as_json=as_json)
+
+    made = json_option(command)
+    for named in reversed(names):
+        made = named(made)
+    return click.command(name, cls=Command, help=text)(made)
+
+
+pause_command = plain_verb(
+    "pause",
+    "pause",
     """Finish the running epochs, save, and rest.
 
     Examples:
       reid-tune studies pause cows
-    """
-    from orchestrator.service.service import Service
-
-    say(Service().pause(study, whoever()), as_json=as_json)
-
-
-@click.command("resume", cls=Command)
-@study_argument
-@json_option
-def resume_command(study: str, *, as_json: bool) -> None:
+    """,
+    study_argument,
+)
+resume_command = plain_verb(
+    "resume",
+    "resume",
     """Continue a paused or interrupted study in the background.
 
     Examples:
       reid-tune studies resume cows
-    """
-    from orchestrator.service.service import Service
+    """,
+    study_argument,
+)
+archive_command = plain_verb(
+    "archive",
+    "archive",
+    """Hide a study at rest from `studies ls`; nothing of it is lost.
 
-    say(Service().resume(study, whoever()), as_json=as_json)
+    Examples:
+      reid-tune studies archive cows       # `reid-tune studies ls --all` still lists it
+    """,
+    named_study,
+)
+unarchive_command = plain_verb(
+    "unarchive",
+    "unarchive",
+    """List an archived study again.
+
+    Examples:
+      reid-tune studies unarchive cows
+    """,
+    named_study,
+)
 
 
 @click.command("stop", cls=Command)
@@ -75,34 +105,6 @@ def stop_command(study: str, *, at_rung: bool, as_json: bool) -> None:
     from orchestrator.service.service import Service
 
     say(Service().stop(study, whoever(), at_rung=at_rung), as_json=as_json)
-
-
-@click.command("archive", cls=Command)
-@named_study
-@json_option
-def archive_command(study: str, *, as_json: bool) -> None:
-    """Hide a study at rest from `studies ls`; nothing of it is lost.
-
-    Examples:
-      reid-tune studies archive cows       # `reid-tune studies ls --all` still lists it
-    """
-    from orchestrator.service.service import Service
-
-    say(Service().archive(study, whoever()), as_json=as_json)
-
-
-@click.command("unarchive", cls=Command)
-@named_study
-@json_option
-def unarchive_command(study: str, *, as_json: bool) -> None:
-    """List an archived study again.
-
-    Examples:
-      reid-tune studies unarchive cows
-    """
-    from orchestrator.service.service import Service
-
-    say(Service().unarchive(study, whoever()), as_json=as_json)
 
 
 @click.command("delete", cls=Command)

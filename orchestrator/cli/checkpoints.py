@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli.acting import whoever
 from orchestrator.cli.command import Group
 from orchestrator.cli.completion import complete_study
 from orchestrator.cli.output import console, counted, json_option, print_json, study_argument, table
@@ -76,7 +76,7 @@ def checkpoints_prune(study: str, keep: str | None, *, dry_run: bool, as_json: b
     from orchestrator.service.retention import prune
     from orchestrator.service.service import Service
 
-    by = f"{getpass.getuser()} on the command line"
+    by = whoever()
     done = prune(Service(), study, keep=Keep(keep) if keep else None, by=by, dry_run=dry_run)
     if as_json:
         print_json(done)

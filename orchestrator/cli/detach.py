@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING
 
 import click
+
+from orchestrator.cli.acting import whoever
 
 if TYPE_CHECKING:
     from orchestrator.service.service import Service
@@ -15,7 +16,7 @@ __all__ = ["launched"]
 
 def launched(service: Service, study: str) -> int:
     """Hand the study to the service, or start it in the background without one, and say which; the exit code."""
-    summary = service.launch(study, f"{getpass.getuser()} on the command line")
+    summary = service.launch(study, whoever())
     if summary.ended_at is not None:
         click.echo(f"{summary.name} has ended already: {summary.status}")
         return 0

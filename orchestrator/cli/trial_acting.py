@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.acting import named_study, say, whoever
+from orchestrator.cli.acting import named_study, plain_verb, say, whoever
 from orchestrator.cli.changing import set_option
 from orchestrator.cli.command import Command
 from orchestrator.cli.output import json_option
@@ -20,81 +20,63 @@ __all__ = ["COMMANDS"]
 trial_number = click.argument("trial", type=int)
 
 
-@click.command("stop", cls=Command)
-@named_study
-@trial_number
-@json_option
-def stop_command(study: str, trial: int, *, as_json: bool) -> None:
+stop_command = plain_verb(
+    "stop",
+    "stop_trial",
     """End a trial after its epoch; the study goes on without it.
 
     Examples:
       reid-tune trial stop cows 3
-    """
-    from orchestrator.service.service import Service
-
-    say(Service().stop_trial(study, trial, whoever()), as_json=as_json)
-
-
-@click.command("retry", cls=Command)
-@named_study
-@trial_number
-@json_option
-def retry_command(study: str, trial: int, *, as_json: bool) -> None:
+    """,
+    named_study,
+    trial_number,
+)
+retry_command = plain_verb(
+    "retry",
+    "retry_trial",
     """Let a failed or stopped trial go on from its last checkpoint.
 
     Examples:
       reid-tune trial retry cows 3
-    """
-    from orchestrator.service.service import Service
-
-    say(Service().retry_trial(study, trial, whoever()), as_json=as_json)
-
-
-@click.command("promote", cls=Command)
-@named_study
-@trial_number
-@json_option
-def promote_command(study: str, trial: int, *, as_json: bool) -> None:
+    """,
+    named_study,
+    trial_number,
+)
+promote_command = plain_verb(
+    "promote",
+    "promote_trial",
     """Let a resting trial train to its next rung now, whatever the search thinks of it.
 
     It takes one of the places that the plan has there.
 
     Examples:
       reid-tune trial promote cows 3
-    """
-    from orchestrator.service.service import Service
-
-    say(Service().promote_trial(study, trial, whoever()), as_json=as_json)
-
-
-@click.command("pin", cls=Command)
-@named_study
-@trial_number
-@json_option
-def pin_command(study: str, trial: int, *, as_json: bool) -> None:
+    """,
+    named_study,
+    trial_number,
+)
+pin_command = plain_verb(
+    "pin",
+    "pin_trial",
     """Keep a trial: its checkpoints are not discarded any more, and it is listed first.
 
     Examples:
       reid-tune trial pin cows 3
-    """
-    from orchestrator.service.service import Service
-
-    say(Service().pin_trial(study, trial, whoever()), as_json=as_json)
-
-
-@click.command("unpin", cls=Command)
-@named_study
-@trial_number
-@json_option
-def unpin_command(study: str, trial: int, *, as_json: bool) -> None:
+    """,
+    named_study,
+    trial_number,
+)
+unpin_command = plain_verb(
+    "unpin",
+    "unpin_trial",
     """Treat a pinned trial like the others again.
 
     Examples:
       reid-tune trial unpin cows 3
-    """
-    from orchestrator.service.service import Service
-
-    say(Service().unpin_trial(study, trial, whoever()), as_json=as_json)
+    """,
+    named_study,
+    trial_number,
+)
 
 
 @click.command("clone", cls=Command)

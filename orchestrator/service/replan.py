@@ -77,14 +77,7 @@ def _with_trials(created: StudyCreated, more: int) -> Plan:
     places = old.brackets[1:]
     together = schedule is not None and schedule.lay_out in _TOGETHER and all(one == old.place for one in places)
     count = total - len(places) if together else total - old.trials
-    made = lay_out(
-        created.algorithm,
-        created.schedule,
-        max_epochs=old.max_epochs,
-        min_epochs=old.min_epochs,
-        eta=old.eta,
-        trials=count,
-    )
+    made = lay_out(created.algorithm, created.schedule, **_lengths(old), trials=count)
     return made.model_copy(update={"brackets": (*made.brackets, *places)}) if together else _behind(old, made)
 
 
@@ -93,15 +86,13 @@ def _with_epochs(created: StudyCreated, epochs: int) -> Plan:
     if epochs < old.max_epochs:
         message = f"{epochs} epochs do not pay for one full run of {old.max_epochs}"
         raise UsageError(message, hint=f"give at least {old.max_epochs}, or raise the limit with `studies limits`")
-    made = lay_out_epochs(
-        created.algorithm,
-        created.schedule,
-        max_epochs=old.max_epochs,
-        min_epochs=old.min_epochs,
-        eta=old.eta,
-        epochs=epochs,
-    )
+    made = lay_out_epochs(created.algorithm, created.schedule, **_lengths(old), epochs=epochs)
     return _with_trials(created, made.trials)
+
+
+def _lengths(plan: Plan) -> dict[str, int]:
+    """What an extended plan keeps: the length of a full run, the lowest rung, and how strictly a rung selects."""
+    return {"max_epochs": plan.max_epochs, "min_epochs": plan.min_epochs, "eta": plan.eta}
 
 
 def _behind(old: Plan, more: Plan) -> Plan:

@@ -22,7 +22,6 @@ from orchestrator.service.errors import (
     ServerUnreachable,
     UsageError,
 )
-from orchestrator.service.service import Service
 from orchestrator.service.views import (
     MetricsView,
     PlanView,
@@ -44,13 +43,6 @@ HOME = "http://127.0.0.1:8080"
 @pytest.fixture(autouse=True)
 def helpers(monkeypatch):
     monkeypatch.syspath_prepend(str(HELPERS))
-
-
-@pytest.fixture
-def service(tmp_path):
-    service = Service(tmp_path)
-    yield service
-    service.close()
 
 
 @pytest.fixture

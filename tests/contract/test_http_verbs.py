@@ -20,18 +20,10 @@ from orchestrator.events import (
     StudyStatus,
 )
 from orchestrator.search import make_algorithm
-from orchestrator.service.service import Service
 from orchestrator.service.views_acting import Acted, Deleted, StudyDifference
 
 STUDIES = "/api/v1/studies"
 WHO = "web from testclient"
-
-
-@pytest.fixture
-def service(tmp_path):
-    service = Service(tmp_path)
-    yield service
-    service.close()
 
 
 @pytest.fixture

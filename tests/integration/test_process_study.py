@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,13 +10,14 @@ from pathlib import Path
 import psutil
 import pytest
 from contract.backend_contract import alive
+from trials.killed import check_killed_controllers
 from trials.studies import CURVE_TRIAL, created
 
 from orchestrator.backends.inline import InlineBackend
 from orchestrator.backends.process_backend import ProcessBackend
 from orchestrator.control.controller import Controller
 from orchestrator.events import EpochReported, OutcomeKind, SegmentEnded, SegmentStarted, StudyStatus, TrialStatus
-from orchestrator.store import MemoryStore, open_store
+from orchestrator.store import MemoryStore
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import Resources
 
@@ -158,46 +158,8 @@ def test_no_process_outlives_its_controller(tmp_path, how):
     assert not [process for process in left if alive(process.pid)]
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from orchestrator.backends.process_backend import ProcessBackend
-from orchestrator.store import open_store
-from orchestrator.trial.protocol import Resources
-from trials.studies import CURVE_TRIAL, controller
-folder, left = Path(sys.argv[1]), int(sys.argv[2])
-store = open_store(folder / "studies.db")
-backend = ProcessBackend(2, Resources(), trial=CURVE_TRIAL)
-def see(logged, state):
-    if logged.seq >= left:
-        os.kill(os.getpid(), signal.SIGKILL)
-state = controller(store, "id-curves", folder, backend, observer=see).run()
-backend.close()
-print(state.status.value)
-"""
-
-
 @pytest.mark.parametrize(
     "kills", [(11,), pytest.param(tuple(range(3, 60, 4)), marks=pytest.mark.faults)], ids=["once", "often"]
 )
 def test_killed_controller_on_processes_loses_no_result_and_repeats_no_epoch(tmp_path, kills):
-    store = open_store(tmp_path / "studies.db")
-    store.create_study(created(trials=5), 0.0)
-    for kill_at in (*kills, 10_000):
-        done = subprocess.run(
-            [sys.executable, "-c", KILLED, str(tmp_path), str(kill_at)],
-            env={**os.environ, "PYTHONPATH": TESTS},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        holder = store.holder("id-curves")
-        if holder is not None:
-            assert done.returncode == -signal.SIGKILL
-            store.release("id-curves", holder.token)
-    assert done.stdout.strip().endswith("completed"), done.stderr
-    log = [logged.event for logged in store.events("id-curves")]
-    reported = [(e.trial, e.epoch) for e in log if isinstance(e, EpochReported)]
-    assert len(reported) == len(set(reported)) == created(trials=5).plan.epochs
-    store.close()
+    check_killed_controllers(tmp_path, "process_backend", "ProcessBackend", kills)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 
 import pytest
 from contract.backend_contract import BackendContract, EndingContract, drain, spec
+from trials.killed import check_killed_controllers
 from trials.studies import controller, created
 
 from orchestrator.backends.protocol import Ended, Reported
@@ -78,40 +78,4 @@ def test_worker_killed_mid_segment_runs_again_from_its_checkpoint_and_the_study_
     "kills", [(11,), pytest.param((4, 9, 17, 30, 44), marks=pytest.mark.faults)], ids=["once", "often"]
 )
 def test_killed_controller_on_ray_loses_no_result_and_repeats_no_epoch(tmp_path, kills):
-    import subprocess
-    import sys
-
-    from orchestrator.store import open_store
-
-    script = (
-        "import os, signal, sys\nfrom pathlib import Path\nfrom orchestrator.backends.ray_backend import RayBackend\n"
-        "from orchestrator.store import open_store\nfrom orchestrator.trial.protocol import Resources\n"
-        "from trials.studies import controller\n"
-        "folder, left = Path(sys.argv[1]), int(sys.argv[2])\n"
-        "store = open_store(folder / 'studies.db')\n"
-        "backend = RayBackend(2, Resources(1), trial='trials.curves:CurveTrial')\n"
-        "def see(logged, state):\n    if logged.seq >= left: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "state = controller(store, 'id-curves', folder, backend, observer=see).run()\n"
-        "backend.close()\nprint(state.status.value)\n"
-    )
-    store = open_store(tmp_path / "studies.db")
-    store.create_study(created(trials=5, **{"TEST.DELAY": 0.05}), 0.0)
-    environment = {**os.environ, "PYTHONPATH": TESTS}
-    for kill_at in (*kills, 10_000):
-        done = subprocess.run(
-            [sys.executable, "-c", script, str(tmp_path), str(kill_at)],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        holder = store.holder("id-curves")
-        if holder is not None:
-            assert done.returncode == -signal.SIGKILL
-            store.release("id-curves", holder.token)
-    assert done.stdout.strip().endswith("completed"), done.stderr
-    log = [logged.event for logged in store.events("id-curves")]
-    reported = [(e.trial, e.epoch) for e in log if isinstance(e, EpochReported)]
-    assert len(reported) == len(set(reported))
-    assert len(reported) == created(trials=5).plan.epochs
+    check_killed_controllers(tmp_path, "ray_backend", "RayBackend", kills, **{"TEST.DELAY": 0.05})

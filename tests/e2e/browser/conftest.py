@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.service.service import Service
-
 TESTS = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TESTS / "unit" / "dashboards"))
 SCREENSHOTS = TESTS.parent / "build" / "screenshots"
@@ -39,13 +37,6 @@ def browser():
         browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
-
-
-@pytest.fixture
-def service(tmp_path):
-    service = Service(tmp_path)
-    yield service
-    service.close()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from trials.studies import CURVE_TRIAL, controller, created
 from orchestrator.backends.inline import InlineBackend
 from orchestrator.events import CommandGiven, CommandKind, Limits, StudyEnded, StudyStatus, TrialStatus
 from orchestrator.service.audit import read_audit
-from orchestrator.service.service import Service
 from orchestrator.service.views_acting import (
     CloneRequest,
     EnqueueRequest,
@@ -22,13 +21,6 @@ from orchestrator.service.views_acting import (
     TrialCloneRequest,
 )
 from reid_core.errors import Conflict, InvalidInput, NotFound, UsageError
-
-
-@pytest.fixture
-def service(tmp_path):
-    service = Service(tmp_path)
-    yield service
-    service.close()
 
 
 @pytest.fixture

@@ -13,16 +13,8 @@ from orchestrator.backends.inline import InlineBackend
 from orchestrator.control.controller import Controller
 from orchestrator.control.decide import Finish, decide
 from orchestrator.events import CommandGiven, CommandKind, ControllerStarted, Limits, SegmentStarted, StudyStatus
-from orchestrator.service.service import Service
 from orchestrator.service.views_acting import EnqueueRequest, ExtendRequest, LimitsRequest, TagRequest
 from reid_core.errors import Conflict
-
-
-@pytest.fixture
-def service(tmp_path):
-    service = Service(tmp_path)
-    yield service
-    service.close()
 
 
 def new(service, name="cows", *, algorithm="hyperband", limits=None):
