@@ -10,7 +10,7 @@ CHROMIUM := $(shell command -v chromium || command -v chromium-browser || comman
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help setup demo test lint fast golden test-faults bench audit system format clean
+.PHONY: help setup demo test lint lint-js fast golden test-faults bench audit dist docs system format clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,15 @@ lint: setup  ## ruff, mypy --strict, import-linter, generated files up to date
 	$(BIN)/lint-imports
 	$(BIN)/python tools/space_reference.py --check
 	$(BIN)/python tools/task_table.py --check
+	$(BIN)/python tools/command_reference.py --check
+	$(BIN)/python tools/api_types.py --check
+	@$(MAKE) --no-print-directory lint-js
+
+lint-js:  ## the pages' modules: tsc --checkJs and eslint; says so where there is no npm
+	@if command -v npm >/dev/null; then \
+	  test tools/js/node_modules/.package-lock.json -nt tools/js/package-lock.json || npm ci --silent --prefix tools/js; \
+	  npm run --silent --prefix tools/js types && npm run --silent --prefix tools/js lint; \
+	else echo "npm not found: the JavaScript of the pages is not checked"; fi
 
 fast: setup  ## the inner loop: tests that take less than a few seconds each
 	$(BIN)/pytest -q -m "not slow and not browser and not faults" tests/unit tests/property tests/architecture
@@ -59,6 +68,16 @@ bench: setup  ## every budget and its peer: a table and build/bench.json; ONLY=P
 
 audit: setup  ## known vulnerabilities of the pinned packages; says so where the service cannot be reached
 	@$(BIN)/python tools/audit.py constraints.txt
+
+dist: setup  ## wheel, source, man pages, bill of materials and licences in dist/
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+	$(BIN)/python tools/command_reference.py --man dist/man
+	$(BIN)/cyclonedx-py environment --output-reproducible --output-file dist/sbom.json $(BIN)/python
+	$(BIN)/pip-licenses --from=mixed --format=markdown --order=license --output-file=dist/licences.md
+
+docs: setup  ## the documentation's site in build/site; a broken link is an error
+	$(BIN)/mkdocs build --quiet
 
 format: setup  ## ruff's formatter and safe fixes
 	$(BIN)/ruff check --fix $(PATHS)

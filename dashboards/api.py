@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -12,13 +13,20 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from dashboards.bodies import Bodies
 from dashboards.errors import ErrorBody
+from dashboards.fleet_api import add_fleet
+from dashboards.gallery_api import add_inspections
 from dashboards.people import caller
 from dashboards.refs import StudyRef, TrialRef
 from dashboards.service_api import add_service
 from dashboards.stream import Delta, Feed
+from dashboards.study_api import Filter, Sort, add_study_reads
+from dashboards.trial_pages import LogName, output_of
 from dashboards.verbs import add_verbs
 from orchestrator.service.errors import NotFound
+from orchestrator.service.fleet.cluster import Cluster
+from orchestrator.service.inspection.gallery import Galleries
 from orchestrator.service.service import Service
+from orchestrator.service.trials.table import TableView, select_trials
 from orchestrator.service.views import (
     MetricsView,
     PlanView,
@@ -66,24 +74,30 @@ def checked(service: Service, request: StudyRequest) -> StudyRequest:
     return request
 
 
-def api_router(service: Service, feed: Feed) -> APIRouter:
+def api_router(service: Service, feed: Feed, cluster: Cluster, galleries: Galleries) -> APIRouter:
     """Every route of the API over this service."""
     router = APIRouter(prefix="/api/v1", responses=_ERRORS)
-    _add_reads(router, service)
+    bodies = Bodies()
+    _add_reads(router, service, bodies)
+    _add_trials(router, service, bodies)
     _add_stream(router, service, feed)
     _add_spaces(router, service)
     _add_creation(router, service)
     add_service(router, service)
+    add_fleet(router, service, cluster)
+    add_study_reads(router, service)
+    add_inspections(router, galleries)
     add_verbs(router, service)
     return router
 
 
-def _add_reads(router: APIRouter, service: Service) -> None:
-    bodies = Bodies()
+def _etag(service: Service, study: str, what: str) -> str:
+    now = service.summary(study)  # with its status: a controller can die without an event
+    return f'W/"{what}-{now.id}-{now.revision}-{now.status}"'
 
-    def etag(study: str, what: str) -> str:
-        now = service.summary(study)  # with its status: a controller can die without an event
-        return f'W/"{what}-{now.id}-{now.revision}-{now.status}"'
+
+def _add_reads(router: APIRouter, service: Service, bodies: Bodies) -> None:
+    etag = partial(_etag, service)
 
     @router.get("/studies", response_model=list[StudySummary], tags=["studies"])
     def studies(request: Request, archived: Archived = False, if_none_match: IfNoneMatch = "") -> Response:
@@ -106,26 +120,6 @@ def _add_reads(router: APIRouter, service: Service) -> None:
         mark = etag(study, "board")
         return bodies.answer(request, if_none_match, mark, lambda: service.board(study).model_dump_json().encode())
 
-    @router.get("/studies/{study}/trials", response_model=list[TrialRow], tags=["trials"])
-    def trials(study: StudyRef, request: Request, if_none_match: IfNoneMatch = "") -> Response:
-        """The trials of a study, by number."""
-        return bodies.answer(
-            request, if_none_match, etag(study, "trials"), lambda: _ROWS.dump_json(service.trials(study))
-        )
-
-    @router.get("/studies/{study}/trials/{trial}", response_model=TrialDetail, tags=["trials"])
-    def trial(study: StudyRef, trial: TrialRef, request: Request, if_none_match: IfNoneMatch = "") -> Response:
-        """One trial with its curves, configuration, segments and events."""
-        found = service.trial(study, trial)
-        return bodies.answer(
-            request, if_none_match, etag(study, f"trial{trial}"), lambda: found.model_dump_json().encode()
-        )
-
-    @router.get("/studies/{study}/trials/{trial}/log", tags=["trials"])
-    def log(study: StudyRef, trial: TrialRef, lines: Annotated[int, Query(ge=1, le=5000)] = 200) -> LogView:
-        """The last lines of a trial's log."""
-        return LogView(lines=tuple(service.trial_log(study, trial, lines)))
-
     @router.get("/studies/{study}/metrics", response_model=MetricsView, tags=["studies"])
     def metrics(study: StudyRef, request: Request, if_none_match: IfNoneMatch = "") -> Response:
         """Every reported epoch of a study, in columns."""
@@ -147,6 +141,40 @@ def _add_reads(router: APIRouter, service: Service) -> None:
             etag(study, f"analysis{objective}"),
             lambda: service.analysis(study, objective).model_dump_json().encode(),
         )
+
+
+def _add_trials(router: APIRouter, service: Service, bodies: Bodies) -> None:
+    etag = partial(_etag, service)
+
+    @router.get("/studies/{study}/trials", response_model=list[TrialRow], tags=["trials"])
+    def trials(
+        study: StudyRef, request: Request, filter_text: Filter = "", sort: Sort = "", if_none_match: IfNoneMatch = ""
+    ) -> Response:
+        """The trials of a study: by number, or those that pass a filter, sorted."""
+        if filter_text or sort:
+            found = select_trials(service.study(study), TableView(filter_text, sort or "trial"))
+            return Response(_ROWS.dump_json(found), media_type="application/json")
+        return bodies.answer(
+            request, if_none_match, etag(study, "trials"), lambda: _ROWS.dump_json(service.trials(study))
+        )
+
+    @router.get("/studies/{study}/trials/{trial}", response_model=TrialDetail, tags=["trials"])
+    def trial(study: StudyRef, trial: TrialRef, request: Request, if_none_match: IfNoneMatch = "") -> Response:
+        """One trial with its curves, configuration, segments and events."""
+        found = service.trial(study, trial)
+        return bodies.answer(
+            request, if_none_match, etag(study, f"trial{trial}"), lambda: found.model_dump_json().encode()
+        )
+
+    @router.get("/studies/{study}/trials/{trial}/log", tags=["trials"])
+    def log(
+        study: StudyRef,
+        trial: TrialRef,
+        lines: Annotated[int, Query(ge=1, le=5000)] = 200,
+        output: Annotated[LogName, Query(description="its log, or what its processes printed")] = LogName.LOG,
+    ) -> LogView:
+        """The last lines of a trial's log."""
+        return LogView(lines=tuple(service.trial_log(study, trial, lines, output_of(output))))
 
 
 def _add_stream(router: APIRouter, service: Service, feed: Feed) -> None:
@@ -188,6 +216,6 @@ def _add_creation(router: APIRouter, service: Service) -> None:
     @router.post("/studies", status_code=HTTPStatus.CREATED, tags=["studies"])
     def create(request: StudyRequest, asked: Request, response: Response) -> StudySummary:
         """Create a study and launch it: in the queue of the service, without one in a process of its own."""
-        study = service.launch(service.create(checked(service, request)).id, caller(asked))
+        study = service.launch(service.create(checked(service, request), caller(asked)).id, caller(asked))
         response.headers["Location"] = f"/api/v1/studies/{study.id}"
         return study

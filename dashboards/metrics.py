@@ -15,18 +15,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from orchestrator.service.figures import Figures, RunningStudy, ServiceFigures
 from orchestrator.service.service import Service
 
-__all__ = ["Measured", "Measures", "metrics_router"]
+__all__ = ["HttpMeasures", "Measured", "Measures", "gauge", "metrics_router"]
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _GIVEN_UP = 499  # who asked left before there was an answer
 
 
-class Measures:
-    """The registry of one application, and what its middleware counts."""
+class HttpMeasures:
+    """The registry of one application, and what its middleware counts; `collector` knows what it serves."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, collector: Collector) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(_ServiceCollector(service))
+        self.registry.register(collector)
         labels = ("method", "route")
         self.requests = Counter(
             "reid_tune_http_requests", "Requests by route and status.", (*labels, "status"), registry=self.registry
@@ -40,10 +40,17 @@ class Measures:
         )
 
 
+class Measures(HttpMeasures):
+    """Those of the pages and API of studies."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(_ServiceCollector(service))
+
+
 class Measured:
     """ASGI middleware around everything: counts every request by the pattern of its route."""
 
-    def __init__(self, app: ASGIApp, *, measures: Measures) -> None:
+    def __init__(self, app: ASGIApp, *, measures: HttpMeasures) -> None:
         self._app, self._measures = app, measures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,7 +107,7 @@ class _ServiceCollector(Collector):
         figures = self._figures.read()
         yield from _whole(figures)
         yield from _each(figures.running)
-        yield _gauge(
+        yield gauge(
             "reid_tune_metrics_seconds", "Seconds that reading these figures took.", time.perf_counter() - began
         )
 
@@ -116,15 +123,15 @@ def _whole(figures: ServiceFigures) -> Iterator[Metric]:
         ended.add_metric([outcome, failure], count)
     yield studies
     yield ended
-    yield _gauge("reid_tune_segments_started", "Segments that were started.", figures.started)
-    yield _gauge("reid_tune_epochs", "Finished epochs of all studies.", figures.epochs)
-    yield _gauge("reid_tune_queue_length", "Studies that wait for the daemon.", figures.queued)
-    yield _gauge("reid_tune_slots_used", "Segments that run now.", figures.slots_used)
+    yield gauge("reid_tune_segments_started", "Segments that were started.", figures.started)
+    yield gauge("reid_tune_epochs", "Finished epochs of all studies.", figures.epochs)
+    yield gauge("reid_tune_queue_length", "Studies that wait for the daemon.", figures.queued)
+    yield gauge("reid_tune_slots_used", "Segments that run now.", figures.slots_used)
     if figures.slots is not None:
-        yield _gauge("reid_tune_slots", "Segments that the daemon may run side by side.", figures.slots)
+        yield gauge("reid_tune_slots", "Segments that the daemon may run side by side.", figures.slots)
     if figures.store_bytes is not None:
-        yield _gauge("reid_tune_store_bytes", "Size of the store's files.", figures.store_bytes)
-    yield _gauge("reid_tune_disk_free_bytes", "Free space where the home folder is.", figures.disk_free)
+        yield gauge("reid_tune_store_bytes", "Size of the store's files.", figures.store_bytes)
+    yield gauge("reid_tune_disk_free_bytes", "Free space where the home folder is.", figures.disk_free)
 
 
 def _each(running: tuple[RunningStudy, ...]) -> Iterator[Metric]:
@@ -148,11 +155,12 @@ def _each(running: tuple[RunningStudy, ...]) -> Iterator[Metric]:
     yield from (best, beat, lag, epochs, left)
 
 
-def _gauge(name: str, what: str, value: float) -> GaugeMetricFamily:
+def gauge(name: str, what: str, value: float) -> GaugeMetricFamily:
+    """A figure that goes up and down."""
     return GaugeMetricFamily(name, what, value)
 
 
-def metrics_router(measures: Measures) -> APIRouter:
+def metrics_router(measures: HttpMeasures) -> APIRouter:
     """The route; who may read pages may read it."""
     router = APIRouter()
 

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote, urlsplit
 
@@ -22,13 +23,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.entry import COOKIE, Entry
+from dashboards.error_page import BodyFault
 from dashboards.errors import ErrorView, respond
 from dashboards.limits import Buckets, client_key
 from dashboards.witness import Witness
 from orchestrator.service.errors import ReidTuneError
 from orchestrator.service.people import Role
 
-__all__ = ["COOKIE", "MAX_BODY", "Guard", "is_loopback", "too_many"]
+__all__ = ["COOKIE", "MAX_BODY", "Bounds", "Guard", "is_loopback", "too_many"]
 
 MAX_BODY = 1024 * 1024
 BODY_SECONDS = 30.0
@@ -48,24 +50,38 @@ def is_loopback(host: str) -> bool:
     return host in {"localhost", "::1", "[::1]"} or (host.startswith("127.") and host.replace(".", "").isdigit())
 
 
-class _BodyFault(Exception):
-    """The body went over the limit while it was read, or stopped coming."""
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bytes of a body, requests of one client at once and a second; `programs`: nobody comes here with a browser."""
+
+    body: int = MAX_BODY
+    burst: float = BURST
+    per_second: float = PER_SECOND
+    programs: bool = False
 
 
 class Guard:
     """ASGI middleware around the whole application. `script_hashes` are CSP sources such as 'sha256-...'.
 
-    `show` tells people and programs, each in their form, what they may not do.
+    `show` tells people and programs, each in their form, what they may not do. `bounds` are those of one client.
     """
 
     def __init__(
-        self, app: ASGIApp, *, entry: Entry, witness: Witness, show: Show, script_hashes: tuple[str, ...] = ()
+        self,
+        app: ASGIApp,
+        *,
+        entry: Entry,
+        witness: Witness,
+        show: Show,
+        script_hashes: tuple[str, ...] = (),
+        bounds: Bounds | None = None,
     ) -> None:
         self._app = app
+        self._bounds = bounds or Bounds()
         self._show = show
         self._entry = entry
         self._witness = witness
-        self._requests = Buckets(BURST, PER_SECOND)
+        self._requests = Buckets(self._bounds.burst, self._bounds.per_second)
         scripts = " ".join(("'self'", *script_hashes))
         self._headers = {
             "Content-Security-Policy": (
@@ -90,7 +106,7 @@ class Guard:
         try:
             closed = self._entry.closed
         except ReidTuneError:  # nobody is let in while nobody can say who may
-            await _no_list()(scope, receive, send)
+            await self._no_list(scope)(scope, receive, send)
             return
 
         faults: list[Response] = []  # of the body, whatever the application makes of an end that is none
@@ -112,11 +128,17 @@ class Guard:
             refused = True
             await refusal(scope, receive, answer)
             return
-        with contextlib.suppress(_BodyFault):
-            await self._app(scope, _limited(receive, faults), answer)
+        with contextlib.suppress(BodyFault):
+            await self._app(scope, _limited(receive, faults, self._bounds.body), answer)
         if faults and not started:
             refused = True
             await faults.pop()(scope, receive, answer)
+
+    def _no_list(self, scope: Scope) -> Response:
+        view = ErrorView(
+            code="no-list-of-people", message="the list of people cannot be read", hint="see the server's log"
+        )
+        return self._show(Request(scope), HTTPStatus.SERVICE_UNAVAILABLE, view)
 
     def _sign(self, scope: Scope, message: Message, *, closed: bool) -> None:
         """The headers of every answer."""
@@ -144,8 +166,8 @@ class Guard:
         if scope["method"] not in _SAFE and not _same_origin(headers, host):
             return _forbidden("cross-site", "a request that changes something must come from this site", "")
         length = headers.get("content-length", "0")
-        if not (length.isascii() and length.isdigit()) or len(length) > 15 or int(length) > MAX_BODY:
-            return _too_large()
+        if not (length.isascii() and length.isdigit()) or len(length) > 15 or int(length) > self._bounds.body:
+            return _too_large(self._bounds.body)
         return self._without_login(scope, headers, address) if closed else None
 
     def _without_login(self, scope: Scope, headers: Headers, address: str) -> Response | None:
@@ -162,7 +184,7 @@ class Guard:
             if person is not None and scope["method"] not in _SAFE and not _says_origin(headers):
                 return _forbidden("cross-site", "a session changes something only from a page of this site", "")
         if person is None:
-            return _sign_in_first(path)
+            return _sign_in_first(path, program=self._bounds.programs)
         scope["state"]["person"] = person
         acts = scope["method"] not in _SAFE and path not in _OWN
         if person.role is not Role.OPERATOR and (acts or path in _OPERATORS_ONLY):
@@ -178,8 +200,8 @@ def _known(scope: Scope, status: int) -> bool:
     return "person" in scope["state"] or (scope["path"] == "/login" and status == HTTPStatus.SEE_OTHER)
 
 
-def _sign_in_first(path: str) -> Response:
-    if path.startswith(("/api/", "/metrics")):
+def _sign_in_first(path: str, *, program: bool) -> Response:
+    if program or path.startswith(("/api/", "/metrics")):
         answer = respond(
             HTTPStatus.UNAUTHORIZED,
             ErrorView(code="unauthorized", message="a token is needed", hint="send Authorization: Bearer TOKEN"),
@@ -213,7 +235,7 @@ def _same_origin(headers: Headers, host: str) -> bool:
         return False
 
 
-def _limited(receive: Receive, faults: list[Response]) -> Receive:
+def _limited(receive: Receive, faults: list[Response], most: int) -> Receive:
     """The body, while it is small and keeps coming; once it is whole, waiting for what follows takes any time."""
     seen, whole = 0, False
 
@@ -223,12 +245,12 @@ def _limited(receive: Receive, faults: list[Response]) -> Receive:
             message = await asyncio.wait_for(receive(), None if whole else BODY_SECONDS)
         except TimeoutError:
             faults.append(_too_slow())
-            raise _BodyFault from None
+            raise BodyFault from None
         seen += len(message.get("body", b""))
         whole = not message.get("more_body", False)
-        if seen > MAX_BODY:
-            faults.append(_too_large())
-            raise _BodyFault
+        if seen > most:
+            faults.append(_too_large(most))
+            raise BodyFault
         return message
 
     return read
@@ -247,16 +269,11 @@ def too_many(wait: float, what: str) -> Response:
     return answer
 
 
-def _no_list() -> Response:
-    view = ErrorView(code="no-list-of-people", message="the list of people cannot be read", hint="see the server's log")
-    return respond(HTTPStatus.SERVICE_UNAVAILABLE, view)
-
-
-def _too_large() -> Response:
+def _too_large(most: int) -> Response:
     """413."""
     return respond(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        ErrorView(code="body-too-large", message=f"the body is larger than {MAX_BODY // 1024} KiB"),
+        ErrorView(code="body-too-large", message=f"the body is larger than {most // 1024} KiB"),
     )
 
 

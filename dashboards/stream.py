@@ -9,6 +9,7 @@ tells the client to fetch the study again. A `summary` without an id is the hear
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator
@@ -69,17 +70,19 @@ def compute(service: Service, study: str, after: int) -> Delta:
 
 
 def _summary(detail: StudyDetail) -> StudySummary:
-    return StudySummary.model_validate({name: getattr(detail, name) for name in StudySummary.model_fields})
+    """Without the steps of the best so far, which grow with the study: whoever follows knows them and adds `best`."""
+    told = {name: getattr(detail, name) for name in StudySummary.model_fields}
+    return StudySummary.model_validate({**told, "best_so_far": ()})
 
 
 class Feed:
-    """Looks at each watched study once a `poll` (seconds), however many viewers it has."""
+    """Looks at each watched study once a `poll` (seconds): however many viewers it has, they wait for the same look."""
 
-    def __init__(self, service: Service, *, poll: float = 0.25, heartbeat: float = 15.0) -> None:
+    def __init__(self, service: Service, *, poll: float = 0.05, heartbeat: float = 15.0) -> None:
         self._service = service
         self._poll = poll
         self._heartbeat = heartbeat
-        self._seen: dict[str, tuple[float, int]] = {}
+        self._looks: dict[str, asyncio.Task[int]] = {}
         self._deltas: OrderedDict[tuple[str, int, int], str] = OrderedDict()
         self._closing = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
@@ -93,9 +96,11 @@ class Feed:
         yield "retry: 1000\n\n"
         spoke = time.monotonic()
         known = after
+        first = True
         while not self._closing.is_set():
             try:
-                revision = await self._revision(study)
+                revision = await self._revision(study, at_once=first)
+                first = False
                 if revision < known:  # the store was replaced; the client knows another history
                     known = 0
                 if revision > known:
@@ -108,26 +113,29 @@ class Feed:
             except ReidTuneError as error:
                 yield f"event: error\ndata: {ErrorBody(error=describe(error)).model_dump_json()}\n\n"
                 return
-            await self._wait()
 
     async def _beat(self, study: str) -> str:
         """A heartbeat that tells what changes without an event: the time left, a controller that died."""
         detail = await run_in_threadpool(self._service.summary, study)
         return f"event: summary\ndata: {detail.model_dump_json()}\n\n"
 
-    async def _wait(self) -> None:
-        try:
-            await asyncio.wait_for(self._closing.wait(), self._poll)
-        except TimeoutError:
-            return
+    async def _revision(self, study: str, *, at_once: bool) -> int:
+        """The study's revision: now, or after the wait that its viewers share."""
+        if at_once:
+            return await run_in_threadpool(self._service.revision, study)
+        look = self._looks.get(study)
+        if look is None or look.done():
+            look = self._looks[study] = asyncio.create_task(self._look(study))
+            look.add_done_callback(lambda done: done.cancelled() or done.exception())  # its viewers may all be gone
+        return await asyncio.shield(look)  # one viewer that goes must not take the look of the others along
 
-    async def _revision(self, study: str) -> int:
-        async with self._one_at_a_time:
-            at, revision = self._seen.get(study, (0.0, 0))
-            if time.monotonic() - at >= self._poll / 2:
-                revision = await run_in_threadpool(self._service.revision, study)
-                self._seen[study] = (time.monotonic(), revision)
-            return revision
+    async def _look(self, study: str) -> int:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), self._poll)
+        try:
+            return await run_in_threadpool(self._service.revision, study)
+        finally:
+            del self._looks[study]
 
     async def _delta(self, study: str, after: int, revision: int) -> tuple[int, str]:
         """The new revision and the event's text; viewers at the same revision share one."""

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from dashboards.trials_view import PAGE, table_page
 from orchestrator.events import Bracket, Plan
-from orchestrator.service.views import StudyDetail, TrialDetail, TrialRow
+from orchestrator.service.trials.table import TableView
+from orchestrator.service.views import StudyDetail, TrialRow
 
 __all__ = [
     "BracketGroup",
     "Setting",
     "bracket_groups",
     "changed_settings",
-    "shown_trials",
     "study_context",
-    "trial_context",
 ]
 
-_MOST_ROWS = 100
+_USUAL = TableView()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +27,6 @@ class Setting:
 
     key: str
     value: object
-
-
-def better(study: StudyDetail, score: float) -> float:
-    """A sort key: smaller is better."""
-    return -score if study.objective[0].goal == "maximize" else score
-
-
-def shown_trials(study: StudyDetail) -> list[TrialRow]:
-    """The best trials first, then those without a score; at most a page of them."""
-    rows = sorted(
-        study.trials,
-        key=lambda row: (row.score is None, better(study, row.score) if row.score is not None else 0.0, row.id),
-    )
-    return rows[:_MOST_ROWS]
 
 
 def changed_settings(study: StudyDetail, row: TrialRow) -> list[Setting]:
@@ -71,28 +57,16 @@ def bracket_groups(plan: Plan) -> list[BracketGroup]:
     return [BracketGroup(count, bracket) for bracket, count in Counter(plan.brackets).items()]
 
 
-def study_context(study: StudyDetail) -> dict[str, object]:
-    """The context of study.html."""
-    rows = shown_trials(study)
+def study_context(study: StudyDetail, view: TableView = _USUAL, page: int = 1) -> dict[str, object]:
+    """The context of study.html: `view` is what the address asks the table for, `page` counts from 1."""
+    table = table_page(study, view, page)
+    limits = {one.kind: one for one in study.limits}
     return {
         "study": study,
         "objective": study.objective[0].metric,
         "brackets": bracket_groups(study.plan),
-        "rows": [(row, changed_settings(study, row)) for row in rows],
-        "hidden": len(study.trials) - len(rows),
-    }
-
-
-def trial_context(study: StudyDetail, trial: TrialDetail) -> dict[str, object]:
-    """The context of trial.html: the study too, for the rungs and the way back."""
-    ids = sorted(row.id for row in study.trials)
-    place = ids.index(trial.id) if trial.id in ids else -1
-    return {
-        "study": study,
-        "trial": trial,
-        "objective": study.objective[0].metric,
-        "headline": list(dict.fromkeys((study.objective[0].metric, *study.measures.shown, "loss"))),
-        "searched": frozenset({*study.space_model.parameters, *study.space_model.tied}),
-        "before": ids[place - 1] if place > 0 else None,
-        "after": ids[place + 1] if 0 <= place < len(ids) - 1 else None,
+        "table": table,
+        "changed": {row.id: changed_settings(study, row) for row, _ in table.rows},
+        "limits": limits,
+        "pages": -(-table.passed // PAGE),
     }

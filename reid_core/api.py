@@ -21,6 +21,7 @@ from reid_core.results import (
     Report,
     SetSummary,
     Submission,
+    Throughput,
     TrainedOn,
     TrainResult,
     WeightsSummary,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from reid_core.config import Config
     from reid_core.config.values import Value
+    from reid_core.engine.inspection_folder import Inspection
     from reid_core.ranks import Elsewhere
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "Report",
     "SetSummary",
     "Submission",
+    "Throughput",
     "TrainResult",
     "TrainedOn",
     "WeightsSummary",
@@ -54,8 +57,10 @@ __all__ = [
     "describe_data",
     "embed",
     "evaluate",
+    "inspect",
     "inspect_weights",
     "measure_cost",
+    "measure_throughput",
     "newest_checkpoint",
     "prepare",
     "submit",
@@ -114,6 +119,7 @@ def train(  # noqa: PLR0913 - each option stands for itself, and all but two hav
     elsewhere: Elsewhere | None = None,
     on_epoch: Callable[[EpochResult], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    should_leave: Callable[[], bool] | None = None,
     log: Callable[[str], None] | None = None,
     alive: Callable[[], object] | None = None,
 ) -> TrainResult:
@@ -122,8 +128,10 @@ def train(  # noqa: PLR0913 - each option stands for itself, and all but two hav
     With `checkpoint`, continue from it: on CPU bit-identical to a run that was never interrupted. A `Fork` may be of
     another configuration. Of older checkpoints in `directory`, the best and those of the epochs in `keep` stay.
 
-    `on_epoch` is called after each epoch once its checkpoint is durable; `should_stop` is asked there. `alive` is
-    called at every batch and has to be quick. With `processes` above 1 each computes its share of every batch, on a
+    `on_epoch` is called after each epoch once its checkpoint is durable; `should_stop` is asked there.
+    `should_leave` is asked after each batch: the run then stops within the epoch, saves its middle in `directory`, and
+    goes on there when it is continued in it; an epoch whose images are labelled anew is finished first. `alive` is
+    called at every batch; both have to be quick. With `processes` above 1 each computes its share of every batch, on a
     GPU of its own or with its share of the `threads`, and the losses see the whole batch: the result is that of one
     process but for rounding, where batch norm sees the whole batch too (MODEL.BACKBONE.NORM and MODEL.HEADS.NORM
     syncBN). This process is one of them; callbacks are called here. They spread evenly over this machine and those
@@ -147,7 +155,7 @@ def train(  # noqa: PLR0913 - each option stands for itself, and all but two hav
         starting_weights(config)  # a file of weights that is missing is said before images are decoded
     if processes < 1:
         raise ValueError(f"processes is {processes}; it must be 1 or more")
-    hooks = Hooks(on_epoch or _ignore, should_stop or _never, log or _ignore, keep)
+    hooks = Hooks(on_epoch or _ignore, should_stop or _never, log or _ignore, keep, should_leave or _never)
     if processes > 1:
         from reid_core.engine.together import Plan, train_together
         from reid_core.ranks import HERE
@@ -184,6 +192,36 @@ def embed(
 
     with cpu_threads(threads), memory_errors():
         return embed_files(config, checkpoint, images)
+
+
+def inspect(
+    config: Config,
+    checkpoint: Path,
+    folder: Path,
+    *,
+    protocol: Protocol = Protocol.TEST,
+    top: int = 20,
+    points: int = 2000,
+    threads: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Inspection:
+    """Look into the ranking that `evaluate` measures: each query's AP and first `top` images, what is confused, maps.
+
+    It is kept in `folder` and built once for a checkpoint: a whole folder of the same one is read. Maps (PCA, t-SNE,
+    UMAP where it is installed) show at most `points` images. `progress` hears (what is done, done, total). With
+    several data sets in DATASETS.TESTS this is the first. Raises UsageError for a task without queries and gallery,
+    else as `evaluate`.
+    """
+    from reid_core.engine.compute import cpu_threads, memory_errors
+    from reid_core.engine.inspecting import inspect_checkpoint
+
+    if top < 1:
+        raise ValueError(f"top is {top}; it must be 1 or more")
+    told = progress or (lambda _what, _done, _total: None)
+    with cpu_threads(threads), memory_errors():
+        return inspect_checkpoint(
+            config, checkpoint, folder, protocol, top=top, points=points, threads=threads, progress=told
+        )
 
 
 def submit(  # noqa: PLR0913 - each option stands for itself, and all but two have a default
@@ -244,6 +282,19 @@ def measure_cost(config: Config, *, threads: int | None = None, batch: int = 1) 
         raise ValueError(f"batch is {batch}; it must be 1 or more")
     with cpu_threads(threads), memory_errors():
         return model_cost(config, batch=batch)
+
+
+def measure_throughput(config: Config, *, threads: int | None = None) -> Throughput:
+    """How many images a second are decoded, read from the cache, augmented and trained on, with what DATASETS names.
+
+    A sample of the images and a few training steps: seconds on a GPU, some ten on a CPU. What else runs on the machine
+    makes it slower. Raises DataError, ConfigError; torch.OutOfMemoryError and MemoryError pass through.
+    """
+    from reid_core.engine.compute import memory_errors, share_of_threads
+    from reid_core.engine.throughput import throughput
+
+    with memory_errors():
+        return throughput(config, share_of_threads(threads, 1))
 
 
 def inspect_weights(path: Path, config: Config | None = None) -> WeightsSummary:

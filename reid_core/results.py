@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from reid_core.config import Config
 
 __all__ = [
+    "UNFINISHED",
     "CheckpointFile",
     "CheckpointSummary",
     "DataSummary",
@@ -24,10 +25,15 @@ __all__ = [
     "Report",
     "SetSummary",
     "Submission",
+    "Throughput",
     "TrainResult",
     "TrainedOn",
     "WeightsSummary",
 ]
+
+
+UNFINISHED = "unfinished-epoch.part"
+"""The file in a run's folder from which it goes on within the epoch that it was stopped in."""
 
 
 class Protocol(StrEnum):
@@ -195,6 +201,33 @@ class ModelCost:
     latency_ms: float
     device: str
     batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """Images a second of each part of the way into a model, on one thread but for `step`, which uses `threads`.
+
+    `decode`: a file to the input size, once a node; `cache`: out of the memory map; `augmentation`; `step`: training.
+    """
+
+    decode: float
+    cache: float
+    augmentation: float
+    step: float
+    threads: int
+    device: str
+
+    @property
+    def batches(self) -> float:
+        """Images a second in batches, ready to train on, by the thread that prepares them."""
+        return 1 / (1 / self.cache + 1 / self.augmentation)
+
+    @property
+    def bound(self) -> str:
+        """What a trial waits for, once images are decoded: `step`, or the slower of `cache` and `augmentation`."""
+        if self.step <= self.batches:
+            return "step"
+        return "cache" if self.cache < self.augmentation else "augmentation"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
@@ -15,7 +16,7 @@ from search_spaces.load import LoadedSpace
 from search_spaces.model import FILE_FIELDS, Choice, Float, Int, Parameter, Space
 from search_spaces.tied import words
 
-__all__ = ["ParameterRow", "diff", "rows", "settings", "tied_rows", "to_yaml"]
+__all__ = ["ParameterRow", "diff", "plain", "rows", "settings", "tied_rows", "to_yaml", "yaml_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +80,28 @@ def settings(loaded: LoadedSpace) -> list[tuple[str, str]]:
 
 def to_yaml(space: Space) -> str:
     """Write a space as YAML; read back without options, it is the same space."""
-    plain = space.model_dump(mode="json", exclude_defaults=True, exclude={"measures"})
-    plain["parameters"] = {
+    return yaml_of(plain(space))
+
+
+def plain(space: Space) -> dict[str, Any]:
+    """A space as its file says it, by field; what is as usual is left out."""
+    told = space.model_dump(mode="json", exclude_defaults=True, exclude={"measures"})
+    told["parameters"] = {
         name: {"type": parameter.type, **parameter.model_dump(mode="json", exclude_defaults=True)}
         for name, parameter in space.parameters.items()
     }
     if not space.parameters:
-        del plain["parameters"]
+        del told["parameters"]
     if space.tied:
-        plain["tied"] = {name: rule.model_dump(mode="json", exclude_defaults=True) for name, rule in space.tied.items()}
+        told["tied"] = {name: rule.model_dump(mode="json", exclude_defaults=True) for name, rule in space.tied.items()}
     if len(space.objective) == 1:
-        plain["objective"] = space.objective[0].model_dump(mode="json")
-    ordered = {name: plain[name] for name in FILE_FIELDS if name in plain}
+        told["objective"] = space.objective[0].model_dump(mode="json")
+    return told
+
+
+def yaml_of(told: Mapping[str, Any]) -> str:
+    """Fields of a space as YAML, in the usual order; they need not make a sound space."""
+    ordered = {name: told[name] for name in FILE_FIELDS if name in told}
     return yaml.dump(ordered, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 

@@ -130,7 +130,10 @@ def shown(value: Plain) -> str:
     """Show a value in a message, cut where it is long."""
     if value is None:
         return "empty"
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of so many digits
+        return "a number of thousands of digits"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

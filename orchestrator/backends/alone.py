@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.backends.memory import limited
 from orchestrator.backends.output import captured
 from orchestrator.backends.protocol import Ended, Message, Sink
-from orchestrator.backends.run_segment import failure_of_error, run_segment, worker_name
+from orchestrator.backends.run_segment import Asking, failure_of_error, run_segment, worker_name
 from orchestrator.trial.protocol import SegmentSpec, Trial
 
 __all__ = ["run_alone"]
 
 
-def run_alone(trial: Trial, spec: SegmentSpec, sink: Sink, stop: Callable[[], bool], *, beside: int = 0) -> None:
+def run_alone(trial: Trial, spec: SegmentSpec, sink: Sink, ask: Asking, *, beside: int = 0) -> None:
     """As `run_segment`; `Ended` comes once the output is whole and the limit gone (`beside` is as in `limited`).
 
     What cannot be set up for it, a folder for its output say, ends the segment and not the process.
@@ -31,7 +30,7 @@ def run_alone(trial: Trial, spec: SegmentSpec, sink: Sink, stop: Callable[[], bo
 
     try:
         with captured(Path(spec.directory)), limited(spec.resources, beside=beside):
-            run_segment(trial, spec, later, stop)
+            run_segment(trial, spec, later, ask)
     except Exception as error:  # noqa: BLE001 - it is the segment's end
         failed = failure_of_error(error, Path(spec.directory))
         ended.append(Ended(spec.segment, failed, time.monotonic() - started, worker_name()))

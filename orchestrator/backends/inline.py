@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from orchestrator.backends.protocol import Sink
-from orchestrator.backends.run_segment import REID_TRIAL, load_trial, run_segment
+from orchestrator.backends.run_segment import REID_TRIAL, Asking, load_trial, run_segment
 from orchestrator.trial.protocol import Failed, SegmentSpec, Trial
 
 __all__ = ["InlineBackend"]
@@ -36,7 +36,7 @@ class InlineBackend:
         spec, self._spec = self._spec, None
         if self._trial is None:
             self._trial = load_trial(self._path)
-        run_segment(self._trial, spec, sink, lambda: spec.segment in self._stopping)
+        run_segment(self._trial, spec, sink, Asking(lambda: spec.segment in self._stopping))
         self._stopping.discard(spec.segment)
 
     def stop(self, segment: int) -> None:

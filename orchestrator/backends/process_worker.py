@@ -18,7 +18,7 @@ from typing import Any
 
 from orchestrator.backends.alone import run_alone
 from orchestrator.backends.protocol import Ended, Message
-from orchestrator.backends.run_segment import load_trial, worker_name
+from orchestrator.backends.run_segment import Asking, load_trial, worker_name
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import Failed, SegmentSpec, Trial
 
@@ -44,7 +44,7 @@ class _Worker:
                 failed = Failed(FailureKind.BUG, why, retryable=False)
                 self._say(Ended(spec.segment, failed, 0.0, worker_name()))
                 continue
-            run_alone(self._trial, spec, self._say, partial(self._stopping.__contains__, spec.segment))
+            run_alone(self._trial, spec, self._say, Asking(partial(self._stopping.__contains__, spec.segment)))
             self._stopping.discard(spec.segment)
 
     def _say(self, message: Message) -> None:

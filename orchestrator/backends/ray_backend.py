@@ -5,6 +5,7 @@ Ray places and runs segments and nothing else; every decision stays in the contr
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -248,11 +249,12 @@ class RayBackend:
     def _warned(self, slot: Slot) -> None:
         """The process of a slot was told to end soon, or is dead: its segment pauses, and nothing is started here."""
         self._connection.sure()
-        slot.notice, slot.leaving = None, True
+        notice, slot.notice, slot.leaving = slot.notice, None, True
+        with contextlib.suppress(self._ray.exceptions.RayError):  # it is dead: its stream tells
+            if self._ray.get(notice) and slot.warm is not None:
+                self._nodes.goes(slot.warm.node)
         if slot.spec is None:
             self._replace(slot)
-        else:
-            slot.actor.stop.remote(slot.spec.segment)
 
     def _leave(self) -> None:
         """Leave nodes that are avoided or about to go: nothing is started there from now on."""
@@ -263,7 +265,7 @@ class RayBackend:
             if slot.spec is None:
                 self._replace(slot)
             elif slot.warm.node in self._nodes.leaving:
-                slot.actor.stop.remote(slot.spec.segment)
+                slot.actor.leave.remote()
 
     def _tend(self) -> None:
         """Leave nodes, and bury processes that were ended."""

@@ -100,18 +100,33 @@ def _connect(address: str, cores: int) -> tuple[Any, bool]:
                 hint="end that connection with ray.shutdown(), or run the study in a process of its own",
             )
         return ray, True
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
-        if address:
-            ray.init(address=address, **quiet)
-        else:
-            ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+        _start(ray, address, cores)
+    except Exception as error:  # what does not start in time is a plain Exception of Ray's
         raise ServerUnreachable(
-            f"cannot reach Ray at {address or 'this machine'}: {error}",
-            hint="start a head with `ray start --head` and give its address, or use --backend inline",
+            f"cannot reach Ray at {address or 'this machine'}: {error}", hint=_advice(address)
         ) from error
     return ray, False
+
+
+def _start(ray: Any, address: str, cores: int) -> None:
+    """Connect to the cluster, or start a Ray of this process's own; on a busy machine its thirty seconds may not do."""
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address:
+        ray.init(address=address, **quiet)
+        return
+    try:
+        ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
+    except Exception:  # noqa: BLE001 - the second attempt tells what is wrong
+        ray.shutdown()
+        ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
+
+
+def _advice(address: str) -> str:
+    """A head that answers and still takes no driver wants a raylet on the driver's machine."""
+    if _answers(address):
+        return f"let this machine join first: ray start --address={address} --num-cpus=0"
+    return "start a head with `ray start --head` and give its address, or use --backend inline"
 
 
 def _same(wanted: str, connected: str) -> bool:

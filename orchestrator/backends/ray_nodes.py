@@ -22,6 +22,7 @@ class Nodes:
         self._hosts: dict[str, str] = {}
         self._avoided: set[str] = set()
         self._leaving: frozenset[str] = frozenset()
+        self._warned: set[str] = set()
         self._closed = threading.Event()
         if watch:
             threading.Thread(target=self._watch, name="ray-nodes", daemon=True).start()
@@ -34,20 +35,24 @@ class Nodes:
         """Nothing more is to run on nodes of this name."""
         self._avoided.add(name)
 
+    def goes(self, identity: str) -> None:
+        """This node told that it is about to be taken away."""
+        self._warned.add(identity)
+
     def refused(self, identity: str) -> bool:
         """Whether nothing more is to run on this node: it is avoided, or about to leave."""
-        return self._names.get(identity, "") in self._avoided or identity in self._leaving
+        return self._names.get(identity, "") in self._avoided or identity in self.leaving
 
     @property
     def avoided(self) -> frozenset[str]:
         """Identities of the nodes to avoid; a node that no worker told of goes by the name of its host."""
         names = {**self._hosts, **self._names}
-        return frozenset(identity for identity, name in names.items() if name in self._avoided)
+        return frozenset(identity for identity, name in names.items() if name in self._avoided) | self._warned
 
     @property
     def leaving(self) -> frozenset[str]:
-        """Identities of the nodes that the cluster has given notice to: preemption, scaling down."""
-        return self._leaving
+        """Identities of the nodes that are given notice to, by the cluster or their own: preemption, scaling down."""
+        return self._leaving | self._warned
 
     def close(self) -> None:
         """Look no more."""

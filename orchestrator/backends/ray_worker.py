@@ -8,20 +8,27 @@ import queue
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from orchestrator.backends.alone import run_alone
 from orchestrator.backends.memory import data_held
 from orchestrator.backends.protocol import Ended, Message, Sink
 from orchestrator.backends.ray_versions import versions
-from orchestrator.backends.run_segment import load_trial, worker_name
+from orchestrator.backends.run_segment import Asking, load_trial, worker_name
 from orchestrator.backends.tree import end_tree
 from orchestrator.trial.protocol import SegmentSpec
 
-__all__ = ["SegmentWorker", "Warm", "end_process", "node_name"]
+__all__ = ["NOTICE", "SegmentWorker", "Warm", "end_process", "node_name"]
+
+
+NOTICE = "REID_TUNE_NOTICE"
+"""Environment of a node: a file that appears when the node is about to be taken away, as a cloud's agent makes it."""
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,8 @@ class Warm:
 class SegmentWorker:
     """Wrapped by `ray.remote` with several threads, so that `stop` is heard while `run` streams and `notice` waits.
 
-    A SIGTERM is a warning (the machine is about to be taken away): the segment pauses after its epoch.
+    The segment pauses within its epoch when this is warned that the machine is about to be taken away: by a SIGTERM, by
+    `leave`, or by a file that appears where NOTICE says.
     """
 
     def __init__(self, trial: str) -> None:
@@ -51,7 +59,10 @@ class SegmentWorker:
         self._stopping: set[int] = set()
         self._warned = threading.Event()
         self._jobs: queue.SimpleQueue[tuple[SegmentSpec, Sink]] = queue.SimpleQueue()
+        self._node_goes = False
         _on_sigterm(self._warned.set)
+        if os.environ.get(NOTICE):
+            threading.Thread(target=self._watch, args=(Path(os.environ[NOTICE]),), name="notice", daemon=True).start()
         # One thread for all segments: glibc gives each new thread memory of its own, and keeps it when it ends.
         threading.Thread(target=self._work, name="segments", daemon=True).start()
 
@@ -87,14 +98,26 @@ class SegmentWorker:
         """Ask the segment to pause after its epoch."""
         self._stopping.add(segment)
 
-    def notice(self) -> None:
-        """Answers when this process was warned that it will be ended; never, mostly."""
+    def leave(self) -> None:
+        """Ask whatever runs here to pause within its epoch: the node is about to go."""
+        self._warned.set()
+
+    def notice(self) -> bool:
+        """Answers when this process was warned that it will be ended; never, mostly. Whether its whole node goes."""
         self._warned.wait()
+        return self._node_goes
+
+    def _watch(self, file: Path) -> None:
+        while not file.exists():
+            time.sleep(_LOOK_SECONDS)
+        self._node_goes = True
+        self._warned.set()
 
     def _work(self) -> None:
         while True:
             spec, sink = self._jobs.get()
-            run_alone(self._trial, spec, sink, partial(self._should_stop, spec.segment), beside=self._beside)
+            ask = Asking(partial(self._should_stop, spec.segment), self._warned.is_set)
+            run_alone(self._trial, spec, sink, ask, beside=self._beside)
 
     def _should_stop(self, segment: int) -> bool:
         return self._warned.is_set() or segment in self._stopping

@@ -8,6 +8,7 @@ import socket
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -30,7 +31,7 @@ from orchestrator.trial.protocol import (
     Trial,
 )
 
-__all__ = ["REID_TRIAL", "failure_of_error", "load_trial", "run_segment", "worker_name"]
+__all__ = ["REID_TRIAL", "Asking", "failure_of_error", "load_trial", "run_segment", "worker_name"]
 
 REID_TRIAL = "orchestrator.trial.reid:ReidTrial"
 """The trial that production runs; tests name others by import path."""
@@ -54,14 +55,22 @@ def worker_name() -> str:
     return f"{os.environ.get('REID_TUNE_NODE') or socket.gethostname()}:{os.getpid()}"
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a segment learns what is asked of it: to `stop` after its epoch, to `leave` within it."""
+
+    stop: Callable[[], bool]
+    leave: Callable[[], bool] = lambda: False
+
+
 class _Context:
     """SegmentContext that turns calls into messages and log lines into the trial's file.
 
     Every call is a sign of life.
     """
 
-    def __init__(self, spec: SegmentSpec, sink: Sink, stop: Callable[[], bool], log: TextIO, usage: Usage) -> None:
-        self._spec, self._sink, self._stop, self._log, self._usage = spec, sink, stop, log, usage
+    def __init__(self, spec: SegmentSpec, sink: Sink, ask: Asking, log: TextIO, usage: Usage) -> None:
+        self._spec, self._sink, self._ask, self._log, self._usage = spec, sink, ask, log, usage
         self._told = -BEAT_SECONDS
 
     def report(self, epoch: int, metrics: Mapping[str, float]) -> None:
@@ -72,7 +81,10 @@ class _Context:
 
     def should_stop(self) -> bool:
         self._beat()
-        return self._stop()
+        return self._ask.stop()
+
+    def should_leave(self) -> bool:
+        return self._ask.leave()
 
     def _say(self, message: Message) -> None:
         self._told = time.monotonic()
@@ -88,7 +100,7 @@ class _Context:
         self._log.flush()
 
 
-def run_segment(trial: Trial, spec: SegmentSpec, sink: Sink, stop: Callable[[], bool]) -> None:
+def run_segment(trial: Trial, spec: SegmentSpec, sink: Sink, ask: Asking) -> None:
     """Run `spec` to its end; `sink` gets its messages, the last one `Ended`. A crash becomes `Failed(bug)`."""
     started, before = time.monotonic(), _resident()
     directory = Path(spec.directory)
@@ -97,7 +109,7 @@ def run_segment(trial: Trial, spec: SegmentSpec, sink: Sink, stop: Callable[[], 
         directory.mkdir(parents=True, exist_ok=True)
         with (directory / "trial.log").open("a", encoding="utf-8") as log:
             usage = Usage()
-            context = _Context(spec, sink, stop, log, usage)
+            context = _Context(spec, sink, ask, log, usage)
             context.log(f"segment {spec.segment}: epochs {spec.from_epoch + 1} to {spec.to_epoch} on {worker_name()}")
             outcome = _guarded(trial, spec, context, usage)
             context.log(f"segment {spec.segment}: {_told(outcome)}")

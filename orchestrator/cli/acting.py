@@ -110,10 +110,10 @@ def stop_command(study: str, *, at_rung: bool, as_json: bool) -> None:
 @click.command("delete", cls=Command)
 @named_study
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--keep-files", is_flag=True, help="Leave its folder with checkpoints and logs.")
+@click.option("--keep-files", is_flag=True, help="Leave its checkpoints and logs.")
 @json_option
 def delete_command(study: str, *, yes: bool, keep_files: bool, as_json: bool) -> None:
-    """Remove a study for good: its log, its trials, and its files under the home. One that runs is refused.
+    """Remove a study for good: its log, its trials, its files, here and under a URL. One that runs is refused.
 
     What other studies learned from it they have copied. Asks for the study's name, unless told --yes.
 
@@ -133,7 +133,8 @@ def delete_command(study: str, *, yes: bool, keep_files: bool, as_json: bool) ->
         return
     click.echo(f"{gone.name}: deleted{f'; its files are still in {gone.files}' if gone.files else ''}")
     if gone.elsewhere:
-        click.echo(f"its checkpoints under {gone.elsewhere} stay: remove them there")
+        why = "" if keep_files else " (their store failed): remove them there"
+        click.echo(f"its checkpoints under {gone.elsewhere} stay{why}")
 
 
 def _confirm(name: str, folder: str, *, keep_files: bool) -> None:

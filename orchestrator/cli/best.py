@@ -13,6 +13,7 @@ from orchestrator.cli.output import console, json_option, print_json, study_argu
 
 if TYPE_CHECKING:
     from orchestrator.service.retrain import Retrained
+    from orchestrator.service.service import Service
 
 __all__ = ["best_command", "export_config_command"]
 
@@ -46,6 +47,14 @@ __all__ = ["best_command", "export_config_command"]
     metavar="STUDY|FILE",
     help="With --retrain: learn from this model. Default: the retrained winner of the study that taught the search.",
 )
+@click.option(
+    "--register",
+    "register",
+    default="",
+    metavar="NAME",
+    help="Put the model to use (retrained, where it was) into MLflow's registry, as the next version of NAME.",
+)
+@click.option("--alias", default="champion", show_default=True, metavar="NAME", help="With --register: its alias.")
 @json_option
 def best_command(
     study: str,
@@ -57,6 +66,8 @@ def best_command(
     epochs: int | None,
     threads: int | None,
     teachers: tuple[str, ...],
+    register: str,
+    alias: str,
     as_json: bool,
 ) -> None:
     """The winner of a study; with --retrain, the model to use.
@@ -65,6 +76,7 @@ def best_command(
       reid-tune best latest
       reid-tune best cows --retrain --baseline
       reid-tune best cows --pick latency_ms --retrain
+      reid-tune best cows --register cows --alias champion
     """
     from orchestrator.cli.report import print_winner
     from orchestrator.service.retrain import retraining
@@ -75,6 +87,11 @@ def best_command(
         raise click.UsageError("--pick and --trial both choose: give one of them")
     if teachers and not retrain:
         raise click.UsageError("--teacher is for --retrain: the winner has learned already")
+    if register:
+        if retrain or baseline or pick:
+            raise click.UsageError("--register takes the model that is there: retrain first, or name a --trial")
+        _register(service, study, register, alias, trial=trial, threads=threads, as_json=as_json)
+        return
     if not retrain:
         if as_json:
             print_json(service.trial(study, service.winner(study, pick=pick, trial=trial).trial))
@@ -96,6 +113,24 @@ def best_command(
         print_json(results)
         return
     _print_retrained(results)
+
+
+def _register(
+    service: Service, study: str, name: str, alias: str, *, trial: int | None, threads: int | None, as_json: bool
+) -> None:
+    """The model in MLflow's registry, and how it is loaded."""
+    from dataclasses import asdict
+
+    from orchestrator.service.model_out.find import find_model
+    from orchestrator.service.model_out.register import register_model
+
+    made = register_model(find_model(service, study, trial=trial), service.home, name, alias=alias, threads=threads)
+    if as_json:
+        print_json(asdict(made))
+        return
+    click.echo(f"Model    {made.which}")
+    click.echo(f"Version  {made.version} of {made.name}, alias {made.alias}, in {made.uri}")
+    click.echo(f'Load     mlflow.pyfunc.load_model("{made.load}").predict(pd.DataFrame({{"image": ["photo.jpg"]}}))')
 
 
 def _print_retrained(results: Sequence[Retrained]) -> None:

@@ -152,7 +152,8 @@ def doctor_command(data: str, ray: str | None, *, as_json: bool) -> int:
     """Check whether this machine is ready, and say what to do where it is not.
 
     Looks at Python, packages, memory, GPUs and driver, disks, clocks, the store, MLflow, the daemon, notifications, a
-    Ray cluster, and the images in --data. Exit code 1 when something fails; warnings leave it at 0.
+    Ray cluster, and the images in --data: also what will bound a trial on them (decoding, cache, augmentation or the
+    training step, in images a second). Exit code 1 when something fails; warnings leave it at 0.
 
     Examples:
       reid-tune doctor

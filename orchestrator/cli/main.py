@@ -11,18 +11,27 @@ import click
 from click.shell_completion import shell_complete
 
 from orchestrator.cli.best import best_command, export_config_command
+from orchestrator.cli.cache import cache_group
 from orchestrator.cli.checkpoints import checkpoints_group
 from orchestrator.cli.command import ShortForm
 from orchestrator.cli.completion import COMPLETE_VARIABLE, PROGRAM, completion_command
+from orchestrator.cli.data import data_group
 from orchestrator.cli.db import db_group
 from orchestrator.cli.distill import distill_command
+from orchestrator.cli.embed import embed_command
 from orchestrator.cli.engine import config_group, evaluate_command, train_command
+from orchestrator.cli.export import export_group
+from orchestrator.cli.index import index_group
+from orchestrator.cli.inspect import inspect_command
 from orchestrator.cli.log_options import log_options, without_log_options
 from orchestrator.cli.machine import doctor_command, mlflow_group, serve_command
+from orchestrator.cli.mcp import mcp_command
 from orchestrator.cli.notify import notify_group
 from orchestrator.cli.output import INTERRUPTED, discard_output
 from orchestrator.cli.people import audit_command, users_group
 from orchestrator.cli.run import demo_command, run_command
+from orchestrator.cli.search import search_command
+from orchestrator.cli.serve_model import drift_command, serve_model_command
 from orchestrator.cli.service import down_command, up_command
 from orchestrator.cli.spaces import space_group
 from orchestrator.cli.studies import status_command, studies_group
@@ -72,17 +81,27 @@ for command in (
     studies_group,
     trial_group,
     checkpoints_group,
+    cache_group,
     best_command,
     report_command,
     export_config_command,
+    export_group,
+    embed_command,
     space_group,
     config_group,
     tasks_command,
+    data_group,
     train_command,
     distill_command,
     evaluate_command,
+    inspect_command,
     submit_command,
     weights_group,
+    index_group,
+    search_command,
+    serve_model_command,
+    drift_command,
+    mcp_command,
     serve_command,
     users_group,
     audit_command,

@@ -88,6 +88,7 @@ def demo_command(ctx: click.Context, trials: int) -> int:
 
 
 def _created(service: Service, space: str, options: dict[str, Any], *, quiet: bool) -> str:
+    from orchestrator.cli.acting import whoever
     from orchestrator.cli.output import console
     from orchestrator.cli.plan import print_plan
 
@@ -98,7 +99,7 @@ def _created(service: Service, space: str, options: dict[str, Any], *, quiet: bo
             view = service.plan(request, measure=True)
         print_plan(view)
     _prepare(service, request)
-    return service.create(request).id
+    return service.create(request, whoever()).id
 
 
 def _prepare(service: Service, request: StudyRequest) -> None:

@@ -37,10 +37,10 @@ _PARAMETERS = "parameters"
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "md", "latex", "json"]),
+    type=click.Choice(["text", "md", "latex", "html", "json"]),
     default="text",
     show_default=True,
-    help="text for people, md for a page, latex for a paper, json for programs.",
+    help="text for people, md for a page, latex for a paper, html to print and to send, json for programs.",
 )
 @click.option(
     "--metric",
@@ -74,10 +74,16 @@ def report_command(study: str, form: str, metrics: str, most: int, *, analysis: 
       reid-tune report
       reid-tune report cows --format md > cows.md
       reid-tune report cows --format latex --metric rank1,mAP
+      reid-tune report cows --format html > cows.html
     """
     from orchestrator.service.service import Service
 
     service, wanted = Service(), _wanted(metrics)
+    if form == "html" and not as_json:
+        from dashboards.study_report import report_page
+
+        click.echo(report_page(service, study, wanted, most=most, analysed=analysis))
+        return
     report = service.report(study, wanted, most=most)
     known = service.analysis(study) if analysis and not report.rows and form != "latex" else None
     if as_json or form == "json":

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.cli.command import Command
-from orchestrator.cli.output import console, json_option, print_json
+from orchestrator.cli.image_bar import image_bar
+from orchestrator.cli.output import json_option, print_json
 from orchestrator.cli.training import set_option, threads_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from reid_core.config.values import Value
 
 __all__ = ["submit_command"]
@@ -111,7 +108,7 @@ def submit_command(
         wanted["TEST.SCALES"] = list(scales)
     if not out.parent.is_dir():
         raise NotFound(f"there is no folder {out.parent}", hint="make it, or name another file with --out")
-    with _progress(quiet=as_json) as progress:
+    with image_bar(quiet=as_json) as progress:
         found = api.submit(
             checkpoints,
             data,
@@ -133,22 +130,6 @@ def submit_command(
         return
     click.echo(f"{told['queries']} queries x {found.gallery} gallery; {found.conditions}")
     click.echo(f"Submission  {out}")
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on standard error while images are embedded; none for programs."""
-    from rich.progress import Progress
-
-    if quiet:
-        yield None
-        return
-    out = console(err=True)
-    with Progress(
-        console=out, transient=True, disable=not out.is_terminal
-    ) as bar:  # without one it leaves an empty line
-        task = bar.add_task("embedding images", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _write(path: Path, ranking: dict[str, list[str]]) -> None:

@@ -24,19 +24,17 @@ from orchestrator.control.costs import known_costs
 from orchestrator.control.decide import Decision, Finish, Start, Stop, Suggest, decide, unwanted
 from orchestrator.control.lease import Lease, held
 from orchestrator.control.nodes import NodeTally
-from orchestrator.control.retry import is_final, micro_batches, too_large
+from orchestrator.control.retry import micro_batches
 from orchestrator.control.silence import Silence
 from orchestrator.control.slots import SharedSlots
+from orchestrator.control.told import checkpoint_event, ended_event, report_events
 from orchestrator.events import (
     CheckpointSaved,
     CommandGiven,
     CommandKind,
     ControllerStarted,
-    EpochReported,
     Event,
     Logged,
-    OutcomeKind,
-    Running,
     SegmentEnded,
     SegmentStarted,
     StudyCreated,
@@ -46,16 +44,7 @@ from orchestrator.events import (
 )
 from orchestrator.search import Algorithm, make_algorithm
 from orchestrator.store import Store
-from orchestrator.trial.kinds import FailureKind
-from orchestrator.trial.protocol import (
-    CheckpointRef,
-    Completed,
-    Failed,
-    Infeasible,
-    Paused,
-    Resources,
-    SegmentSpec,
-)
+from orchestrator.trial.protocol import CheckpointRef, Resources, SegmentSpec
 from orchestrator.trial.vault import vault_of
 from reid_core.errors import Conflict, NotFound
 from search_spaces.encoding import complete
@@ -231,15 +220,15 @@ class Controller:
         self._silence.heard(message.segment)
         match message:
             case Saved(checkpoint=saved) if saved.epoch in self.state.trials[run.trial].history:
-                self._append([_checkpoint_event(saved, run)])  # it was uploaded after its epoch was reported
+                self._append([checkpoint_event(saved, run)])  # it was uploaded after its epoch was reported
                 self._look(run.trial)
             case Saved(checkpoint=saved):
-                self._saved[message.segment] = _checkpoint_event(saved, run)
+                self._saved[message.segment] = checkpoint_event(saved, run)
                 return  # its epoch follows at once
             case Beat():
                 pass
             case Reported():
-                self._append([*_report_events(message, run, self.state), *self._flush(message.segment)])
+                self._append([*report_events(message, run, self.state), *self._flush(message.segment)])
             case Ended():
                 self._append([*self._flush(message.segment), self._ended(message, run.trial)])
                 self._quarantine()
@@ -273,46 +262,8 @@ class Controller:
     def _ended(self, message: Ended, trial: int) -> SegmentEnded:
         self._stopping.discard(message.segment)
         self._silence.forget(message.segment)
-        kind, failure, text, final = _tell(message, self, trial)
-        return SegmentEnded(
-            segment=message.segment,
-            trial=trial,
-            outcome=kind,
-            failure=failure,
-            message=text,
-            final=final,
-            seconds=message.seconds,
-            worker=message.worker,
-        )
+        return ended_event(message, self.state.trials[trial])
 
     def _finish(self, decision: Finish) -> None:
         if self.state.ended_at is None and decision.status.value in {"completed", "stopped", "failed"}:
             self._append([StudyEnded(status=decision.status, reason=decision.reason)])
-
-
-def _checkpoint_event(saved: CheckpointRef, run: Running) -> CheckpointSaved:
-    return CheckpointSaved(
-        trial=run.trial, segment=run.segment, epoch=saved.epoch, path=saved.path, sha256=saved.sha256
-    )
-
-
-def _report_events(message: Reported, run: Running, state: StudyState) -> list[Event]:
-    """Nothing for an epoch that the log has already: it was run again after a crash."""
-    if message.epoch in state.trials[run.trial].history:
-        return []
-    return [EpochReported(trial=run.trial, segment=run.segment, epoch=message.epoch, metrics=dict(message.metrics))]
-
-
-def _tell(message: Ended, controller: Controller, trial: int) -> tuple[OutcomeKind, FailureKind | None, str, bool]:
-    match message.outcome:
-        case Completed():
-            return OutcomeKind.COMPLETED, None, "", False
-        case Paused():
-            return OutcomeKind.PAUSED, None, "", False
-        case Infeasible(reason=reason):
-            return OutcomeKind.INFEASIBLE, None, reason, True
-        case Failed() as failed:
-            final = is_final(controller.state.trials[trial], failed)
-            if final and failed.kind is FailureKind.OUT_OF_MEMORY:
-                return OutcomeKind.INFEASIBLE, failed.kind, too_large(controller.state.trials[trial], failed), True
-            return OutcomeKind.FAILED, failed.kind, failed.message, final

@@ -134,6 +134,7 @@ class StudyCreated(_Event):
     teachers: tuple[Teacher, ...] = Field((), description="models that its students learn from")
     checkpoints: str = Field("", description="URL that checkpoints are kept under; empty: in the study's own folder")
     keep: Keep = Field(Keep.BEST, description="which checkpoints stay")
+    by: str = Field("", description="who made it, and from where; empty: an older version did not note it")
 
 
 class ControllerStarted(_Event):

@@ -42,10 +42,16 @@ class Tally:
         self.seconds = 0.0
         self.timed = 0
         self._objective = objective
+        self._mark = 0
         self._trials: dict[int, TrialTally] = {}
 
-    def count(self, trials: Iterable[Told], objective: Objective) -> Tally:
-        """The sums as of now: `best` (score, trial, epoch), `seconds` over the `timed` epochs that tell theirs."""
+    def count(self, trials: Iterable[Told], objective: Objective, mark: int = 0) -> Tally:
+        """The sums as of now: `best` (score, trial, epoch), `seconds` over the `timed` epochs that tell theirs.
+
+        A `mark` (not 0) that is the same as last time says that nothing was reported since.
+        """
+        if mark and mark == self._mark and objective == self._objective:
+            return self
         if objective is not self._objective and objective != self._objective:
             self.__dict__.update(Tally(objective).__dict__)  # another question: counted from the start
         for trial in trials:
@@ -54,6 +60,7 @@ class Tally:
                 known = self._trials[trial.id] = TrialTally()
             if known.reports != len(trial.history):
                 self._add(trial, known, objective)
+        self._mark = mark
         return self
 
     def of(self, trial: int) -> TrialTally:

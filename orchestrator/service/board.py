@@ -47,6 +47,8 @@ def _columns(rows: Sequence[TrialRow], metrics: Sequence[str]) -> TrialColumns:
         advance_reason=tuple(row.advance_reason for row in rows),
         failure=tuple(row.failure for row in rows),
         message=tuple(row.message for row in rows),
+        node=tuple(row.node for row in rows),
+        pinned=tuple(row.pinned for row in rows) if any(row.pinned for row in rows) else (),
     )
 
 

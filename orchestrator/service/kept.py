@@ -34,6 +34,7 @@ class KeptStudy:
         self.ended: Counter[tuple[str, str]] = Counter()  # segments by outcome and kind of failure
         self._slots = progress.SlotTime()
         self._told: dict[int, list[Logged]] = {}
+        self._workers: dict[int, str] = {}  # who trained each trial last
         self._spent: list[int] = []
         self._best: list[float] = []
         self._rows: dict[int, TrialRow] = {}
@@ -57,7 +58,7 @@ class KeptStudy:
         pace = progress.seconds_per_epoch(self.state)
         for number, trial in self.state.trials.items():
             if number not in self._rows or trial.status is TrialStatus.RUNNING:
-                self._rows[number] = trial_row(self.state, trial, pace, alive=alive)
+                self._rows[number] = trial_row(self.state, trial, pace, self._workers.get(number, ""), alive=alive)
         return tuple(self._rows[number] for number in sorted(self._rows))
 
     def detail(self, *, alive: bool, directory: str, mlflow: str) -> StudyDetail:
@@ -72,7 +73,11 @@ class KeptStudy:
     def board(self, *, alive: bool, directory: str, mlflow: str) -> BoardView:
         """The study as its page draws it."""
         detail = self.detail(alive=alive, directory=directory, mlflow=mlflow)
-        return board_of(self.state, detail, StepsView(spent=tuple(self._spent), best=tuple(self._best)))
+        return board_of(self.state, detail, self.steps())
+
+    def steps(self) -> StepsView:
+        """The incumbent each time it improved."""
+        return StepsView(spent=tuple(self._spent), best=tuple(self._best))
 
     def trial(self, number: int, directory: str, *, alive: bool = True) -> TrialDetail:
         """One trial in full."""
@@ -86,6 +91,7 @@ class KeptStudy:
         else:
             self._slots.take(logged)
         if isinstance(event, SegmentEnded):
+            self._workers[event.trial] = event.worker
             self.ended[event.outcome.value, "" if event.failure is None else event.failure.value] += 1
         number: int | None = getattr(event, "trial", None)
         if number is not None:

@@ -38,7 +38,7 @@ def _sentence(event: Event, measures: Measures) -> str:
         case StudyCreated():
             plan = event.plan
             plan_text = f"{plan.trials} trials, {plan.epochs} epochs, {event.algorithm}, seed {event.seed}"
-            return f"study {event.name} created: {plan_text}"
+            return f"study {event.name} created{f' by {event.by}' if event.by else ''}: {plan_text}"
         case ControllerStarted():
             return f"controller {event.owner} took over with {event.workers} worker{'s' * (event.workers != 1)}"
         case TrialSuggested():

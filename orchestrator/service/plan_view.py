@@ -40,6 +40,7 @@ def space_view(ref: str) -> SpaceView:
         rows=len(space.rows),
         space=space,
         yaml=loaded.text,
+        defaults=loaded.defaults,
     )
 
 

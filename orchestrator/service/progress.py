@@ -63,7 +63,7 @@ def score_at(trial: TrialState, epoch: int, objective: Objective) -> float | Non
 def tally(state: StudyState) -> Tally:
     """The sums over all reported epochs but those of confirmations; only what came since the last call is counted."""
     own = (trial for trial in state.trials.values() if trial.confirms is None)
-    return state.tally.count(own, objective_of(state))
+    return state.tally.count(own, objective_of(state), state.seq)
 
 
 def best(state: StudyState) -> BestView | None:

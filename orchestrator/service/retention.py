@@ -17,7 +17,7 @@ from orchestrator.service.service import Service
 from orchestrator.trial.vault import Stored, Vault, is_url, told
 from reid_core.errors import NotFound, ServerUnreachable
 
-__all__ = ["CheckpointRow", "Checkpoints", "Pruned", "Why", "checkpoints_of", "prune"]
+__all__ = ["CheckpointRow", "Checkpoints", "Pruned", "Why", "checkpoints_of", "prune", "trial_checkpoints"]
 
 
 class Why(StrEnum):
@@ -51,6 +51,7 @@ class CheckpointRow(_View):
     bytes: int
     why: Why
     stays: bool
+    sha256: str = Field("", description="of the file, where an event says it")
 
 
 class Checkpoints(_View):
@@ -96,6 +97,18 @@ def checkpoints_of(service: Service, study: str, keep: Keep | None = None) -> Ch
     return Checkpoints(study=row.name, keep=rule, place=place, rows=tuple(_rows(state, files, rule)))
 
 
+def trial_checkpoints(service: Service, study: str, trial: int) -> tuple[CheckpointRow, ...]:
+    """Those of one trial. Under a URL they are not listed, which may take long: their sizes are 0. Raises NotFound."""
+    row = service.store.find(study)
+    state = service.state(row.id)
+    if state.created is None or trial not in state.trials:
+        raise NotFound(f"study {row.name} has no trial {trial}")
+    folder = service.home.study(row.id) / "trials"
+    stored = [Stored(path, 0) for path in named(state.trials[trial]) if is_url(path)]
+    files = stored if state.created.checkpoints else _local(folder, state, f"{trial:04d}")
+    return tuple(one for one in _rows(state, files, state.keep) if one.trial == trial)
+
+
 def prune(service: Service, study: str, *, keep: Keep | None = None, by: str = "", dry_run: bool = False) -> Pruned:
     """Remove what the policy does not keep, and what no event names; with `keep`, that is the policy from now on.
 
@@ -137,10 +150,10 @@ def _remote(place: str) -> list[Stored]:
         raise ServerUnreachable(message, hint="check the network, and the credentials in the environment") from error
 
 
-def _local(folder: Path, state: StudyState) -> list[Stored]:
+def _local(folder: Path, state: StudyState, trials: str = "[0-9]*") -> list[Stored]:
     """Files of the trials' folders that are of the checkpoints' kind."""
     kinds = {Path(trial.checkpoint.path).suffix for trial in state.trials.values() if trial.checkpoint} or {".pt"}
-    files = (path for path in sorted(folder.glob("[0-9]*/*")) if path.suffix in kinds and path.is_file())
+    files = (path for path in sorted(folder.glob(f"{trials}/*")) if path.suffix in kinds and path.is_file())
     return [Stored(str(path), path.stat().st_size) for path in files]
 
 
@@ -186,15 +199,19 @@ def _rows(state: StudyState, files: list[Stored], keep: Keep) -> Iterator[Checkp
     for file in files:
         number = _trial_of(file.url)
         trial = state.trials.get(number)
-        epoch = None
+        epoch, digest = None, ""
         why = Why.ORPHAN
         if trial is not None:
             found = named(trial).get(file.url)
-            epoch = None if found is None else found.epoch
+            epoch, digest = (None, "") if found is None else (found.epoch, found.sha256)
             judge = _Judge(trial, keep, frozenset(needed.get(number, ())), number in running)
             why = judge.why(file.url)
         stays = why not in _GOES
-        rows.append(CheckpointRow(trial=number, epoch=epoch, path=file.url, bytes=file.bytes, why=why, stays=stays))
+        rows.append(
+            CheckpointRow(
+                trial=number, epoch=epoch, path=file.url, bytes=file.bytes, why=why, stays=stays, sha256=digest
+            )
+        )
     for trial in state.trials.values():
         newest = trial.checkpoint
         if newest is not None and newest.path not in present:

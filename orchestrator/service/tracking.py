@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from orchestrator.service.following import while_held
 from orchestrator.service.home import Home
 from orchestrator.service.secrets import redacted
 from orchestrator.service.service import Service
-from orchestrator.tracking import MlflowProjection, SyncReport, sync, ui_command
+from orchestrator.tracking import MlflowProjection, SyncReport, run_link, sync, ui_command
 from reid_core.errors import NotFound, ServerUnreachable, UsageError
 
-__all__ = ["CURSOR", "follow_study", "mlflow_command", "sync_study", "wait_for_tracking"]
+__all__ = ["CURSOR", "follow_study", "is_tracked", "mlflow_command", "run_page", "sync_study", "wait_for_tracking"]
 
 CURSOR = "mlflow"
 
@@ -54,6 +55,27 @@ def wait_for_tracking(
         if not working:
             return f"{missing} event{'s' * (missing != 1)}"
         time.sleep(0.2)
+
+
+def is_tracked(service: Service, study: str) -> bool:
+    """Whether MLflow has anything of a study."""
+    return service.store.cursor(service.store.find(study).id, CURSOR) > 0
+
+
+def run_page(service: Service, study: str, trial: int) -> str:
+    """The address of a trial's run in the pages of MLflow's server, without the name and password of ours.
+
+    Raises NotFound where MLflow is no server or has no such run, ServerUnreachable where it does not answer.
+    """
+    row, uri = service.store.find(study), service.home.mlflow_uri
+    if not uri.startswith(("http://", "https://")):
+        raise NotFound("MLflow is no server here", hint="`reid-tune mlflow ui` opens its pages")
+    found = MlflowProjection(uri, row.id, row.name).run_of(trial)
+    if found is None:
+        hint = f"`reid-tune mlflow sync {row.name}` writes what it misses"
+        raise NotFound(f"MLflow has no run of trial {trial} of study {row.name}", hint=hint)
+    parts = urlsplit(uri)
+    return run_link(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), *found)
 
 
 def mlflow_command(home: Home, port: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from orchestrator.trial.protocol import CheckpointRef
 from orchestrator.trial.vault import Vault, check_vault, is_url, reachable, told
 from reid_core.errors import CheckpointError, NotFound, ServerUnreachable
 
-__all__ = ["CHECKPOINTS", "opened", "with_vault"]
+__all__ = ["CHECKPOINTS", "emptied", "opened", "with_vault"]
+
+_LOG = logging.getLogger(__name__)
 
 CHECKPOINTS = "REID_TUNE_CHECKPOINTS"
 """Environment: the URL that checkpoints of new studies are kept under unless a request names one."""
@@ -29,6 +32,21 @@ def with_vault(request: StudyRequest) -> StudyRequest:
     url = check_vault(wanted)
     reachable(url)
     return request.model_copy(update={"checkpoints": url})
+
+
+def emptied(root: str, study: str) -> bool:
+    """Delete every file of a study under the URL of its checkpoints. False: some are left, for its store failed."""
+    if not root:
+        return True
+    try:
+        vault = Vault(f"{root.rstrip('/')}/{study}", root)
+        for stored in vault.files():
+            vault.remove(stored.url)
+        left = vault.files()
+    except Exception as error:  # noqa: BLE001 - each file system has errors of its own; the study is gone already
+        _LOG.warning("checkpoints under %s were not deleted: %s", f"{root}/{study}", told(error))
+        return False
+    return not left
 
 
 def opened(checkpoint: Checkpoint, home: Home) -> Path:

@@ -23,6 +23,7 @@ from orchestrator.service.overlaid import overlaid
 from orchestrator.service.processes import release_if_dead
 from orchestrator.service.replan import extension, refuse_longer
 from orchestrator.service.tags import changed_tags
+from orchestrator.service.vaults import emptied
 from orchestrator.service.views import StudySummary
 from orchestrator.service.views_acting import (
     Acted,
@@ -165,7 +166,7 @@ class StudyVerbs(Asking):
         return self._ask(row, CommandGiven(command=CommandKind.UNARCHIVE, by=by), "is listed again")
 
     def delete(self, study: str, by: str = "", *, keep_files: bool = False) -> Deleted:
-        """Remove a study and everything recorded about it, and its folder unless `keep_files`.
+        """Remove a study and everything recorded about it; unless `keep_files` its folder and its checkpoints' URL too.
 
         Conflict while a live controller runs it. What other studies learned from it they have copied. Its log goes too:
         with `by` the deletion is a line of the audit log; the web server writes its own.
@@ -176,6 +177,9 @@ class StudyVerbs(Asking):
         if by:
             told = AuditEntry.model_validate({"at": time.time(), "what": "delete", "who": by, "study": row.name})
             Audit(self.home.audit).write(told)
+        kept = created.checkpoints and f"{created.checkpoints}/{row.id}"
+        if not keep_files and emptied(created.checkpoints, row.id):
+            kept = ""
         folder = self.home.study(row.id)
         if not keep_files and folder.exists():
             try:
@@ -187,7 +191,7 @@ class StudyVerbs(Asking):
             id=row.id,
             name=row.name,
             files=str(folder) if keep_files and folder.exists() else "",
-            elsewhere=created.checkpoints,
+            elsewhere=kept,
         )
 
     def clone(self, study: str, request: CloneRequest, by: str = "") -> Acted:
@@ -195,7 +199,7 @@ class StudyVerbs(Asking):
         row, _, created = self._found(study)
         if self.roots is not None:
             self.roots.check_changes(created.base, request.set, "--set")
-        made = cloned(created, request, self.home)
+        made = cloned(created, request, self.home).model_copy(update={"by": by})
         try:
             self.store.create_study(made, time.time())
         except BaseException:

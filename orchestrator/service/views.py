@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.events import Keep, Origin, Plan, StudyStatus, Teacher, TrialStatus
 from orchestrator.service.given_views import LimitView, WarmStartView
+from orchestrator.service.views_spent import SpentView
 from reid_core.api import Protocol
 from reid_core.config import Value, Values
 from search_spaces.measures import Measures
@@ -173,6 +174,7 @@ class StudySummary(_View):
     epochs_planned: int
     epochs_spent: int
     seconds_left: float | None = None
+    spent: SpentView = Field(default_factory=SpentView, description="hours of trials and GPUs, and those planned")
     idle_share: float | None = Field(None, description="share of slot time that stood idle though work existed")
     best: BestView | None = Field(None, description="the incumbent; once the study is completed, the winner")
     front: tuple[BestView, ...] = Field(
@@ -240,6 +242,7 @@ class TrialRow(_View):
     attempts: int = 0
     failure: str = ""
     message: str = ""
+    node: str = Field("", description="the node of its last finished segment")
     seconds: float = 0.0
     seconds_left: float | None = None
 
@@ -318,6 +321,8 @@ class TrialColumns(_View):
     advance_reason: tuple[str, ...]
     failure: tuple[str, ...]
     message: tuple[str, ...]
+    node: tuple[str, ...]
+    pinned: tuple[bool, ...] = Field((), description="empty: none is")
 
 
 class StepsView(_View):
@@ -346,6 +351,7 @@ class SpaceView(_View):
     rows: int = Field(0, description="number of named configurations, in a space that has these instead of parameters")
     space: Space
     yaml: str
+    defaults: Values = Field(default_factory=dict, description="what is expected to be good: priors, else the recipe's")
 
 
 StudyDetail.model_rebuild()

@@ -40,7 +40,7 @@ class Deleted(_View):
     id: str
     name: str
     files: str = Field(description="the folder of its files, where they were kept; else empty")
-    elsewhere: str = Field("", description="where its checkpoints lie outside this installation; they stay")
+    elsewhere: str = Field("", description="where checkpoints of it stay outside this installation; else empty")
 
 
 class Difference(_View):

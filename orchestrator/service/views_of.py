@@ -16,6 +16,7 @@ from orchestrator.service.given import warm_start_views
 from orchestrator.service.limits import limit_views
 from orchestrator.service.narrate import narrate
 from orchestrator.service.secrets import redacted
+from orchestrator.service.spent import spent_of
 from orchestrator.service.views import (
     SegmentView,
     SettingDiff,
@@ -58,6 +59,7 @@ def study_summary(state: StudyState, idle: float | None = None, *, alive: bool =
         epochs_planned=progress.planned_epochs(state),
         epochs_spent=state.epochs_spent,
         seconds_left=None if interrupted else progress.seconds_left(state),
+        spent=spent_of(state),
         idle_share=idle,
         best=progress.best(state),
         front=progress.front(state),
@@ -105,12 +107,17 @@ def standing(trial: TrialState, *, alive: bool) -> TrialStatus:
     return TrialStatus.WAITING if trial.status is TrialStatus.RUNNING and not alive else trial.status
 
 
-def trial_row(state: StudyState, trial: TrialState, pace: float | None, *, alive: bool = True) -> TrialRow:
-    """One row of the trials table; `pace` is the study's seconds an epoch, `alive` as in `study_summary`."""
-    return TrialRow(**_row(state, trial, pace, alive=alive))
+def trial_row(
+    state: StudyState, trial: TrialState, pace: float | None, worker: str = "", *, alive: bool = True
+) -> TrialRow:
+    """One row of the trials table; `pace` is the study's seconds an epoch, `worker` the process that trained it last.
+
+    `alive` as in `study_summary`.
+    """
+    return TrialRow(**_row(state, trial, pace, worker, alive=alive))
 
 
-def _row(state: StudyState, trial: TrialState, pace: float | None, *, alive: bool) -> dict[str, object]:
+def _row(state: StudyState, trial: TrialState, pace: float | None, worker: str, *, alive: bool) -> dict[str, object]:
     failed = trial.status is TrialStatus.FAILED
     return {
         "id": trial.id,
@@ -137,6 +144,7 @@ def _row(state: StudyState, trial: TrialState, pace: float | None, *, alive: boo
         "attempts": trial.attempts,
         "failure": (trial.failures[-1][0].value if trial.failures else "infeasible") if failed else "",
         "message": trial.message if failed else "",
+        "node": worker.rpartition(":")[0] or worker,
         "seconds": trial.seconds,
         "seconds_left": progress.trial_seconds_left(trial, pace) if alive else None,
     }
@@ -151,9 +159,10 @@ def trial_detail(
         raise ValueError("a log without StudyCreated")
     epochs = tuple(sorted(trial.history))
     names = sorted({name for metrics in trial.history.values() for name in metrics})
+    worker = next((one.event.worker for one in reversed(told) if isinstance(one.event, SegmentEnded)), "")
     config = complete(created.base, trial.values, created.space.tied)
     return TrialDetail(
-        **_row(state, trial, progress.seconds_per_epoch(state), alive=alive),
+        **_row(state, trial, progress.seconds_per_epoch(state), worker, alive=alive),
         study=created.name,
         epochs=epochs,
         curves={name: tuple(trial.history[epoch].get(name) for epoch in epochs) for name in names},

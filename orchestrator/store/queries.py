@@ -11,16 +11,18 @@ from orchestrator.events import CommandGiven, EpochReported, Event, Logged, Stud
 from orchestrator.store import rules
 from orchestrator.store.protocol import Lease, PendingCommand, StudyRow
 from orchestrator.store.rows import logged_of
-from orchestrator.store.schema import commands, leases, metrics, studies
+from orchestrator.store.schema import commands, cursors, leases, metrics, studies
 from orchestrator.store.schema import events as log
 
 __all__ = [
     "all_studies",
+    "cursor_of",
     "insert_logged",
     "is_written",
     "key_of",
     "lease_of",
     "locked_study",
+    "move_cursor",
     "note_growth",
     "page_of",
     "reported_already",
@@ -168,3 +170,17 @@ def lease_of(connection: Connection, key: int, study: str) -> Lease | None:
         select(leases.c.owner, leases.c.token, leases.c.since, leases.c.expires).where(leases.c.study == key)
     ).one_or_none()
     return None if row is None else Lease(study, *row)
+
+
+def cursor_of(connection: Connection, study: str, name: str) -> int:
+    """How far the projection `name` has come; 0 at its beginning."""
+    mine = (cursors.c.study == key_of(connection, study)) & (cursors.c.name == name)
+    return int(connection.execute(select(cursors.c.seq).where(mine)).scalar() or 0)
+
+
+def move_cursor(connection: Connection, study: str, name: str, seq: int) -> None:
+    """Remember how far the projection `name` has come."""
+    key: int = locked_study(connection, study)["key"]
+    mine = (cursors.c.study == key) & (cursors.c.name == name)
+    if connection.execute(update(cursors).where(mine).values(seq=seq)).rowcount == 0:
+        connection.execute(insert(cursors).values(study=key, name=name, seq=seq))

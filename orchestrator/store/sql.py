@@ -26,11 +26,13 @@ from orchestrator.store.failures import explained, place_of, waited_out
 from orchestrator.store.protocol import Columns, Lease, PendingCommand, StoreError, StudyRow
 from orchestrator.store.queries import (
     all_studies,
+    cursor_of,
     insert_logged,
     is_written,
     key_of,
     lease_of,
     locked_study,
+    move_cursor,
     note_growth,
     page_of,
     reported_already,
@@ -235,23 +237,11 @@ class SqlStore:
 
     def cursor(self, study: str, name: str) -> int:
         """How far the projection `name` has come."""
-
-        def look(connection: Connection) -> int:
-            mine = (cursors.c.study == key_of(connection, study)) & (cursors.c.name == name)
-            return int(connection.execute(select(cursors.c.seq).where(mine)).scalar() or 0)
-
-        return self._read(look)
+        return self._read(lambda connection: cursor_of(connection, study, name))
 
     def set_cursor(self, study: str, name: str, seq: int) -> None:
         """Remember how far the projection `name` has come."""
-
-        def move(connection: Connection) -> None:
-            key: int = locked_study(connection, study)["key"]
-            mine = (cursors.c.study == key) & (cursors.c.name == name)
-            if connection.execute(update(cursors).where(mine).values(seq=seq)).rowcount == 0:
-                connection.execute(insert(cursors).values(study=key, name=name, seq=seq))
-
-        self._write(move)
+        self._write(lambda connection: move_cursor(connection, study, name, seq))
 
     def grant(self, study: str, slots: int | None) -> None:
         """Let the study's controller use at most `slots` of its workers."""

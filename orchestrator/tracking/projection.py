@@ -75,6 +75,16 @@ class MlflowProjection:
         with self._reached() as client:
             return self._find_experiment(client) is not None
 
+    def run_of(self, trial: int) -> tuple[str, str] | None:
+        """MLflow's ids of the study's experiment and of the run of a trial; None where it has no such run."""
+        with self._reached() as client:
+            found = self._find_experiment(client)
+            if found is None:
+                return None
+            wanted = f"tags.`{STUDY_TAG}` = '{self.study}' and tags.`{TRIAL_TAG}` = '{trial}'"
+            runs = client.search_runs([found.experiment_id], wanted, max_results=1)
+            return (str(found.experiment_id), runs[0].info.run_id) if runs else None
+
     @property
     def experiment_id(self) -> str:
         """MLflow's id of the experiment; empty before anything was written."""

@@ -7,8 +7,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import yaml
-
 from orchestrator.events import (
     CheckpointSaved,
     CommandGiven,
@@ -27,14 +25,12 @@ from orchestrator.events import (
 )
 from orchestrator.events.aims import Aims
 from orchestrator.events.front import FrontTally
-from orchestrator.tracking.changes import STUDY_TAG, TRIAL_TAG, Point, RunChange, RunStatus
+from orchestrator.tracking.changes import TRIAL_TAG, Point, RunChange, RunStatus
+from orchestrator.tracking.written import TEXT_LIMIT, common_tags, config_yaml, milliseconds, text_of
 from reid_core.config import Value, Values
-from reid_core.config.keys import nest
 from search_spaces.model import Goal
 
 __all__ = ["Translation"]
-
-_TEXT_LIMIT = 5000  # MLflow takes tags of 8,000 and parameters of 6,000 characters
 
 _TRIAL_STATUS = {
     TrialStatus.WAITING: RunStatus.SCHEDULED,
@@ -86,17 +82,17 @@ class Translation:
             [run.trial for run in self.state.running.values()] if isinstance(logged.event, ControllerStarted) else []
         )
         self._fold(logged)
-        self._apply(logged.event, _ms(logged.at))
+        self._apply(logged.event, milliseconds(logged.at))
         for trial in orphans:
-            self._place(trial, _ms(logged.at))
+            self._place(trial, milliseconds(logged.at))
         if self._best_after(logged):
-            self._summarise(_ms(logged.at))
+            self._summarise(milliseconds(logged.at))
 
     def _fold(self, logged: Logged) -> None:
         self.state.apply(logged)
         match logged.event:
             case TrialSuggested():
-                self._suggested_ms[logged.event.trial] = _ms(logged.at)
+                self._suggested_ms[logged.event.trial] = milliseconds(logged.at)
             case CheckpointSaved() as saved:
                 self._checkpoints[saved.trial, saved.epoch] = saved.path
             case _:
@@ -116,7 +112,7 @@ class Translation:
                 tags = self._trial(event.trial).tags
                 tags["reid_tune.rung"] = str(event.to_epoch)
                 if event.reason:
-                    tags["reid_tune.advance_reason"] = event.reason[:_TEXT_LIMIT]
+                    tags["reid_tune.advance_reason"] = event.reason[:TEXT_LIMIT]
             case EpochReported():
                 points = self._trial(event.trial).points
                 points.extend(Point(name, value, at, event.epoch) for name, value in sorted(event.metrics.items()))
@@ -146,19 +142,19 @@ class Translation:
             "backend": created.backend,
             "workers": str(created.workers),
         }
-        change.tags |= self._common_tags() | {"reid_tune.status": self.state.status.value}
+        change.tags |= common_tags(self.state.created) | {"reid_tune.status": self.state.status.value}
         if created.command:
-            change.tags["mlflow.note.content"] = f"`{created.command}`"[:_TEXT_LIMIT]
-        change.texts["default/config.yaml"] = _config_yaml(created.base)
+            change.tags["mlflow.note.content"] = f"`{created.command}`"[:TEXT_LIMIT]
+        change.texts["default/config.yaml"] = config_yaml(created.base)
         change.texts["space.json"] = created.space.model_dump_json(indent=2)
 
     def _suggest(self, event: TrialSuggested, at: int) -> None:
         change = self._trial(event.trial)
-        change.params = {key: _text(value) for key, value in event.values.items()}
-        change.tags |= self._common_tags() | {
+        change.params = {key: text_of(value) for key, value in event.values.items()}
+        change.tags |= common_tags(self.state.created) | {
             TRIAL_TAG: str(event.trial),
             "reid_tune.origin": event.origin.value,
-            "reid_tune.reason": event.reason[:_TEXT_LIMIT],
+            "reid_tune.reason": event.reason[:TEXT_LIMIT],
             "reid_tune.bracket": str(event.bracket),
             "reid_tune.rung": str(event.to_epoch),
         }
@@ -166,7 +162,7 @@ class Translation:
             change.tags |= {"reid_tune.parent": str(event.parent), "reid_tune.from_epoch": str(event.from_epoch)}
         if event.seed is not None:
             change.tags |= {"reid_tune.row": event.row, "reid_tune.seed": str(event.seed)}
-        change.texts["config.yaml"] = _config_yaml(self._config(event.trial))
+        change.texts["config.yaml"] = config_yaml(self._config(event.trial))
         self._place(event.trial, at)
 
     def _end_segment(self, event: SegmentEnded, at: int) -> None:
@@ -174,7 +170,7 @@ class Translation:
         if event.failure is not None:
             tags = self._trial(event.trial).tags
             tags["reid_tune.failure"] = event.failure.value
-            tags["reid_tune.message"] = event.message[:_TEXT_LIMIT]
+            tags["reid_tune.message"] = event.message[:TEXT_LIMIT]
 
     def _end_study(self, event: StudyEnded, at: int) -> None:
         for trial, state in self.state.trials.items():
@@ -185,7 +181,7 @@ class Translation:
         parent.status, parent.at_ms = _STUDY_STATUS[event.status], at
         parent.tags["reid_tune.status"] = event.status.value
         if event.reason:
-            parent.tags["reid_tune.end_reason"] = event.reason[:_TEXT_LIMIT]
+            parent.tags["reid_tune.end_reason"] = event.reason[:TEXT_LIMIT]
         self._keep_best(parent)
 
     def _keep_best(self, parent: RunChange) -> None:
@@ -202,7 +198,7 @@ class Translation:
             "values": trial.values,
             "checkpoint": checkpoint,
         }
-        parent.texts["best/config.yaml"] = _config_yaml(self._config(best.trial))
+        parent.texts["best/config.yaml"] = config_yaml(self._config(best.trial))
         parent.texts["best/best.json"] = json.dumps(told, indent=2)
         parent.tags["reid_tune.best_trial"] = str(best.trial)
         parent.tags["reid_tune.best_epoch"] = str(best.epoch)
@@ -237,7 +233,7 @@ class Translation:
             for one in front
         ]
         parent.texts["best/front.json"] = json.dumps(told, indent=2)
-        parent.tags["reid_tune.front"] = ", ".join(str(one.trial) for one in front)[:_TEXT_LIMIT]
+        parent.tags["reid_tune.front"] = ", ".join(str(one.trial) for one in front)[:TEXT_LIMIT]
 
     def _best_after(self, logged: Logged) -> bool:
         """Whether the event is a report on a rung, where trials compare; keeps the best of each objective."""
@@ -275,38 +271,13 @@ class Translation:
     def _parent(self) -> RunChange:
         created = self.state.created
         name = created.name if created is not None else ""
-        return self.changes.setdefault(None, RunChange(None, name, _ms(self.state.created_at)))
+        return self.changes.setdefault(None, RunChange(None, name, milliseconds(self.state.created_at)))
 
     def _trial(self, trial: int) -> RunChange:
         if trial not in self.changes:
             self.changes[trial] = RunChange(trial, f"trial-{trial:04d}", self._suggested_ms[trial])
         return self.changes[trial]
 
-    def _common_tags(self) -> dict[str, str]:
-        created = self.state.created
-        if created is None:
-            return {}
-        tags = {
-            STUDY_TAG: created.study,
-            "reid_tune.data_fingerprint": created.data_fingerprint,
-            "reid_tune.split_fingerprint": created.split_fingerprint,
-            "mlflow.source.name": "reid-tune",
-        }
-        tags |= {f"reid_tune.version.{name}": version for name, version in sorted(created.versions.items())}
-        return {key: value for key, value in tags.items() if value}
-
     def _config(self, trial: int) -> Values:
         base: Mapping[str, Value] = self.state.created.base if self.state.created is not None else {}
         return {**base, **self.state.trials[trial].values}
-
-
-def _config_yaml(values: Values) -> str:
-    return yaml.safe_dump(nest(values), sort_keys=True, allow_unicode=True)
-
-
-def _text(value: Value) -> str:
-    return (value if isinstance(value, str) else json.dumps(value))[:_TEXT_LIMIT]
-
-
-def _ms(at: float) -> int:
-    return round(at * 1000)

@@ -46,9 +46,9 @@ def digest_of(stream: Readable) -> str:
 
 
 def copy_whole(source: Readable, target: Path, sha256: str) -> bool:
-    """Write a stream to `target` if it has this hash; else leave what was there and return False. Raises OSError.
+    """Write a stream to `target` if its hash is, or begins as, this; else leave what was there and return False.
 
-    It is flushed to the disk and renamed, so that `target` is there wholly or not at all.
+    It is flushed to the disk and renamed, so that `target` is there wholly or not at all. Raises OSError.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
@@ -60,7 +60,7 @@ def copy_whole(source: Readable, target: Path, sha256: str) -> bool:
                 file.write(piece)
             file.flush()
             os.fsync(file.fileno())
-        if found.hexdigest() != sha256:
+        if not found.hexdigest().startswith(sha256):
             return False
         beside.replace(target)
     finally:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from orchestrator.trial import unfinished
 from orchestrator.trial.files import digest_of, disk_is_full, keep_only
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import (
@@ -145,6 +146,9 @@ class _Passing:
         self.tell()
         return self._context.should_stop()
 
+    def should_leave(self) -> bool:
+        return self._context.should_leave()
+
     def log(self, line: str) -> None:
         self._context.log(line)
 
@@ -162,20 +166,25 @@ class _Passing:
 
 def _kept(trial: Trial, spec: SegmentSpec, came_from: CheckpointRef | None, context: SegmentContext) -> Outcome:
     """Run the segment, whose checkpoint came from there, and wait for what is on its way to the vault."""
-    uploads = Uploads(Vault(spec.vault), spec.keep)
+    vault, folder = Vault(spec.vault), Path(spec.directory)
+    uploads = Uploads(vault, spec.keep)
     passing = _Passing(context, uploads, spec.best)
     try:
-        outcome = trial.run(spec, passing)
-        return _ended(outcome, spec, came_from, passing, uploads)
+        unfinished.fetch(vault, folder, context)
+        outcome = _ended(trial.run(spec, passing), spec, came_from, passing, uploads)
     except Exception:
         if passing.newest is not None:  # the next attempt begins with what is there by then
             uploads.wait(passing.newest, _hurried)
         raise
+    else:
+        if isinstance(outcome, Completed | Paused):
+            unfinished.settle(vault, folder, context)
+        return outcome
     finally:
         passing.tell()
         uploads.close()
-        for folder in ("parent", SPARES):
-            shutil.rmtree(Path(spec.directory) / folder, ignore_errors=True)
+        for name in ("parent", SPARES):
+            shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _ended(

@@ -130,6 +130,9 @@ class SegmentContext(Protocol):
     def should_stop(self) -> bool:
         """Whether to pause at the end of this epoch."""
 
+    def should_leave(self) -> bool:
+        """Whether to pause within this epoch, saving its middle: this process is about to be taken away."""
+
     def log(self, line: str) -> None:
         """One line for the trial's log."""
 
@@ -143,7 +146,7 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """The segment was asked to stop and did, after a whole epoch."""
+    """The segment was asked to stop and did; `checkpoint` is that of its last whole epoch."""
 
     checkpoint: CheckpointRef | None
 

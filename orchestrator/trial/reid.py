@@ -129,6 +129,7 @@ class ReidTrial:
             elsewhere=self._elsewhere,
             on_epoch=on_epoch,
             should_stop=context.should_stop,
+            should_leave=context.should_leave,
             log=context.log,
             alive=context.should_stop,
         )

@@ -176,6 +176,13 @@ class Vault:
         beside.write_text(f"{checkpoint.sha256}  {target.name}\n", encoding="ascii")
         return target
 
+    def copy(self, url: str, target: Path) -> None:
+        """A file of this vault, whose name carries its content, as `target`. Raises as `fetch` does."""
+        stamp = PurePosixPath(url).stem.rpartition("-")[2]
+        with self._opened(url) as stream:
+            if not copy_whole(stream, target, stamp):
+                raise CheckpointError(f"{url} is torn or was changed: its SHA-256 is another")
+
     def _opened(self, url: str) -> Any:
         """A file to read. FileNotFoundError also where a bucket that works calls what is missing forbidden."""
         try:

@@ -1,13 +1,15 @@
 """Decoded and resized images as one uint8 array in a file, mapped into memory by every trial of a node.
 
 Built once under a file lock: written to a temporary file, flushed to disk, renamed. Whoever comes second waits for the
-lock and maps the same file; whoever dies leaves a temporary file that the next builder removes.
+lock and maps the same file; whoever dies leaves a temporary file that the next builder overwrites. Before one is built,
+those unused longest make room (kept_images.py).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +20,9 @@ from typing import BinaryIO
 import numpy as np
 
 from reid_core.data.images import ImageArray
+from reid_core.data.kept_images import about, make_room, mapped, notes
 from reid_core.data.records import Indices
-from reid_core.data.sources import CorruptImage, ImageSource, Interpolation, Pixels, Size
+from reid_core.data.sources import CorruptImage, FileSource, ImageSource, Interpolation, Pixels, Size
 from reid_core.data.waiting import locked
 from reid_core.errors import DataError, Finding, ReidTuneError
 from reid_core.signs import alive
@@ -81,10 +84,10 @@ class ImageCache:
         """
         file = self._folder / f"{_key(source, fingerprint, paths, size, self._interpolation)}.npy"
         try:
-            pixels = _mapped(file, (len(paths), *size, 3))
+            pixels = mapped(file, (len(paths), *size, 3))
             if pixels is None:
-                pixels = self._build_once(file, source, paths, size)
-            corrupt: dict[str, str] = json.loads(_notes(file).read_text("utf-8"))
+                pixels = self._build_once(file, source, fingerprint, paths, size)
+            corrupt: dict[str, str] = json.loads(notes(file).read_text("utf-8"))
         except OSError as error:
             raise ReidTuneError(
                 f"cannot keep decoded images in {self._folder}: {error}",
@@ -95,17 +98,27 @@ class ImageCache:
         bad = np.array([index for index, path in enumerate(paths) if path in corrupt], dtype=np.int64)
         return CachedImages(ImageArray(pixels, np.arange(len(paths))), bad)
 
-    def _build_once(self, file: Path, source: ImageSource, paths: Sequence[str], size: Size) -> Pixels:
+    def _build_once(
+        self, file: Path, source: ImageSource, fingerprint: str, paths: Sequence[str], size: Size
+    ) -> Pixels:
         self._folder.mkdir(parents=True, exist_ok=True)
         shape = (len(paths), *size, 3)
         with locked(file.with_suffix(".lock")):
-            pixels = _mapped(file, shape)  # somebody may have built it while this process waited
+            pixels = mapped(file, shape)  # somebody may have built it while this process waited
             if pixels is None:
+                make_room(self._folder.parent, math.prod(shape))
+                self._describe(file, source, fingerprint)
                 self._build(file, source, paths, size)
-                pixels = _mapped(file, shape)
+                pixels = mapped(file, shape)
         if pixels is None:
             raise ReidTuneError(f"{file} was written and cannot be read back", hint="check the disk")
         return pixels
+
+    def _describe(self, file: Path, source: ImageSource, fingerprint: str) -> None:
+        """For `reid-tune cache ls`: what the array's name, a hash, does not tell."""
+        place = str(source.root) if isinstance(source, FileSource) else ""
+        told = {"interpolation": self._interpolation, "fingerprint": fingerprint, "place": place}
+        about(file).write_text(json.dumps(told), "utf-8")
 
     def _build(self, file: Path, source: ImageSource, paths: Sequence[str], size: Size) -> None:
         """Write the notes first: the array's name is what says that the build is whole."""
@@ -128,11 +141,11 @@ class ImageCache:
                 if self._progress is not None:
                     self._progress(done, len(paths))
             _to_disk(stream)
-        notes = temporary.with_suffix(".notes")
-        with notes.open("wb") as stream:
+        beside = temporary.with_suffix(".notes")
+        with beside.open("wb") as stream:
             stream.write(json.dumps(corrupt, sort_keys=True).encode())
             _to_disk(stream)
-        notes.replace(_notes(file))
+        beside.replace(notes(file))
         temporary.replace(file)
 
     def _decoded(self, paths: Sequence[str], decode: Callable[[str], Pixels]) -> Iterator[tuple[int, Pixels]]:
@@ -146,23 +159,6 @@ def _key(source: ImageSource, fingerprint: str, paths: Sequence[str], size: Size
     """What the array depends on; the stamp tells a changed image that kept its size."""
     parts = [str(_VERSION), fingerprint, source.stamp(paths), *map(str, size), interpolation, *paths]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
-
-
-def _notes(file: Path) -> Path:
-    return file.with_suffix(".json")
-
-
-def _mapped(file: Path, shape: tuple[int, ...]) -> Pixels | None:
-    """The array, read-only, or None where it is not there (with its notes) or not what was asked for."""
-    if not _notes(file).exists():
-        return None
-    try:
-        pixels: Pixels = np.load(file, mmap_mode="r")
-    except FileNotFoundError:
-        return None
-    except ValueError:  # torn by a disk: build it again
-        return None
-    return pixels if pixels.shape == shape and pixels.dtype == np.uint8 else None
 
 
 def _to_disk(stream: BinaryIO) -> None:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -39,6 +40,16 @@ class Batch:
     labels: torch.Tensor
     camids: torch.Tensor
     indices: torch.Tensor
+
+    def parts(self, count: int) -> Iterator[Batch]:
+        """The batch in `count` parts of equal size, or of sizes that differ by one."""
+        if count == 1:
+            yield self
+            return
+        columns = (self.images, self.labels, self.camids, self.indices)
+        for rows in zip(*(column.tensor_split(count) for column in columns), strict=True):
+            if len(rows[0]):
+                yield Batch(*rows)
 
 
 class TrainBatches:
@@ -89,11 +100,15 @@ class TrainBatches:
             raise ValueError(f"{sampler.batches_per_epoch} batches an epoch; there were {self.batches_per_epoch}")
         self._labels, self._sampler = labels, sampler
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        """The batches of one epoch (counted as the caller does; the number is part of the seed)."""
+    def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch (counted as the caller does; the number is part of the seed) after the first `skip`.
+
+        Those that are skipped cost nothing.
+        """
         chosen = self._sampler.epoch_batches(self._seed, epoch)
         jobs = zip(chosen, _occurrences(chosen, len(self._images)), strict=True)
-        batches = (self._batch(epoch, indices, occurrences) for indices, occurrences in jobs)
+        left = islice(jobs, skip, None)
+        batches = (self._batch(epoch, indices, occurrences) for indices, occurrences in left)
         return _ahead(batches, self._prefetch) if self._prefetch else batches
 
     def _batch(self, epoch: int, indices: Indices, occurrences: Indices) -> Batch:

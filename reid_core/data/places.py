@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -169,7 +170,7 @@ def _given(root: Path, texts: Sequence[str]) -> dict[str, Path]:
 def _folder(root: Path, name: str) -> Path | None:
     """The folder of `name` below `root`: FastReID's, or one of its own name."""
     folders = (root / folder for folder in (*_known(name).folders, name))
-    return next((folder for folder in folders if folder.is_dir()), None)
+    return next((one for one in folders if os.path.isdir(one)), None)  # noqa: PTH112 - is_dir() raises for long names
 
 
 def _below(root: Path, name: str) -> Path | None:

@@ -20,7 +20,7 @@ from reid_core.data.places import Place
 from reid_core.data.records import NO_CAMERA, Dataset, ImageRecord, Labels, Layout
 from reid_core.data.sources import CorruptImage, ImageSource, Interpolation, Pixels, Size
 
-__all__ = ["DataSets", "Named", "combined", "joined_sets", "read_sets", "set_numbers"]
+__all__ = ["DataSets", "Named", "combined", "joined_sets", "read_sets", "set_numbers", "source_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,6 +126,14 @@ def set_numbers(dataset: Dataset, records: Sequence[ImageRecord]) -> Labels:
     return np.fromiter(
         (number[record.path.split("/", 1)[0]] if number else 0 for record in records), np.int64, len(records)
     )
+
+
+def source_of(source: ImageSource, path: str) -> tuple[ImageSource, str]:
+    """Of a joined set the source that an image comes from, and its path there."""
+    if isinstance(source, _JoinedSource):
+        name, inner = path.split("/", 1)
+        return source_of(source.sources[name], inner)
+    return source, path
 
 
 class _JoinedSource:

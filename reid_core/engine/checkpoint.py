@@ -1,6 +1,7 @@
 """A checkpoint: everything a run needs to go on as if it had never stopped, in one file.
 
-Random states are not in it: every stream is seeded from (seed, epoch), and checkpoints lie between epochs.
+Random states are not in it: every stream is seeded from (seed, epoch), and checkpoints lie between epochs. One that was
+saved within an epoch holds them in `unfinished` (see reid_core.engine.unfinished).
 The file is a plain `torch.save` of dicts, tensors and numbers, so that `torch.load(path, weights_only=True)["model"]`
 serves anyone; its SHA-256 stands beside it in `<name>.sha256`, as sha256sum writes it.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -43,6 +44,7 @@ class Checkpoint:
     number of classes. `best` is the epoch with the highest mAP so far and that mAP, None before any evaluation.
     `protocol` and the fingerprints `data` and `split` say what it was trained on; a file of an older version has none.
     `names` are those of what the model says (classes, attributes), where measured images are told the same.
+    `unfinished` tells how far the epoch after `epoch` was, where the state is of its middle.
     """
 
     epoch: int
@@ -57,6 +59,7 @@ class Checkpoint:
     protocol: str = ""
     data: str = ""
     split: str = ""
+    unfinished: State = field(default_factory=dict)
 
     @property
     def trained_on(self) -> TrainedOn | None:
@@ -66,7 +69,7 @@ class Checkpoint:
 
 def save(checkpoint: Checkpoint, path: Path) -> CheckpointFile:
     """Write durably; a failed write leaves what was there. Raises CheckpointError when the disk refuses it."""
-    content = {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint)}
+    content = {one.name: getattr(checkpoint, one.name) for one in fields(checkpoint)}
     buffer = io.BytesIO()
     torch.save({"kind": _KIND, "format": _FORMAT} | content, buffer)
     data = buffer.getbuffer()
@@ -106,7 +109,7 @@ def load(path: Path, *, sha256: str = "") -> Checkpoint:
             hint="use the version of reid-tune that wrote it",
         )
     try:
-        return Checkpoint(**{field.name: content[field.name] for field in fields(Checkpoint) if field.name in content})
+        return Checkpoint(**{one.name: content[one.name] for one in fields(Checkpoint) if one.name in content})
     except TypeError as error:
         raise _foreign(path, "parts of it are missing") from error
 

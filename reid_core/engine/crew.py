@@ -96,6 +96,15 @@ class Crew:
             if parameter.grad is not None:
                 parameter.grad.div_(self.count)
 
+    def every(self, own: torch.Tensor, device: torch.device) -> torch.Tensor:
+        """The tensors of all processes, of one shape, as rows on the CPU; they travel over `device`."""
+        if self.count == 1:
+            return own[None]
+        sent = own.to(device)
+        rows = [torch.empty_like(sent) for _ in range(self.count)]
+        distributed.all_gather(rows, sent)
+        return torch.stack(rows).cpu()
+
     def as_led(self, flag: bool, device: torch.device) -> bool:
         """What the leading process says; the others' `flag` is not read."""
         if self.count == 1:

@@ -1,10 +1,26 @@
-"""What is said of a model whose answers are not finite any more."""
+"""What is said of a model whose weights or answers are not finite any more."""
 
 from __future__ import annotations
 
+from torch import nn
+
 from reid_core.errors import TrainingDiverged
 
-__all__ = ["not_finite"]
+__all__ = ["HINT", "check_weights", "not_finite"]
+
+HINT = "lower SOLVER.BASE_LR, lengthen the warm-up, or enable SOLVER.CLIP_GRADIENTS"
+
+
+def check_weights(model: nn.Module, epoch: int, iteration: int) -> None:
+    """Find what the next loss would show: it may be measured and saved before there is one. Raises TrainingDiverged."""
+    for name, value in model.state_dict().items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise TrainingDiverged(
+                f"{name} of the model is not finite at the end of epoch {epoch}",
+                epoch=epoch,
+                iteration=iteration,
+                hint=HINT,
+            )
 
 
 def not_finite(what: str, epoch: int) -> TrainingDiverged:

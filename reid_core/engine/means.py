@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from typing import Any
 
 __all__ = ["Means"]
 
@@ -20,6 +21,18 @@ class Means:
         for name, number in numbers.items():
             self._sums[name] += number * images
         self.images += images
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `of` makes the same means of."""
+        return {"sums": dict(self._sums), "images": self.images}
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> Means:
+        """Means that go on from `state_dict()`."""
+        means = cls()
+        means._sums.update(state["sums"])
+        means.images = state["images"]
+        return means
 
     def values(self) -> dict[str, float]:
         """Name -> mean over all images so far; empty before the first batch."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from reid_core.config import Config
 from reid_core.data.loader import EvalBatch, eval_batches
@@ -32,8 +33,10 @@ from reid_core.evaluation import (
 from reid_core.modeling import Architecture
 
 __all__ = [
+    "Embedded",
     "Measurement",
     "conditions",
+    "embedded",
     "embedded_images",
     "embedding_conditions",
     "finite",
@@ -70,25 +73,49 @@ class Measurement:
         return metrics
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedded:
+    """Queries (Q, D) and gallery (G, D) of one evaluation, whom they show, and how far apart they are.
+
+    `by_parts` are blocks of distances where TEST.METRIC compares parts; they can be gone through once.
+    """
+
+    query: _Rows
+    gallery: _Rows
+    labels: Labels
+    metric: Distance
+    by_parts: _Blocks | None = None
+
+    def distances(self, config: Config) -> _Blocks:
+        """Blocks of distances under the conditions of TEST."""
+        return self.by_parts or refined_distances(self.query, self.gallery, self.metric, config)
+
+
 def measure(model: Architecture, data: EvaluationData, config: Config, compute: Compute, *, epoch: int) -> Measurement:
     """Embed and rank, under the conditions of TEST, a model after `epoch` epochs.
 
     Raises TrainingDiverged when an embedding is not finite, DataError when no query has a match, ConfigError when
     the model has no parts to compare with TEST.METRIC dsr.
     """
+    one = embedded(model, data, config, compute, epoch=epoch)
+    return ranked(one.query, one.gallery, one.labels, one.metric, config, by_parts=one.by_parts, device=compute.device)
+
+
+def embedded(model: Architecture, data: EvaluationData, config: Config, compute: Compute, *, epoch: int) -> Embedded:
+    """The embeddings that `measure` ranks. Raises TrainingDiverged as it does."""
     test = config.test
 
     def batches(part: Part) -> Iterator[EvalBatch]:
         return eval_batches(part.images, part.camids, test.ims_per_batch)
 
-    def embedded(part: Part) -> _Rows:
+    def rows_of(part: Part) -> _Rows:
         return embedded_images(model, part, config, compute, epoch=epoch)
 
     def parted(part: Part) -> _Blocks:
         return local_features(model, batches(part), compute, flip=test.flip.enabled)
 
-    gallery = embedded(data.gallery)
-    query = embedded(data.query) if data.query_in_gallery is None else gallery[data.query_in_gallery]
+    gallery = rows_of(data.gallery)
+    query = rows_of(data.query) if data.query_in_gallery is None else gallery[data.query_in_gallery]
     labels = Labels(data.query.labels, data.gallery.labels, data.query.camids, data.gallery.camids)
     by_parts = test.metric == "dsr"
     metric = Distance.COSINE if by_parts else Distance(test.metric)
@@ -96,19 +123,29 @@ def measure(model: Architecture, data: EvaluationData, config: Config, compute: 
     if by_parts:
         query_parts = np.concatenate([rows for _, rows in parted(data.query)])
         blocks = dsr_blocks(query, gallery, query_parts, parted(data.gallery), top=test.dsr.topk)
-    return ranked(query, gallery, labels, metric, config, by_parts=blocks)
+    return Embedded(query, gallery, labels, metric, blocks)
 
 
 def ranked(
-    query: _Rows, gallery: _Rows, labels: Labels, metric: Distance, config: Config, *, by_parts: _Blocks | None = None
+    query: _Rows,
+    gallery: _Rows,
+    labels: Labels,
+    metric: Distance,
+    config: Config,
+    *,
+    by_parts: _Blocks | None = None,
+    device: torch.device | None = None,
 ) -> Measurement:
-    """Rank embeddings (G, D) for each of (Q, D) under the conditions of TEST, or by the distances `by_parts`."""
+    """Rank embeddings (G, D) for each of (Q, D) under the conditions of TEST, or by the distances `by_parts`.
+
+    Products and neighbours are computed on `device`.
+    """
     test = config.test
     refined = by_parts is not None or test.aqe.enabled or test.rerank.enabled
     if not (refined or test.roc.enabled):
-        return Measurement(rank(query, gallery, labels, metric=metric))
-    blocks = by_parts if by_parts is not None else refined_distances(query, gallery, metric, config)
-    plain = rank(query, gallery, labels, metric=metric) if refined else None
+        return Measurement(rank(query, gallery, labels, metric=metric, device=device))
+    blocks = by_parts if by_parts is not None else refined_distances(query, gallery, metric, config, device)
+    plain = rank(query, gallery, labels, metric=metric, device=device) if refined else None
     collector = RocCollector(labels, max_fpr=max(_FPRS.values())) if test.roc.enabled else None
     ranking = rank_blocks(collector.watch(blocks) if collector else blocks, labels)
     return Measurement(ranking, plain, collector.result() if collector else None)
@@ -128,16 +165,19 @@ def finite(rows: _Rows, epoch: int) -> _Rows:
     raise not_finite("the embeddings", epoch)
 
 
-def refined_distances(query: _Rows, gallery: _Rows, metric: Distance, config: Config) -> _Blocks:
-    """Distances after query expansion and then re-ranking, each where it is on."""
+def refined_distances(
+    query: _Rows, gallery: _Rows, metric: Distance, config: Config, device: torch.device | None = None
+) -> _Blocks:
+    """Distances after query expansion and then re-ranking, each where it is on, computed on `device`."""
     expansion, reranking = config.test.aqe, config.test.rerank
     if expansion.enabled:
         query, gallery = expand_queries(
-            query, gallery, times=expansion.qe_time, k=expansion.qe_k, alpha=expansion.alpha
+            query, gallery, times=expansion.qe_time, k=expansion.qe_k, alpha=expansion.alpha, device=device
         )
     if not reranking.enabled:
-        return distance_blocks(query, gallery, metric)
-    return rerank_blocks(query, gallery, k1=reranking.k1, k2=reranking.k2, lambda_=reranking.lambda_, metric=metric)
+        return distance_blocks(query, gallery, metric, device=device)
+    settings = {"k1": reranking.k1, "k2": reranking.k2}
+    return rerank_blocks(query, gallery, **settings, lambda_=reranking.lambda_, metric=metric, device=device)
 
 
 def embedding_conditions(config: Config) -> str:

@@ -31,7 +31,7 @@ from reid_core.engine.trainer import Trainer
 from reid_core.results import Protocol
 from reid_core.tasks.task import task_of
 
-__all__ = ["Profile", "profile"]
+__all__ = ["Profile", "begun", "profile", "seconds_per_step"]
 
 SECONDS = 3.0
 FEWEST_STEPS = 2
@@ -59,19 +59,19 @@ def profile(config: Config, threads: int) -> Profile:
     began = time.perf_counter()
     compute = Compute.of(config)
     with cpu_threads(threads):
-        _begun(config, compute, threads)  # decodes and imports what a worker's later segments find done
+        begun(config, compute, threads)  # decodes and imports what a worker's later segments find done
         cold = time.perf_counter()
-        data, batches, trainer = _begun(config, compute, threads)
+        data, batches, trainer = begun(config, compute, threads)
         begin = time.perf_counter() - cold
         relabel = _seconds_to_relabel(trainer, data, config, compute)
-        step = _seconds_per_step(trainer, batches, compute)
+        step = seconds_per_step(trainer, batches, compute)
         embed = _seconds_per_image(trainer, data.evaluation.pixels[-1], config, compute)
     measured = sum(len(images) for images in data.evaluation.pixels)
     epoch = relabel + step * batches.batches_per_epoch + embed * measured + _seconds_to_save(trainer)
     return Profile(epoch, config.solver.ims_per_batch / step, begin, time.perf_counter() - began, _memory(compute))
 
 
-def _begun(config: Config, compute: Compute, threads: int) -> tuple[SplitData[Any], TrainBatches, Trainer]:
+def begun(config: Config, compute: Compute, threads: int) -> tuple[SplitData[Any], TrainBatches, Trainer]:
     """What a segment makes before its first step."""
     task = task_of(config)
     data = task.open(config, Protocol.VALIDATION, threads=threads)
@@ -98,12 +98,15 @@ def _seconds_to_save(trainer: Trainer) -> float:
         return time.perf_counter() - began
 
 
-def _seconds_per_step(trainer: Trainer, batches: TrainBatches, compute: Compute) -> float:
+def seconds_per_step(
+    trainer: Trainer, batches: TrainBatches, compute: Compute, *, at_least: float = SECONDS, fewest: int = FEWEST_STEPS
+) -> float:
+    """Seconds a training step, over `at_least` seconds and `fewest` steps; the first, a warm-up, is not counted."""
     trainer.model.train()
     epochs = cycle(batches.epoch(1))
     trainer.step(next(epochs))
     began, steps = _now(compute), 0
-    while steps < FEWEST_STEPS or _now(compute) - began < SECONDS:
+    while steps < fewest or _now(compute) - began < at_least:
         trainer.step(next(epochs))
         steps += 1
     return (_now(compute) - began) / steps

@@ -5,27 +5,27 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from reid_core.config import Config, to_values
-from reid_core.config.availability import GROUPING_SAMPLERS
 from reid_core.data.augmentation import train_transform
 from reid_core.data.loader import TrainBatches
 from reid_core.data.pipeline import SplitData
 from reid_core.engine import checkpoint as checkpoints
-from reid_core.engine import durable
+from reid_core.engine import durable, unfinished
 from reid_core.engine.cameras import check_cameras
 from reid_core.engine.compatibility import check_same_run
 from reid_core.engine.compute import Compute
 from reid_core.engine.crew import ALONE, Crew
 from reid_core.engine.precise_bn import check_processes
 from reid_core.engine.retention import path_of, prune
-from reid_core.engine.sampling_check import check_sampling
+from reid_core.engine.sampling_check import check_sampling, check_shares
 from reid_core.engine.trainer import Trainer
-from reid_core.errors import ConfigError, Finding, TrainingDiverged
+from reid_core.engine.unfinished import Asked, Progress
+from reid_core.errors import CheckpointError, TrainingDiverged
 from reid_core.results import CheckpointFile, EpochResult, Fork, Protocol, TrainResult
 from reid_core.tasks.task import AnyTask, task_of
 
@@ -46,6 +46,7 @@ class Hooks:
     should_stop: Callable[[], bool]
     log: Callable[[str], None]
     keep: Collection[int] = ()
+    should_leave: Callable[[], bool] = lambda: False
 
 
 class Run:
@@ -71,7 +72,7 @@ class Run:
         self._directory = directory
         self._hooks = hooks
         self._crew = crew
-        _check_shares(config, crew.count)
+        check_shares(config, crew.count)
         check_processes(config, crew.count)
         check_sampling(config, crew.count)
         self._compute = Compute.of(config, rank=crew.here[0], count=crew.here[1])
@@ -93,8 +94,10 @@ class Run:
         # The best epoch is chosen on the validation split only: nothing may be chosen on the test split.
         self._chooses = protocol is Protocol.VALIDATION
         self._best: tuple[int, float] | None = None
+        self._progress = Progress()
         if start is not None:
             self._continue(start)
+        self._enter()
 
     def _continue(self, start: CheckpointFile) -> None:
         state = checkpoints.load(start.path, sha256=start.sha256)
@@ -111,11 +114,53 @@ class Run:
         self._best = state.best
         self._hooks.log(f"continues after epoch {state.epoch} from {start.path}")
 
+    def _enter(self) -> None:
+        """Go on in the middle of the next epoch, if this run was left there."""
+        trainer = self._trainer
+        asked = Asked(
+            to_values(self._config),
+            trainer.seed,
+            trainer.identities,
+            self._epoch,
+            _hash_of(self._saved),
+            trainer.trained_on,
+            self._compute.device,
+            self._crew,
+        )
+        found = unfinished.find(self._directory, asked)
+        if found is None:
+            return
+        state, self._progress = found
+        trainer.restore(state)
+        self._best = state.best
+        self._hooks.log(f"goes on within epoch {self._epoch + 1}, after {self._progress.batches} of its batches")
+
+    def _leave(self, progress: Progress) -> None:
+        """Save the middle of the epoch under way. Without it the epoch is trained anew: a full disk is only told."""
+        whole = self._epoch - 1
+        if whole != (0 if self._saved is None else self._saved.epoch):
+            return
+        middle = {"after": _hash_of(self._saved), "progress": progress.state_dict()}
+        state = replace(self._trainer.checkpoint(whole, self._metrics, self._best), unfinished=middle)
+        try:
+            file = checkpoints.save(state, unfinished.path_of(self._directory))
+        except CheckpointError as error:
+            self._hooks.log(f"{error}; epoch {self._epoch} is trained anew")
+        else:
+            self._hooks.log(f"left within epoch {self._epoch} after {progress.batches} batches, saved in {file.path}")
+
     def to(self, last: int) -> TrainResult:
-        """Train up to and including epoch `last`, or until asked to stop; nothing when it is there already."""
+        """Train up to and including epoch `last`, or until asked to stop; nothing when it is there already.
+
+        Asked to leave, it stops after the batch, and a later run goes on there.
+        """
         while self._epoch < last:
             self._epoch += 1
-            self._metrics = self._train_and_measure(last)
+            metrics = self._train_and_measure(last)
+            if metrics is None:
+                self._epoch -= 1
+                return self._result(stopped=True)
+            self._metrics = metrics
             stop = self._finish_epoch(last) if self._crew.leads else False
             if self._crew.as_led(stop, self._compute.device):
                 return self._result(stopped=True)
@@ -135,28 +180,37 @@ class Run:
             self._save()
         return stop
 
-    def _train_and_measure(self, last: int) -> dict[str, float]:
-        began = time.perf_counter()
+    def _train_and_measure(self, last: int) -> dict[str, float] | None:
+        """The metrics of the epoch; None: it was left."""
+        progress, self._progress = self._progress, Progress()
+        began = time.perf_counter() - progress.seconds
         found = self._relabel()
+        # labels that were found anew are of the weights at the epoch's beginning, which its middle does not hold
+        leave = self._hooks.should_leave if found is None else lambda: False
         try:
-            metrics = self._trainer.train_epoch(self._epoch) | found
+            trained = self._trainer.train_epoch(self._epoch, progress, leave=leave)
         except TrainingDiverged as error:
             if not error.files or not self._crew.leads:
                 raise
             raise self._with_batch(error) from error
+        if trained is None:
+            if self._crew.leads:
+                self._leave(progress)
+            return None
+        metrics = trained | (found or {})
         period = self._config.test.eval_period
         if self._crew.leads and (self._epoch == last or (period and self._epoch % period == 0)):
             metrics |= self._measure()
         return metrics | {"seconds": time.perf_counter() - began}
 
-    def _relabel(self) -> dict[str, float]:
-        """Let the task label the training images anew for this epoch; what it reports of that."""
+    def _relabel(self) -> dict[str, float] | None:
+        """Let the task label the training images anew for this epoch; what it reports of that, None if it does not."""
         trainer = self._trainer
         found = self._task.relabel(
             trainer.model, self._data, self._config, self._compute, seed=trainer.seed, epoch=self._epoch
         )
         if found is None:
-            return {}
+            return None
         trainer.relabel(found.labels, found.sampler)
         return dict(found.metrics)
 
@@ -200,11 +254,17 @@ class Run:
         self._saved = checkpoints.save(state, path_of(self._directory, self._epoch))
         best = {self._best[0]} if self._best else set()
         prune(self._directory, keep={self._started_at} | best | {*self._hooks.keep}, now=self._epoch)
+        unfinished.discard(self._directory)
         return self._saved
 
     def _result(self, *, stopped: bool) -> TrainResult:
         best = path_of(self._directory, self._best[0]) if self._best is not None else None
         return TrainResult(self._epoch, self._metrics, self._saved, stopped, best)
+
+
+def _hash_of(file: CheckpointFile | None) -> str:
+    """What is said to come after `file`."""
+    return "" if file is None else file.sha256 or durable.sha256_of(file.path)
 
 
 def _trainer(
@@ -228,20 +288,3 @@ def _trainer(
     return Trainer(
         task, config, batches, compute, data=data, protocol=protocol, seed=seed, pretrained=pretrained, crew=crew
     )
-
-
-def _check_shares(config: Config, processes: int) -> None:
-    """Every process has whole groups of a batch, and two images for each of its batch norms. Raises ConfigError."""
-    batch, parts = config.solver.ims_per_batch, config.solver.accumulate * processes
-    each = config.dataloader.num_instance if config.dataloader.sampler_train in GROUPING_SAMPLERS else 1
-    least = 2 * config.model.contrast.splits if config.model.meta_architecture == "MoCoV2" else 2
-    if processes > 1 and (batch % (parts * each) or batch // parts < least):
-        raise ConfigError(
-            Finding(
-                "impossible",
-                f"a batch of {batch} images does not make {parts} equal shares of whole groups of {each}"
-                f" ({processes} processes, SOLVER.ACCUMULATE {config.solver.accumulate})",
-                hint=f"SOLVER.IMS_PER_BATCH must be a multiple of {parts * each}, of {least} images a share or more",
-                key="SOLVER.IMS_PER_BATCH",
-            )
-        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
@@ -24,8 +24,10 @@ from reid_core.engine.checkpoint import Checkpoint
 from reid_core.engine.compilation import compiled
 from reid_core.engine.compute import Compute, cudnn_timing, seeded
 from reid_core.engine.crew import ALONE, Crew
+from reid_core.engine.divergence import HINT, check_weights
 from reid_core.engine.means import Means
 from reid_core.engine.precise_bn import measure_statistics
+from reid_core.engine.unfinished import Progress
 from reid_core.engine.waited import Waited
 from reid_core.errors import TrainingDiverged
 from reid_core.solver import (
@@ -44,7 +46,6 @@ from reid_core.tasks.task import AnyTask
 __all__ = ["Trainer"]
 
 _SHOWN = 5
-_HINT = "lower SOLVER.BASE_LR, lengthen the warm-up, or enable SOLVER.CLIP_GRADIENTS"
 
 
 class _Stateful(Protocol):
@@ -78,7 +79,7 @@ class Trainer:
         self.config = config
         self.seed = seed
         self.identities = data.num_classes
-        self._trained_on = results.TrainedOn(protocol, data.dataset_fingerprint, data.split_fingerprint)
+        self.trained_on = results.TrainedOn(protocol, data.dataset_fingerprint, data.split_fingerprint)
         self._batches = batches
         self._compute = compute
         self._records, self._names = data.train.records, data.names
@@ -99,7 +100,7 @@ class Trainer:
         self._average = build_average(config, self.model) if crew.leads else None
         self._outputs = compiled(self.model.outputs, compute) if config.solver.compile_ else self.model.outputs
         with seeded(compute.device, seed, 0, 1):
-            self._distiller = build_distiller(config, self.model, batches, compute, self._trained_on)
+            self._distiller = build_distiller(config, self.model, batches, compute, self.trained_on)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -110,33 +111,50 @@ class Trainer:
         """Go on with other labels (N,) of the training images, drawn by `sampler`."""
         self._batches.relabel(labels, sampler)
 
-    def train_epoch(self, epoch: int) -> dict[str, float]:
+    def train_epoch(
+        self, epoch: int, progress: Progress | None = None, *, leave: Callable[[], bool] = lambda: False
+    ) -> dict[str, float] | None:
         """Train `epoch` (from 1): means of the losses over its images, last learning rate, images a second.
 
-        And `data_wait`, the share of the time (0 to 1) in which there was no batch to compute with.
+        And `data_wait`, the share of the time (0 to 1) in which there was no batch to compute with. Of the epoch only
+        what `progress` leaves; it is brought up to date. None: `leave` said after a batch that this was the last one.
 
         Raises TrainingDiverged when a loss or a weight is no longer finite.
         """
-        means, rate, began, waited = Means(), 0.0, time.perf_counter(), Waited()
-        iteration = (epoch - 1) * self._batches.batches_per_epoch
+        done, waited, device = progress or Progress(), Waited(), self._compute.device
+        began, first = time.perf_counter(), (epoch - 1) * self._batches.batches_per_epoch
+        left = False
         self.model.train()
         own = () if self._crew.leads else (self._crew.rank,)
-        with seeded(self._compute.device, self.seed, epoch, *own), cudnn_timing(self.config.cudnn_benchmark):
-            for batch in waited.through(self._batches.epoch(epoch)):
-                rate = learning_rate(iteration, self._schedule, self._batches.batches_per_epoch)
-                set_learning_rate(self._optimizer, rate)
-                if self._distiller:
-                    self._distiller.set_learning_rate(rate)
-                self._freeze.apply(iteration)
-                losses = self.step(batch)
-                if not all(map(math.isfinite, losses.values())):
-                    raise self._diverged(epoch, iteration, batch, losses)
-                means.add(losses, len(batch.labels) * self._crew.count)
-                iteration += 1
-        self._check_weights(epoch, iteration)
-        seconds = time.perf_counter() - began
-        clock = {"images_per_second": means.images / seconds, "data_wait": waited.seconds / seconds}
-        return means.values() | {"lr": rate} | clock
+        with seeded(device, self.seed, epoch, *own), cudnn_timing(self.config.cudnn_benchmark):
+            done.resume(device, self._crew)
+            for batch in waited.through(self._batches.epoch(epoch, skip=done.batches)):
+                done.rate = self._iterate(epoch, first + done.batches, batch, done.means)
+                done.batches += 1
+                left = self._crew.as_led(leave(), device)
+                if left:
+                    done.note(device, self._crew)
+                    break
+        done.seconds += time.perf_counter() - began
+        done.waited += waited.seconds
+        if left:
+            return None
+        check_weights(self.model, epoch, first + done.batches - 1)
+        clock = {"images_per_second": done.means.images / done.seconds, "data_wait": done.waited / done.seconds}
+        return done.means.values() | {"lr": done.rate} | clock
+
+    def _iterate(self, epoch: int, iteration: int, batch: Batch, means: Means) -> float:
+        """One iteration of the schedule: its losses into `means`; the learning rate that it had."""
+        rate = learning_rate(iteration, self._schedule, self._batches.batches_per_epoch)
+        set_learning_rate(self._optimizer, rate)
+        if self._distiller:
+            self._distiller.set_learning_rate(rate)
+        self._freeze.apply(iteration)
+        losses = self.step(batch)
+        if not all(map(math.isfinite, losses.values())):
+            raise self._diverged(epoch, iteration, batch, losses)
+        means.add(losses, len(batch.labels) * self._crew.count)
+        return rate
 
     def step(self, batch: Batch) -> dict[str, float]:
         """One update of the weights: the means of the losses over the batch. If one is not finite, nothing changes."""
@@ -144,7 +162,7 @@ class Trainer:
             optimizer.zero_grad(set_to_none=True)
         means = Means()
         images = sum(self._crew.sizes(len(batch.labels), self._compute.device))
-        for part in _split(batch, self._micro_batches):
+        for part in batch.parts(self._micro_batches):
             terms, count = self._losses_of(part)
             total = torch.stack(list(terms.values())).sum()
             numbers = torch.stack([total, *terms.values()]).tolist()  # one wait for the device
@@ -217,9 +235,9 @@ class Trainer:
             model=self.model.state_dict(),
             parts={name: part.state_dict() for name, part in self._parts().items()}
             | ({"distiller": self._distiller.state_dict()} if self._distiller else {}),
-            protocol=self._trained_on.protocol.value,
-            data=self._trained_on.data,
-            split=self._trained_on.split,
+            protocol=self.trained_on.protocol.value,
+            data=self.trained_on.data,
+            split=self.trained_on.split,
             names=self._names,
         )
 
@@ -274,27 +292,5 @@ class Trainer:
             epoch=epoch,
             iteration=iteration,
             files=files,
-            hint=_HINT,
+            hint=HINT,
         )
-
-    def _check_weights(self, epoch: int, iteration: int) -> None:
-        """Find what the next loss would show: it may be measured and saved before there is one."""
-        for name, value in self.model.state_dict().items():
-            if value.is_floating_point() and not value.isfinite().all():
-                raise TrainingDiverged(
-                    f"{name} of the model is not finite at the end of epoch {epoch}",
-                    epoch=epoch,
-                    iteration=iteration - 1,
-                    hint=_HINT,
-                )
-
-
-def _split(batch: Batch, parts: int) -> Iterator[Batch]:
-    """The batch in `parts` of equal size, or of sizes that differ by one."""
-    if parts == 1:
-        yield batch
-        return
-    columns = (batch.images, batch.labels, batch.camids, batch.indices)
-    for rows in zip(*(column.tensor_split(parts) for column in columns), strict=True):
-        if len(rows[0]):
-            yield Batch(*rows)

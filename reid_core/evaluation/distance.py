@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from reid_core.evaluation.products import ROW_STEP, on_device, product, side_by_side, stripes
 from reid_core.signs import alive
 
-__all__ = ["Array", "Distance", "distance_blocks", "distance_matrix", "unit_rows"]
+__all__ = [
+    "Array",
+    "Distance",
+    "distance_blocks",
+    "distance_matrix",
+    "lengths",
+    "squared_lengths",
+    "tile_distances",
+    "unit_rows",
+]
 
 Array: TypeAlias = npt.NDArray[np.floating]
 """float32 or float64; results keep the dtype of the features."""
 
 _BLOCK_BYTES = 64 << 20
+_BAND_BYTES = 1 << 20
 
 
 class Distance(StrEnum):
@@ -30,7 +42,8 @@ class Distance(StrEnum):
 
 def unit_rows(features: Array) -> Array:
     """Rows (N, D) divided by their L2 norm; a row of zeros stays zero."""
-    return features / _norms(_squares(features))[:, None]
+    units: Array = features / lengths(torch.from_numpy(squared_lengths(features))).numpy()[:, None]
+    return units
 
 
 def distance_matrix(query: Array, gallery: Array, metric: Distance = Distance.COSINE) -> Array:
@@ -39,42 +52,65 @@ def distance_matrix(query: Array, gallery: Array, metric: Distance = Distance.CO
 
 
 def distance_blocks(
-    query: Array, gallery: Array, metric: Distance = Distance.COSINE, *, rows: int | None = None
+    query: Array,
+    gallery: Array,
+    metric: Distance = Distance.COSINE,
+    *,
+    rows: int | None = None,
+    device: torch.device | None = None,
 ) -> Iterator[tuple[slice, Array]]:
     """Yield (rows of the query set, their distances (rows, G)) in order; a block is the caller's to change.
 
-    `rows` defaults to about 64 MiB a block. The product runs on torch's CPU threads: whoever owns the process
-    sets their number (torch.set_num_threads).
+    `rows` defaults to about 64 MiB a block and changes no distance. The products run on as many threads as torch has
+    (whoever owns the process sets their number: torch.set_num_threads), or on `device`, where the gallery is copied to.
     """
-    size = rows or max(1, _BLOCK_BYTES // max(1, gallery.shape[0] * gallery.itemsize))
-    transposed = torch.from_numpy(np.ascontiguousarray(gallery)).T
-    squares = _squares(gallery)
+    size = rows or max(1, _BLOCK_BYTES // max(1, gallery.shape[0] * gallery.itemsize) // ROW_STEP) * ROW_STEP
+    right, squares = on_device(gallery, device), on_device(squared_lengths(gallery), device)
     for start in range(0, query.shape[0], size):
         alive()
         part = slice(start, min(start + size, query.shape[0]))
-        left = unit_rows(query[part]) if metric is Distance.COSINE else np.ascontiguousarray(query[part])
-        product: Array = (torch.from_numpy(left) @ transposed).numpy()
+        with side_by_side(device) as (spread, count):
+            pieces = [query[part][stripe] for stripe in stripes(part.stop - start, count)]
+            found = list(spread(partial(_against, right, squares, metric), pieces))
+        yield part, (found[0] if len(found) == 1 else torch.cat(found)).cpu().numpy()
+
+
+def tile_distances(
+    left: torch.Tensor, right: torch.Tensor, left_squares: torch.Tensor, right_squares: torch.Tensor, metric: Distance
+) -> torch.Tensor:
+    """Distances (M, G) of left (M, D) to right (G, D), given their squared lengths.
+
+    For cosine the rows of `left` have length 1 already; `right`, which may fill the memory, is not copied for that.
+    """
+    found = product(left, right)
+    bands = max(1, _BAND_BYTES // max(1, found.shape[1] * found.element_size()))
+    if metric is Distance.COSINE:
+        shrink = lengths(right_squares)
+    for start in range(0, found.shape[0], bands):  # band by band: what was just touched is still in the caches
+        band = found[start : start + bands]
         if metric is Distance.COSINE:
-            product /= _norms(squares)  # the gallery is not copied to be normalised: it may fill the memory
-            yield part, np.subtract(1, product, out=product)
-        else:
-            yield part, _euclidean(product, left, squares, root=metric is Distance.EUCLIDEAN)
+            band.div_(shrink).neg_().add_(1)
+            continue
+        band.mul_(-2).add_(right_squares).add_(left_squares[start : start + bands, None])
+        band.clamp_(min=0)  # rounding may leave it slightly below zero
+        if metric is Distance.EUCLIDEAN:
+            band.sqrt_()
+    return found
 
 
-def _squares(features: Array) -> Array:
+def _against(right: torch.Tensor, squares: torch.Tensor, metric: Distance, query: Array) -> torch.Tensor:
+    left = unit_rows(query) if metric is Distance.COSINE else query
+    return tile_distances(
+        on_device(left, right.device), right, on_device(squared_lengths(left), right.device), squares, metric
+    )
+
+
+def squared_lengths(features: Array) -> Array:
+    """Of each row of (N, D): (N,), without a copy of the features."""
     squares: Array = np.einsum("nd,nd->n", features, features)
     return squares
 
 
-def _norms(squares: Array) -> Array:
-    norms: Array = np.sqrt(np.maximum(squares, np.finfo(squares.dtype).tiny))
-    return norms
-
-
-def _euclidean(product: Array, query: Array, gallery_squares: Array, *, root: bool) -> Array:
-    """|q - g|^2 = |q|^2 + |g|^2 - 2 q.g, in place; rounding may leave it slightly below zero."""
-    product *= -2
-    product += gallery_squares
-    product += _squares(query)[:, None]
-    np.maximum(product, 0, out=product)
-    return np.sqrt(product, out=product) if root else product
+def lengths(squares: torch.Tensor) -> torch.Tensor:
+    """Square roots of squared lengths, to divide by: never 0."""
+    return squares.clamp(min=torch.finfo(squares.dtype).tiny).sqrt()

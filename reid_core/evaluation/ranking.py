@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from reid_core.errors import DataError, Finding
 from reid_core.evaluation.distance import Array, Distance, distance_blocks
@@ -62,8 +63,11 @@ def rank(
     *,
     metric: Distance = Distance.COSINE,
     block_rows: int | None = None,
+    device: torch.device | None = None,
 ) -> Ranking:
     """Rank gallery features (G, D) for each query feature (Q, D), `block_rows` queries at a time.
+
+    Neither block sizes nor threads change a rank (see products.py); distances are computed on `device`.
 
     Raises DataError when no query has a match or a feature is not finite, ValueError when lengths differ.
     """
@@ -77,7 +81,7 @@ def rank(
                 hint="its weights or batch norm statistics are broken; measure an earlier checkpoint",
             )
         )
-    return rank_blocks(distance_blocks(query, gallery, metric, rows=block_rows), labels)
+    return rank_blocks(distance_blocks(query, gallery, metric, rows=block_rows, device=device), labels)
 
 
 def rank_distances(distances: Array, labels: Labels) -> Ranking:

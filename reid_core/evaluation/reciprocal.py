@@ -8,16 +8,22 @@ largest that i has to any.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from scipy import sparse
 
-from reid_core.evaluation.distance import Array, Distance, unit_rows
-from reid_core.evaluation.labels import Integers
+from reid_core.evaluation.distance import Array, Distance, squared_lengths, unit_rows
 from reid_core.evaluation.neighbours import neighbours
+from reid_core.evaluation.products import on_device, side_by_side, stripes
+from reid_core.signs import alive
 
-__all__ = ["Encoding", "encode", "shared_weights", "squared"]
+__all__ = ["Encoding", "SharedWeights", "encode", "squared"]
+
+_PARTS = 64
+"""Pieces of work that threads share."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,15 +34,15 @@ class Encoding:
     farthest: Array
 
 
-def encode(features: Array, *, k1: int, k2: int, metric: Distance) -> Encoding:
+def encode(features: Array, *, k1: int, k2: int, metric: Distance, device: torch.device | None = None) -> Encoding:
     """Encode features (N, D) by `k1` neighbours; a row becomes the mean of those of its `k2` nearest (equation 11).
 
     The first of the `k2` is the feature itself: 1 changes nothing. Numbers larger than N count as N. `metric` is
-    cosine or squared Euclidean.
+    cosine or squared Euclidean. Neighbours are searched on `device`.
     """
     if metric is Distance.COSINE:
         features = unit_rows(features)
-    near = neighbours(features, max(k1 + 1, k2), metric=metric)
+    near = neighbours(features, max(k1 + 1, k2), metric=metric, device=device)
     farthest = squared(near.farthest, metric)
     # all at the same place: every share of it is 0, whatever it is divided by
     scale = np.where(farthest > 0, farthest, 1).astype(features.dtype)
@@ -56,15 +62,40 @@ def squared(distances: Array, metric: Distance) -> Array:
     return distances if metric is Distance.SQUARED_EUCLIDEAN else np.square(distances, out=distances)
 
 
-def shared_weights(columns: Integers, values: Array, answering: sparse.csc_array) -> Array:
-    """The sum over `columns` of min(value, entry), for each row of `answering` (G, N): (G,)."""
-    starts = answering.indptr[columns]
-    lengths = answering.indptr[columns + 1] - starts
-    ends = np.cumsum(lengths)
-    entries = np.arange(lengths.sum()) + np.repeat(starts - (ends - lengths), lengths)
-    least: Array = np.minimum(answering.data[entries], np.repeat(values, lengths))
-    sums = np.bincount(answering.indices[entries], weights=least, minlength=answering.shape[0])
-    return sums.astype(np.float64, copy=False)
+class SharedWeights:
+    """The sum over features of the smaller of two weights, for rows of `asking` (Q, N) and all of `answering` (G, N).
+
+    That is how much two encodings have in common; only entries that both have are touched.
+    """
+
+    def __init__(self, asking: sparse.csr_array, answering: sparse.csr_array, device: torch.device | None) -> None:
+        turned = answering.tocsc()
+        self._asking, self._columns = _on(asking, device), _on(turned, device)
+        self._gallery = answering.shape[0]
+
+    def of(self, rows: slice) -> torch.Tensor:
+        """(rows, G)."""
+        bounds, columns, values = self._asking
+        asked, count = slice(*bounds[[rows.start, rows.stop]].tolist()), rows.stop - rows.start
+        starts = self._columns.bounds[columns[asked]]
+        each = self._columns.bounds[columns[asked] + 1] - starts
+        asker = torch.repeat_interleave(torch.diff(bounds[rows.start : rows.stop + 1]))
+        turn = torch.repeat_interleave(each)  # which entry of `asked` meets each entry of its column
+        entries = torch.arange(len(turn), device=turn.device) + (starts - (each.cumsum(0) - each))[turn]
+        least = torch.minimum(self._columns.values[entries], values[asked][turn])
+        target = asker[turn] * self._gallery + self._columns.places[entries]
+        return least.new_zeros(count * self._gallery).index_add_(0, target, least).view(count, self._gallery)
+
+
+class _Sparse(NamedTuple):
+    bounds: torch.Tensor
+    places: torch.Tensor
+    values: torch.Tensor
+
+
+def _on(matrix: sparse.csr_array | sparse.csc_array, device: torch.device | None) -> _Sparse:
+    bounds, places = (on_device(part.astype(np.int64), device) for part in (matrix.indptr, matrix.indices))
+    return _Sparse(bounds, places, on_device(matrix.data, device))
 
 
 def _neighbourhoods(nearest: npt.NDArray[np.int64], half: npt.NDArray[np.int64]) -> sparse.csr_array:
@@ -97,12 +128,24 @@ def _links(columns: npt.NDArray[np.int64], values: npt.NDArray[np.generic]) -> s
 
 def _squares(features: Array, pairs: sparse.csr_array, metric: Distance) -> Array:
     """Squared distances of the pairs of rows that are in `pairs`, in its order; cosine takes rows of unit length."""
-    products = np.empty(pairs.nnz, features.dtype)
-    for row, (start, stop) in enumerate(zip(pairs.indptr[:-1], pairs.indptr[1:], strict=True)):
-        np.matmul(features[pairs.indices[start:stop]], features[row], out=products[start:stop])
+    held = torch.from_numpy(features)
+    products = held.new_empty(pairs.nnz)
+    others, bounds = torch.from_numpy(pairs.indices), pairs.indptr.tolist()
+
+    def multiply(rows: slice) -> None:
+        for row in range(rows.start, rows.stop):
+            entries = slice(bounds[row], bounds[row + 1])
+            torch.mv(held.index_select(0, others[entries]), held[row], out=products[entries])
+
+    with side_by_side() as (spread, _):
+        for _done in spread(multiply, stripes(len(features), _PARTS)):
+            alive()
+    found: Array = products.numpy()
     if metric is Distance.COSINE:
-        squares: Array = np.square(1 - products)
-        return squares
-    lengths = np.einsum("nd,nd->n", features, features)
-    squares = np.repeat(lengths, np.diff(pairs.indptr)) + lengths[pairs.indices] - 2 * products
-    return np.maximum(squares, 0, out=squares)
+        np.subtract(1, found, out=found)
+        np.square(found, out=found)
+        return found
+    own = squared_lengths(features)
+    squares: Array = np.repeat(own, np.diff(pairs.indptr)) + own[pairs.indices] - 2 * found
+    np.maximum(squares, 0, out=squares)
+    return squares

@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-__all__ = ["Pair", "fused", "pairs"]
+__all__ = ["Pair", "fuse", "fused", "pairs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,9 @@ class Pair:
     convolution: str
     norm: str
 
+
+_Own: TypeAlias = tuple[nn.Module, str, nn.Module]
+"""A parent, the name of its part, and the part that is its own."""
 
 _KNOWN: WeakKeyDictionary[nn.Module, list[Pair]] = WeakKeyDictionary()
 
@@ -40,20 +44,31 @@ def fused(model: nn.Module) -> Iterator[None]:
     found = _KNOWN.get(model)
     if found is None:
         found = _KNOWN[model] = pairs(model)
-    own: list[tuple[nn.Module, str, nn.Module]] = []
+    own: list[_Own] = []
     try:
-        for pair in found:
-            parent = model.get_submodule(pair.parent)
-            convolution, norm = getattr(parent, pair.convolution), getattr(parent, pair.norm)
-            if norm.training:
-                continue
-            own += [(parent, pair.convolution, convolution), (parent, pair.norm, norm)]
-            setattr(parent, pair.convolution, _swallow(convolution, norm))
-            setattr(parent, pair.norm, nn.Identity())
+        _put(model, found, own)
         yield
     finally:
         for parent, name, module in own:
             setattr(parent, name, module)
+
+
+def fuse(model: nn.Module) -> None:
+    """The same for good, in place: for a copy in evaluation mode that is not trained, saved or averaged any more."""
+    _put(model, pairs(model), [])
+    _KNOWN[model] = []
+
+
+def _put(model: nn.Module, found: list[Pair], own: list[_Own]) -> None:
+    """Replace each pair; `own` takes what stood there."""
+    for pair in found:
+        parent = model.get_submodule(pair.parent)
+        convolution, norm = getattr(parent, pair.convolution), getattr(parent, pair.norm)
+        if norm.training:
+            continue
+        own += [(parent, pair.convolution, convolution), (parent, pair.norm, norm)]
+        setattr(parent, pair.convolution, _swallow(convolution, norm))
+        setattr(parent, pair.norm, nn.Identity())
 
 
 def pairs(model: nn.Module) -> list[Pair]:

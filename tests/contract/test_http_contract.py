@@ -22,6 +22,8 @@ from orchestrator.service.errors import (
     ServerUnreachable,
     UsageError,
 )
+from orchestrator.service.fleet.views import ClusterView, StudiesComparison
+from orchestrator.service.trials.comparing import TrialComparison
 from orchestrator.service.views import (
     MetricsView,
     PlanView,
@@ -87,6 +89,10 @@ def error_of(answer, status, code):
         ("/studies", list[StudySummary]),
         ("/studies/{id}", StudyDetail),
         ("/studies/{id}/trials", list[TrialRow]),
+        ("/studies/{id}/trials?filter=epoch+>+1&sort=-mAP", list[TrialRow]),
+        ("/studies/{id}/compare?trials=1,7", TrialComparison),
+        ("/compare?studies={id}", StudiesComparison),
+        ("/cluster", ClusterView),
         ("/studies/{id}/trials/4", TrialDetail),
         ("/studies/{id}/trials/4/log", LogView),
         ("/studies/{id}/metrics", MetricsView),
@@ -113,16 +119,27 @@ def test_metric_columns_have_one_length_and_hold_every_epoch(client, study):
     assert lengths == {client.get(f"/api/v1/studies/{study.id}").json()["epochs_spent"]}
 
 
+INSPECTION = (
+    ("GET", ""),
+    ("POST", ""),
+    *(("GET", part) for part in ("/gallery", "/queries", "/map", "/images/{number}")),
+)
+
+
 def test_openapi_names_exactly_the_promised_paths(client):
     paths = client.get("/api/v1/openapi.json").json()["paths"]
     assert {(method.upper(), path) for path, item in paths.items() for method in item} == {
         ("GET", "/healthz"),
         ("GET", "/readyz"),
+        ("GET", "/api/v1/cluster"),
+        ("GET", "/api/v1/compare"),
         ("GET", "/metrics"),
         ("GET", "/api/v1/studies"),
         ("POST", "/api/v1/studies"),
         ("GET", "/api/v1/studies/{study}"),
         ("GET", "/api/v1/studies/{study}/trials"),
+        ("GET", "/api/v1/studies/{study}/trials.csv"),
+        ("GET", "/api/v1/studies/{study}/compare"),
         ("GET", "/api/v1/studies/{study}/trials/{trial}"),
         ("GET", "/api/v1/studies/{study}/trials/{trial}/log"),
         ("GET", "/api/v1/studies/{study}/metrics"),
@@ -133,6 +150,11 @@ def test_openapi_names_exactly_the_promised_paths(client):
         ("POST", "/api/v1/studies/{study}/stop"),
         *(("POST", f"/api/v1/studies/{{study}}/{verb}") for verb in STUDY_VERBS),
         *(("POST", f"/api/v1/studies/{{study}}/trials/{{trial}}/{verb}") for verb in TRIAL_VERBS),
+        *(
+            (method, f"/api/v1/studies/{{study}}/{whose}/inspection{part}")
+            for whose in ("trials/{trial}", "winner")
+            for method, part in INSPECTION
+        ),
         ("GET", "/api/v1/studies/{study}/diff/{other}"),
         ("DELETE", "/api/v1/studies/{study}"),
         ("POST", "/api/v1/studies/{study}/share"),

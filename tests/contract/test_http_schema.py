@@ -104,6 +104,7 @@ def test_no_operation_answers_with_a_server_error(front, study):
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(3600)
 def test_no_operation_answers_with_a_server_error_for_long(front, study):
     ask_all(front, study, LONG)
 

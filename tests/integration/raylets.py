@@ -8,21 +8,30 @@ from contextlib import contextmanager
 from pathlib import Path
 
 TESTS = str(Path(__file__).resolve().parents[1])
+_ATTEMPTS = 3
+"""A node that does not start within Ray's thirty seconds, on a busy machine, is started again."""
 
 
 class Raylets:
     """A head without CPUs, and nodes that join and leave. Stops everything when its block ends."""
 
     def __init__(self, **system) -> None:
+        self.nodes = {}
+        options = {"num_cpus": 0, "include_dashboard": False, "_system_config": system or None}
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                self._begin(options)
+                break
+            except BaseException:
+                self.stop()
+                if not left:
+                    raise
+
+    def _begin(self, options) -> None:
         from ray.cluster_utils import Cluster
 
         self.cluster = Cluster()
-        self.nodes = {}
-        try:
-            self.head = self.cluster.add_node(num_cpus=0, include_dashboard=False, _system_config=system or None)
-        except BaseException:
-            self.stop()
-            raise
+        self.head = self.cluster.add_node(**options)
 
     @property
     def address(self) -> str:
@@ -30,7 +39,13 @@ class Raylets:
 
     def join(self, name: str, *, cpus: float = 1, environment=None, **options):
         variables = {"REID_TUNE_NODE": name, **(environment or {})}
-        self.nodes[name] = self.cluster.add_node(num_cpus=cpus, env_vars=variables, **options)
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                self.nodes[name] = self.cluster.add_node(num_cpus=cpus, env_vars=variables, **options)
+                break
+            except Exception:
+                if not left:
+                    raise
         return self.nodes[name]
 
     def kill(self, name: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from trials.spaces import TINY
 from trials.studies import controller, created
 
-from orchestrator.backends.run_segment import run_segment
+from orchestrator.backends.run_segment import Asking, run_segment
 from orchestrator.events import SegmentEnded
 from orchestrator.store import MemoryStore
 from orchestrator.tracking import MlflowProjection, sync
@@ -59,7 +59,7 @@ def spec(directory: Path, **changes) -> SegmentSpec:
 
 def ended(one: SegmentSpec):
     said = []
-    run_segment(ReidTrial(), one, said.append, lambda: False)
+    run_segment(ReidTrial(), one, said.append, Asking(lambda: False))
     return said[-1].outcome
 
 

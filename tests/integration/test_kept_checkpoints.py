@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from trials.studies import CURVE_TRIAL, created
+from trials.studies import CURVE_TRIAL, controller, created
 
 from orchestrator.cli.main import cli
 from orchestrator.events import CommandGiven, CommandKind, ControllerStarted, Keep, SegmentStarted
@@ -103,6 +103,30 @@ def test_the_command_line_lists_and_prunes(service):
     assert "removed" in done.output
     assert "curves keeps: last" in done.output
     assert service.state("curves").keep is Keep.LAST
+
+
+def test_a_deleted_study_leaves_nothing_under_its_url_unless_it_is_told_to(home, tmp_path):
+    url, made = f"file://{tmp_path}/vault", Service(home)
+    for name in ("gone", "kept"):
+        study = f"id-{name}"
+        one = created(name, trials=1, max_epochs=3).model_copy(update={"checkpoints": url})
+        made.store.create_study(one, 0.0)
+        controller(made.store, study, made.home.study(study)).run()
+        assert list((tmp_path / "vault" / study).rglob("epoch-*"))
+    assert made.delete("gone").elsewhere == ""
+    assert not list((tmp_path / "vault" / "id-gone").rglob("epoch-*"))
+    assert made.delete("kept", keep_files=True).elsewhere == f"{url}/id-kept"
+    assert list((tmp_path / "vault" / "id-kept").rglob("epoch-*"))
+    made.close()
+
+
+def test_a_deleted_study_names_the_url_whose_store_fails(service, monkeypatch):
+    def away(*_):
+        raise ConnectionError("nobody answers")
+
+    monkeypatch.setattr(vaults.Vault, "remove", away)
+    root = service.state("curves").created.checkpoints
+    assert service.delete("curves").elsewhere == (root and f"{root}/id-curves")
 
 
 def test_a_request_takes_its_url_from_the_environment_and_its_command_names_it(home, tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ from trials.studies import controller, created
 
 from orchestrator.backends.protocol import Ended, Reported
 from orchestrator.backends.ray_versions import versions
+from orchestrator.backends.ray_worker import NOTICE
 from orchestrator.backends.run_segment import REID_TRIAL
 from orchestrator.events import EpochReported, NodeSetAside, OutcomeKind, SegmentEnded, StudyStatus
 from orchestrator.store import MemoryStore, open_store
@@ -28,6 +29,7 @@ from reid_core.api import Protocol, train
 from reid_core.config import from_values, to_values
 from reid_core.engine.checkpoint import load
 from reid_core.errors import Conflict
+from reid_core.results import UNFINISHED
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 ONE_CPU = Resources(1)
@@ -98,6 +100,30 @@ def test_segments_run_where_there_is_what_they_take(place, tmp_path):
     ended = drain(backend, 1)[-1]
     assert isinstance(ended.outcome, Completed)
     assert node_of(ended) == "south"
+
+
+def test_slots_without_room_are_what_ray_records_as_wanted_until_the_study_leaves(cluster, place):
+    from ray._raylet import GcsClient
+    from ray.autoscaler.v2.sdk import get_cluster_resource_state
+
+    def wanted():
+        """CPUs that the cluster's autoscaler is to make room for, in the pool of this test."""
+        state = get_cluster_resource_state(GcsClient(address=cluster.address))
+        pending = [(one.request, one.count) for one in state.pending_resource_requests]
+        return sum(ask.resources_bundle["CPU"] * count for ask, count in pending if "dry" in str(ask.label_selectors))
+
+    assert wanted() == 0
+    cluster.join("only", labels={"pool": "dry"})
+    backend = place(3, Resources(1, labels={"pool": "dry"}))
+    until_slots(backend, 1)
+    wait_until(lambda: wanted() == 2)
+    cluster.join("more", labels={"pool": "dry"})  # as the autoscaler would
+    until_slots(backend, 2)
+    wait_until(lambda: wanted() == 1)
+    backend.close()
+    wait_until(lambda: wanted() == 0)
+    cluster.kill("only")
+    cluster.kill("more")
 
 
 def test_warned_worker_pauses_with_a_checkpoint_and_another_takes_its_place(place, tmp_path):
@@ -311,6 +337,52 @@ def test_training_over_two_nodes_is_that_of_one_node_bit_by_bit(place, tmp_path)
     weights, same = (load(Path(one.path)).model for one in (second[-1].outcome.checkpoint, here[-1].checkpoint))
     for name, value in same.items():
         assert torch.equal(weights[name], value), name
+
+
+def test_warned_training_is_left_within_its_epoch_and_another_goes_on_there_bit_by_bit(place, tmp_path):
+    values = {**SMALL, "SOLVER.MAX_EPOCH": 8, "DATALOADER.CACHE_DIR": str(tmp_path / "cache")}
+    config = {**to_values(from_values(values))}
+    backend = place(1, trial=REID_TRIAL)
+    until_slots(backend, 1)
+    made = replace(spec(tmp_path, 1, to_epoch=8), config=config)
+    folder, said = Path(made.directory), []
+    backend.start(made)
+    wait_until(lambda: backend.pump(said.append, 0.02) or (folder / "trial.log").exists())
+    os.kill(int(backend.workers()[0].rpartition(":")[2]), signal.SIGTERM)
+    said += drain(backend, 1)
+    assert isinstance(said[-1].outcome, Paused), said[-1]
+    assert (folder / UNFINISHED).is_file()
+    saved = said[-1].outcome.checkpoint
+    until_slots(backend, 1)
+    backend.start(replace(made, from_epoch=saved.epoch if saved else 0, checkpoint=saved))
+    said += drain(backend, 1)
+    assert isinstance(said[-1].outcome, Completed), said[-1]
+    assert "goes on within epoch" in (folder / "trial.log").read_text()
+    whole = []
+    train(from_values(config), directory=tmp_path / "whole", on_epoch=whole.append, protocol=made.protocol, threads=1)
+    reported = [message for message in said if isinstance(message, Reported)]
+    assert [message.epoch for message in reported] == list(range(1, 9))
+    assert [message.metrics["loss"] for message in reported] == [one.metrics["loss"] for one in whole]
+    weights, same = (load(Path(one.path)).model for one in (said[-1].outcome.checkpoint, whole[-1].checkpoint))
+    assert all(torch.equal(weights[name], value) for name, value in same.items())
+
+
+def test_node_whose_notice_lies_in_a_file_pauses_its_segment_and_is_left(cluster, place, tmp_path):
+    notice = tmp_path / "notice"
+    cluster.join("brief", labels={"pool": "brief"}, environment={NOTICE: str(notice)})
+    backend = place(1, Resources(1, labels={"pool": "brief"}))
+    until_slots(backend, 1)
+    backend.start(spec(tmp_path, to_epoch=2000, **{"TEST.DELAY": 0.05}))
+    cluster.join("lasting", labels={"pool": "brief"})
+    notice.touch()
+    ended = drain(backend, 1)[-1]
+    assert isinstance(ended.outcome, Paused)
+    assert node_of(ended) == "brief"
+    until_slots(backend, 1)
+    backend.start(spec(tmp_path, 2))
+    assert node_of(drain(backend, 1)[-1]) == "lasting"
+    cluster.kill("brief")
+    cluster.kill("lasting")
 
 
 @pytest.mark.faults

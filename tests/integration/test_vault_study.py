@@ -3,6 +3,7 @@
 import json
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.lasting import PATIENCE, run_lasting
 from orchestrator.trial.protocol import Beginning, Best, CheckpointRef, Completed, Failed, Paused, SegmentSpec
 from orchestrator.trial.vault import Vault, vault_of
+from reid_core.results import UNFINISHED
 
 
 def study(url, **changes):
@@ -102,6 +104,44 @@ class Context:
 
     def log(self, line):
         self.lines.append(line)
+
+
+class LeavingTrial(CurveTrial):
+    """Leaves the middle of an epoch behind, unless it finds one: then it goes on to the end."""
+
+    def run(self, spec, context):
+        middle = Path(spec.directory) / UNFINISHED
+        if middle.is_file():
+            context.log(f"found {middle.read_text()}")
+            middle.unlink()
+            return super().run(spec, context)
+        outcome = super().run(replace(spec, to_epoch=1), context)
+        middle.write_text("half of epoch 2")
+        return Paused(outcome.checkpoint)
+
+
+def test_the_middle_of_an_epoch_reaches_another_node_through_the_vault_and_is_removed_after_it(tmp_path):
+    url = f"file://{tmp_path}/vault"
+    first = run_lasting(LeavingTrial(), spec(tmp_path, vault=url), Context())
+    assert isinstance(first, Paused)
+    shutil.rmtree(tmp_path / "node")
+    context = Context()
+    rest = spec(tmp_path, vault=url, from_epoch=1, checkpoint=first.checkpoint)
+    assert isinstance(run_lasting(LeavingTrial(), rest, context), Completed)
+    assert "found half of epoch 2" in context.lines
+    assert not [one for one in Vault(url).files() if one.url.endswith(".part")]
+
+
+def test_a_torn_middle_of_an_epoch_is_told_and_the_epoch_trained_anew(tmp_path):
+    url = f"file://{tmp_path}/vault"
+    first = run_lasting(LeavingTrial(), spec(tmp_path, vault=url), Context())
+    (part,) = (tmp_path / "vault").glob("*.part")
+    part.write_text("half of")
+    shutil.rmtree(tmp_path / "node")
+    context = Context()
+    rest = spec(tmp_path, vault=url, from_epoch=1, checkpoint=first.checkpoint)
+    assert isinstance(run_lasting(CurveTrial(), rest, context), Completed)
+    assert any("cannot be fetched, it is trained anew" in line for line in context.lines)
 
 
 def test_the_outcome_names_the_vault_and_comes_after_the_last_upload(tmp_path):

@@ -95,9 +95,76 @@ def _memory(run: Run, full: tuple[int, int, int, int]) -> Sample:
     return Sample([peak_megabytes()], note=f"whole process, of which the features are {own:.0f} MB; took {took:.1f} s")
 
 
-@benchmark(Row(f"peak memory of {_RANKING}", "MB", at_most(600)))
+@benchmark(Row(f"peak memory of {_RANKING}", "MB", at_most(600), "all distances and their order, as FastReID"))
 def ranking_memory(run: Run) -> Sample:
-    return _memory(run, _MARKET)
+    peer = _peak_of(_whole_lists, _sizes(run, _MARKET))  # first: a child's peak begins with that of its parent
+    sample = _memory(run, _MARKET)
+    return Sample(sample.values, [peer], sample.note)
+
+
+def _whole_lists(sizes: tuple[int, int, int, int]) -> None:
+    """What FastReID and torchreid hold at once: features, distances, their order, and which of them are matches."""
+    import numpy as np
+
+    queries, gallery, people, cameras = sizes
+    labels = _labels(queries, gallery, people, cameras)
+    distances = 1 - _features(queries, 2) @ _features(gallery, 3).T
+    order = np.argsort(distances, axis=1)
+    (labels.gallery_pids[order] == labels.query_pids[:, None]).astype(np.int32)
+
+
+def _peak_of(work: Callable[[tuple[int, int, int, int]], object], sizes: tuple[int, int, int, int]) -> float:
+    """Peak memory in MB of `work` in a process of its own."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        pool.submit(work, sizes).result()
+        return pool.submit(peak_megabytes).result()
+
+
+_GALLERIES = (4_000, 8_000, 16_000)
+
+
+@benchmark(
+    *(
+        Row(f"ranking a query in a gallery of {gallery:,}", "ms", peer="the bare matrix product in blocks")
+        for gallery in _GALLERIES
+    )
+)
+def growth(run: Run) -> tuple[Sample, ...]:
+    """The cost of a query grows as the gallery does: see evaluation_growth.py for a plot over more sizes."""
+    return tuple(gallery_cost(gallery // run.size(1, 8), run.size(1_024, 64), run.size(5, 3)) for gallery in _GALLERIES)
+
+
+def gallery_cost(gallery: int, queries: int, times: int) -> Sample:
+    """Milliseconds of CPU a query, six matches each whatever the size, beside the product, in turns; one thread."""
+    import time
+
+    import torch
+
+    from reid_core.evaluation import rank, retrieval_metrics
+
+    _one_thread()
+    labels = _labels(queries, gallery, max(1, gallery // 7), 6)
+    query_features, gallery_features = _features(queries, 2), _features(gallery, 3)
+    left, right = torch.from_numpy(query_features), torch.from_numpy(gallery_features)
+    rows = max(1, (64 << 20) // (4 * gallery))
+
+    def cpu(work: Callable[[], object]) -> float:
+        began = time.process_time()
+        work()
+        return 1e3 * (time.process_time() - began) / queries
+
+    def product() -> None:
+        for start in range(0, queries, rows):
+            left[start : start + rows] @ right.T
+
+    values, peers = [], []
+    for _ in range(times):
+        values.append(cpu(lambda: retrieval_metrics(rank(query_features, gallery_features, labels))))
+        peers.append(cpu(product))
+    return Sample([min(values)], [min(peers)], f"{queries:,} queries, dim {_DIM:,}, CPU time, fastest of {times}")
 
 
 @benchmark(Row("peak memory of CMC + mAP + mINP, 11,659 x 82,161 (MSMT17)", "MB", at_most(2_000)), slow=True)
@@ -163,6 +230,29 @@ def reranking(run: Run) -> tuple[Sample, Sample]:
     own = (query.nbytes + gallery.nbytes + len(query) * len(gallery) * 4) / 1e6
     note = f"whole process, of which features and result are {own:.0f} MB"
     return Sample([took], note=f"one thread, dim {_DIM:,}"), Sample([peak_megabytes()], note=note)
+
+
+@benchmark(Row("k-reciprocal re-ranking, 1,684 x 7,956, two threads", "s", at_most_times(1 / 1.6), "one thread"))
+def reranking_on_two_threads(run: Run) -> Sample:
+    """In turns; the distances must be the same to the bit."""
+    import numpy as np
+    import torch
+
+    from reid_core.evaluation import rerank
+
+    query, gallery = _people(run.size(0.5, _SMALL / 2))
+    found: dict[int, list[Numbers]] = {1: [], 2: []}
+
+    def refine(threads: int) -> float:
+        torch.set_num_threads(threads)
+        return seconds(lambda: found[threads].append(rerank(query, gallery)))
+
+    values, peers = [], []
+    for _ in range(run.size(3, 1)):
+        values.append(refine(2))
+        peers.append(refine(1))
+        np.testing.assert_array_equal(found[1].pop(), found[2].pop())
+    return Sample(values, peers, "equal to the bit; needs two free cores")
 
 
 @benchmark(Row("k-reciprocal re-ranking, 421 x 1,989", "s", peer="the paper's dense algorithm"))

@@ -22,7 +22,7 @@ from orchestrator.trial.protocol import Resources
 from trials.studies import CURVE_TRIAL, controller
 folder, left = Path(sys.argv[1]), int(sys.argv[2])
 store = open_store(folder / "studies.db")
-backend = {backend}(2, Resources(1), trial=CURVE_TRIAL)
+backend = {backend}(2, Resources(1), trial=CURVE_TRIAL, **eval(sys.argv[3]))
 def see(logged, state):
     if logged.seq >= left:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -32,14 +32,28 @@ print(state.status.value)
 """
 
 
-def check_killed_controllers(folder: Path, module: str, backend: str, kills: tuple[int, ...], **base: object) -> None:
-    """Kill the controller at each of these events, let the last one finish: every epoch is reported once."""
+def check_killed_controllers(
+    folder: Path,
+    module: str,
+    backend: str,
+    kills: tuple[int, ...],
+    *,
+    options: dict[str, object] | None = None,
+    trials: int = 5,
+    max_epochs: int = 9,
+    **base: object,
+) -> int:
+    """Kill the controller at each of these events, let the last one finish: every epoch is reported once.
+
+    `options` are the backend's. How many events the study has.
+    """
     store = open_store(folder / "studies.db")
-    first = created(trials=5, **base)
+    first = created(trials=trials, max_epochs=max_epochs, **base)
     store.create_study(first, 0.0)
     for kill_at in (*kills, 10_000):
+        script = SCRIPT.format(module=module, backend=backend)
         done = subprocess.run(
-            [sys.executable, "-c", SCRIPT.format(module=module, backend=backend), str(folder), str(kill_at)],
+            [sys.executable, "-c", script, str(folder), str(kill_at), repr(options or {})],
             env={**os.environ, "PYTHONPATH": os.pathsep.join((TESTS, os.environ.get("PYTHONPATH", "")))},
             capture_output=True,
             text=True,
@@ -55,3 +69,4 @@ def check_killed_controllers(folder: Path, module: str, backend: str, kills: tup
     reported = [(e.trial, e.epoch) for e in log if isinstance(e, EpochReported)]
     assert len(reported) == len(set(reported)) == first.plan.epochs
     store.close()
+    return len(log)

@@ -2,10 +2,25 @@
 // moving the pointer draws one line and not all of them.
 
 import { effect } from "@preact/signals";
+import { afterPaint } from "./dom.js";
 import { dark, scoreScale, token, viridis } from "./palette.js";
+import { inAddress } from "./address.js";
 import { metric, metricLabel, shortKey, value } from "./format.js";
 
-const TOP = 60, BOTTOM = 36, SIDE = 56, HEIGHT = 304, LEAST = 84, GRIP = 18, TONES = 48, A_FRAME = 1500;
+const TOP = 50, BOTTOM = 28, SIDE = 56, HEIGHT = 200, LEAST = 84, GRIP = 18, TONES = 48, A_FRAME = 1500;
+const LIGHT = 300, REST_MS = 140; // lines drawn while a brush moves; when all are, after it stands still
+const TELL_MS = 100; // how often the table hears of a brush that moves
+
+/** `KEY:low~high;KEY:low~high`, as the address holds them. */
+const printed = (brushes) => [...brushes].map(([key, ends]) => `${key}:${ends.map((end) => end.toFixed(3)).join("~")}`).join(";");
+function parsed(text) {
+  const found = new Map();
+  for (const part of text.split(";")) {
+    const match = /^(.*):(-?[\d.]+)~(-?[\d.]+)$/.exec(part);
+    if (match) found.set(match[1], [Number(match[2]), Number(match[3])]);
+  }
+  return found;
+}
 
 /** An axis: where a value lies on it in [0, 1] (null: not set), and its tick labels. */
 function parameterAxis(key, parameter) {
@@ -29,24 +44,29 @@ function objectiveAxis(name, scale, minimize) {
   const place = (score) => (score == null ? null : minimize ? (scale.high - score) / span : (score - scale.low) / span);
   const ends = minimize ? [scale.high, scale.low] : [scale.low, scale.high];
   const ticks = Number.isFinite(scale.low) ? [[0, metric(ends[0], name)], [1, metric(ends[1], name)]] : [];
-  return { key: "", label: metricLabel(name), place, ticks };
+  return { key: name, objective: true, label: metricLabel(name), place, ticks };
 }
 
 export function coordinates(place, store) {
-  const box = Object.assign(document.createElement("div"), { className: "coords" });
+  const box = Object.assign(document.createElement("div"), { className: "coords", tabIndex: 0, role: "region", ariaLabel: "Parallel coordinates" });
   const base = document.createElement("canvas");
   const top = Object.assign(document.createElement("canvas"), { className: "top" });
   top.setAttribute("role", "img");
   top.setAttribute("aria-label", "Parallel coordinates of every trial; the trials table holds the same values");
   const foot = Object.assign(document.createElement("p"), { className: "caption" });
-  const brushes = new Map(); // axis key -> [low, high] in [0, 1]
+  const kept = inAddress("brush");
+  let brushes = parsed(kept.peek()); // axis key -> [low, high] in [0, 1]
+  const shot = document.createElement("canvas"); // what stood there when the brush began to move
+  let waiting = 0, resting = 0, toldAt = 0;
   let axes = [], lines = [], scale = null, width = 0, dragging = null, name = "mAP", drawing = 0;
 
   const xOf = (i) => SIDE + (i * (width - 2 * SIDE)) / Math.max(1, axes.length - 1);
   const yOf = (t) => (t === null ? HEIGHT - 14 : HEIGHT - BOTTOM - t * (HEIGHT - TOP - BOTTOM));
 
+  const fullWidth = () => Math.max(place.clientWidth, axes.length * LEAST + 2 * (SIDE - LEAST / 2));
+
   function layout() {
-    width = Math.max(place.clientWidth, axes.length * LEAST + 2 * (SIDE - LEAST / 2));
+    width = fullWidth();
     for (const canvas of [base, top]) {
       const ratio = devicePixelRatio || 1;
       canvas.width = width * ratio;
@@ -57,12 +77,20 @@ export function coordinates(place, store) {
     }
   }
 
-  function passes(line) {
-    for (const [key, [low, high]] of brushes) {
-      const at = line.at[axes.findIndex((axis) => axis.key === key)];
-      if (at === null || at < low || at > high) return false;
+  const passes = (line) => line.on;
+  /** Note which lines the brushes let through. */
+  function judge() {
+    const wanted = [...brushes].map(([key, ends]) => [axes.findIndex((axis) => axis.key === key), ...ends]).filter(([at]) => at >= 0);
+    for (const line of lines) {
+      line.on = true;
+      for (const [axis, low, high] of wanted) {
+        const at = line.at[axis];
+        if (at === null || at < low || at > high) {
+          line.on = false;
+          break;
+        }
+      }
     }
-    return true;
   }
 
   function trace(pen, line) {
@@ -166,6 +194,7 @@ export function coordinates(place, store) {
     const mine = ++drawing;
     const pen = base.getContext("2d");
     pen.clearRect(0, 0, width, HEIGHT);
+    drawAxes(pen);
     for (const batch of batches(A_FRAME)) {
       drawBatch(pen, batch);
       await new Promise(requestAnimationFrame);
@@ -175,12 +204,37 @@ export function coordinates(place, store) {
     drawHover();
   }
 
+  const drawWell = () => void (lines.length > A_FRAME ? drawByFrames() : draw());
+
+  /** While a brush moves: what stood there before, faded, and an even choice of the lines that pass. */
+  function drawLight() {
+    drawing += 1;
+    const pen = base.getContext("2d");
+    pen.clearRect(0, 0, width, HEIGHT);
+    pen.globalAlpha = 0.15;
+    pen.drawImage(shot, 0, 0, width, HEIGHT);
+    pen.globalAlpha = 1;
+    const through = lines.filter(passes);
+    const step = Math.max(1, Math.ceil(through.length / LIGHT));
+    const groups = new Map();
+    for (let i = 0; i < through.length; i += step) {
+      const tone = through[i].score == null ? -1 : Math.round(scale(through[i].score) * TONES);
+      if (!groups.has(tone)) groups.set(tone, []);
+      groups.get(tone).push(through[i]);
+    }
+    drawBatch(pen, [...groups].sort(([a], [b]) => a - b));
+    drawAxes(pen);
+    tell("");
+  }
+
   function drawHover() {
     const pen = top.getContext("2d");
     pen.clearRect(0, 0, width, HEIGHT);
     const line = lines.find((each) => each.id === store.hovered.value);
     if (!line) return tell("");
-    for (const [tone, size] of [[token("surface"), 6], [line.score == null ? token("quiet") : viridis(scale(line.score)), 3]]) {
+    /** @type {Array<[string, number]>} */
+    const strokes = [[token("surface"), 6], [line.score == null ? token("quiet") : viridis(scale(line.score)), 3]];
+    for (const [tone, size] of strokes) {
       pen.strokeStyle = tone;
       pen.lineWidth = size;
       pen.lineJoin = "round";
@@ -197,9 +251,27 @@ export function coordinates(place, store) {
     foot.textContent = text || picked;
   }
 
-  function publish() {
+  function tellTable() {
     store.brushed.value = brushes.size ? new Set(lines.filter(passes).map((line) => line.id)) : null;
-    draw();
+  }
+
+  /** The brushes changed: at most one drawing a frame while they move, all lines once they stand still. */
+  function publish(moving = false) {
+    clearTimeout(resting);
+    if (moving) resting = setTimeout(() => publish(), REST_MS);
+    if (waiting) return;
+    waiting = requestAnimationFrame(() => {
+      waiting = 0;
+      judge();
+      const light = moving && dragging && lines.length > LIGHT;
+      if (!light || performance.now() - toldAt > TELL_MS) {
+        toldAt = performance.now();
+        tellTable();
+      }
+      if (light) return drawLight();
+      kept.value = printed(brushes);
+      drawWell();
+    });
   }
 
   function nearest(x, y) {
@@ -222,6 +294,9 @@ export function coordinates(place, store) {
     const at = grip(event.offsetX);
     if (at < 0) return;
     dragging = { key: axes[at].key, from: level(event.offsetY), moved: false };
+    shot.width = base.width;
+    shot.height = base.height;
+    shot.getContext("2d").drawImage(base, 0, 0);
     top.setPointerCapture(event.pointerId);
   });
   top.addEventListener("pointermove", (event) => {
@@ -230,14 +305,15 @@ export function coordinates(place, store) {
       if (Math.abs(to - dragging.from) < 0.015 && !dragging.moved) return;
       dragging.moved = true;
       brushes.set(dragging.key, [Math.min(dragging.from, to) - 0.004, Math.max(dragging.from, to) + 0.004]);
-      publish();
+      publish(true);
     } else {
       store.hovered.value = nearest(event.offsetX, event.offsetY);
     }
   });
   top.addEventListener("pointerup", () => {
-    if (dragging && !dragging.moved && brushes.delete(dragging.key)) publish();
+    const changed = dragging && (dragging.moved || brushes.delete(dragging.key));
     dragging = null;
+    if (changed) publish();
   });
   top.addEventListener("pointercancel", () => (dragging = null));
   top.addEventListener("pointerleave", () => (store.hovered.value = null));
@@ -247,9 +323,40 @@ export function coordinates(place, store) {
     brushes.clear();
     publish();
   }
+  effect(() => {
+    if (kept.value === printed(brushes)) return; // ours; else it came from the history
+    brushes = parsed(kept.value);
+    if (lines.length) publish();
+  });
   addEventListener("keydown", (event) => event.key === "Escape" && clear());
 
   box.append(base, top);
+
+  /** The lines of the study as it is now. Those of a running one follow after what is small and new has been painted. */
+  function build() {
+    const study = store.study.peek(), rows = store.rows.peek();
+    if (!study || !rows.length) return;
+    if (!box.isConnected) place.replaceChildren(box, foot);
+    const minimize = store.objective.peek().goal === "minimize";
+    name = store.objective.peek().metric;
+    scale = scoreScale(rows.map((row) => row.score), minimize);
+    axes = Object.entries(study.space_model.parameters).map(([key, parameter]) => parameterAxis(key, parameter));
+    axes.push(objectiveAxis(name, scale, minimize));
+    const first = !lines.length; // later ones are drawn at once: a canvas that fills up each time would flicker
+    lines = rows.map((row) => ({
+      id: row.id,
+      score: row.score,
+      at: axes.map((axis) => axis.place(axis.objective ? row.score : row.values[axis.key])),
+      on: true,
+    }));
+    judge();
+    tellTable();
+    layout();
+    if (first) drawWell();
+    else draw();
+  }
+  const again = afterPaint(build);
+
   effect(() => {
     const study = store.study.value, rows = store.rows.value;
     void dark.value;
@@ -258,30 +365,17 @@ export function coordinates(place, store) {
       place.replaceChildren(Object.assign(document.createElement("p"), { className: "empty", textContent: "No trial yet." }));
       return;
     }
-    if (!box.isConnected) place.replaceChildren(box, foot);
-    const minimize = store.objective.value.goal === "minimize";
-    name = store.objective.value.metric;
-    scale = scoreScale(rows.map((row) => row.score), minimize);
-    axes = Object.entries(study.space_model.parameters).map(([key, parameter]) => parameterAxis(key, parameter));
-    axes.push(objectiveAxis(name, scale, minimize));
-    const first = !lines.length; // later ones are drawn at once: a canvas that fills up each time would flicker
-    lines = rows.map((row) => ({
-      id: row.id,
-      score: row.score,
-      at: axes.map((axis) => axis.place(axis.key ? row.values[axis.key] : row.score)),
-    }));
-    layout();
-    if (first && lines.length > A_FRAME) drawByFrames();
-    else draw();
+    if (lines.length) again();
+    else build();
   });
   effect(() => {
     void store.hovered.value;
     if (box.isConnected && axes.length) drawHover();
   });
   new ResizeObserver(() => {
-    if (!box.isConnected || !axes.length) return;
+    if (!box.isConnected || !axes.length || width === fullWidth()) return;
     layout();
-    draw();
+    drawWell();
   }).observe(place);
   return { clear };
 }

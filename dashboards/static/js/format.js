@@ -1,7 +1,13 @@
 // Numbers, times and values as a person reads them; dashboards/formats.py says the same on the server.
 
 const NONE = "–";
-const LABELS = { images_per_second: "images/s", latency_ms: "latency ms", flops: "multiply-adds", lr: "learning rate" };
+/** @type {Array<[number, string]>} */
+const UNITS = [[86400, "d"], [3600, "h"], [60, "min"]];
+/** @type {Record<string, string>} */
+const LABELS = {
+  images_per_second: "images/s", latency_ms: "latency ms", flops: "multiply-adds", lr: "learning rate",
+  data_wait: "waiting for data, share", cpu: "cores in use", memory_gb: "memory GiB", gpu: "GPU in use, share", gpu_memory_gb: "GPU memory GiB",
+};
 let own = {
   mAP: { title: "mAP", fraction: true }, mINP: { title: "mINP", fraction: true }, rank1: { title: "rank-1", fraction: true },
   rank5: { title: "rank-5", fraction: true }, rank10: { title: "rank-10", fraction: true },
@@ -51,7 +57,7 @@ export function duration(seconds) {
 
 export function ago(at, now = Date.now() / 1000) {
   const seconds = now - at;
-  for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]]) {
+  for (const [size, unit] of UNITS) {
     if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;
   }
   return seconds < 5 ? "just now" : `${Math.floor(seconds)} s ago`;

@@ -1,20 +1,28 @@
-// The study's first lines: state, progress, time left; the best against the default.
+// The study's first lines: state, progress, cost, end; the best against the recipe.
 
 import { html } from "htm/preact";
-import { ago, clock, duration, gain, metric, metricLabel } from "./format.js";
+import { clock, gain, metric, metricLabel } from "./format.js";
+
+const HOUR = 3600;
+const hours = (spent) => (spent >= 100 ? Math.round(spent) : spent >= 0.095 || spent === 0 ? spent.toFixed(1) : spent.toFixed(3));
+
+function Cost({ spent }) {
+  const gpus = spent.gpu_hours != null;
+  const now = gpus ? spent.gpu_hours : spent.trial_hours, planned = gpus ? spent.gpu_hours_planned : spent.trial_hours_planned;
+  return html`<li title=${gpus ? "" : "Hours of all trials together; they take no GPU"}><strong>${hours(now)}</strong>${planned != null && ` of ${hours(planned)}`} ${gpus ? "GPU-h" : "trial-h"}</li>`;
+}
 
 export function Facts({ store }) {
   const study = store.study.value;
-  const running = study.status === "running";
-  const left = running && study.seconds_left != null;
-  return html`
-    <ul class="facts">
+  const left = study.status === "running" && study.seconds_left != null;
+  const ends = left && Date.now() / 1000 + study.seconds_left;
+  const exact = left && `${new Date(ends * 1000).toLocaleString()}; ${(study.seconds_left / HOUR).toFixed(1)} h left at the pace so far`;
+  return html`<ul class="facts">
       <li><span class="state state-${study.status}">${study.status}</span>${study.reason && html` <span class="quiet">${study.reason}</span>`}</li>
       <li><strong>${study.trials_started}</strong> of ${study.trials_planned} trials</li>
       <li><strong>${study.epochs_spent}</strong> of ${study.epochs_planned} epochs</li>
-      ${left && html`<li><strong>${duration(study.seconds_left)}</strong> left, ends about ${clock(Date.now() / 1000 + study.seconds_left)}</li>`}
-      ${study.idle_share != null && html`<li class="quiet">${(100 * study.idle_share).toFixed(1)} % idle</li>`}
-      <li class="quiet">started <time data-at=${study.created_at} title=${new Date(study.created_at * 1000).toISOString()}>${ago(study.created_at)}</time></li>
+      <${Cost} spent=${study.spent} />
+      ${left && html`<li title=${exact}>ends about <strong>${clock(ends)}</strong></li>`}
       ${store.notice.value && html`<li class="quiet" role="status">${store.notice.value}</li>`}
     </ul>
     <progress class="bar" max=${study.epochs_planned} value=${study.epochs_spent} aria-label="Epochs spent"></progress>`;
@@ -27,10 +35,9 @@ export function Best({ store }) {
   if (!best) return html`<p class="quiet">No epoch is finished yet.</p>`;
   const aims = study.objective.map((each) => each.metric);
   const others = [...new Set([...aims, ...study.measures.shown])].filter((other) => other !== name && best.metrics[other] != null);
-  return html`<ul class="metrics">
-    <li><span class="big">${metric(best.metrics[name], name)}</span> ${metricLabel(name)}</li>
-    ${others.map((other) => html`<li key=${other}><span class="big">${metric(best.metrics[other], other)}</span> ${metricLabel(other)}</li>`)}
-    <li><a href="/studies/${store.id}/trials/${best.trial}">trial ${best.trial}</a> at epoch ${best.epoch}${best.gain != null && html`, <strong>${gain(best.gain, name)}</strong> against the recipe's default`}</li>
-    ${best.gain == null && study.default && html`<li class="quiet">the recipe's default: ${metric(study.default.metrics[name], name)} at epoch ${study.default.epoch}</li>`}
-  </ul>`;
+  return html`<p>Best <span class="big">${metric(best.metrics[name], name)}</span> ${metricLabel(name)}
+    ${" ("}<a href="/studies/${store.id}/trials/${best.trial}">trial ${best.trial}</a> at epoch ${best.epoch}${best.gain != null && html`, <strong>${gain(best.gain, name)}</strong> against the recipe's default`}${best.gain == null && study.default && `; the recipe's default: ${metric(study.default.metrics[name], name)} at epoch ${study.default.epoch}`})
+    ${others.map((other) => html` <span class="beside" key=${other}>${metricLabel(other)} <strong>${metric(best.metrics[other], other)}</strong></span>`)}
+    ${best.metrics.mAP != null && html` <a class="beside" href="/studies/${store.id}/trials/${best.trial}/gallery">its retrievals</a>`}
+    ${document.getElementById("study")?.dataset.winner && html` <a class="beside" href="/studies/${store.id}/winner/gallery">the retrained winner's</a>`}</p>`;
 }

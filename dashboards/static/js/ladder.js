@@ -1,28 +1,45 @@
-// Rungs: for each bracket, which trials stand on which rung, who runs, and which places are still open.
+// Rungs: for each bracket, which trials stand on which rung, who runs, who was promoted and why, which places are open.
 
 import { html } from "htm/preact";
+import { signal } from "@preact/signals";
 import { metric } from "./format.js";
 import { inkOn, scoreScale, viridis, dark } from "./palette.js";
 
-const MOST_CHIPS = 40;
+const MOST_CHIPS = 30;
+const told = signal(""); // about the trial under the pointer or the focus
 
-function Chip({ row, scale, store, name }) {
-  const title = `Trial ${row.id}, ${row.status}, epoch ${row.epoch}${row.score == null ? "" : `, ${metric(row.score, name)}`}. ${row.advance_reason || row.reason}`;
-  const kind = row.status === "failed" ? "failed" : row.status === "running" ? "running" : "";
-  const t = row.score == null || kind === "failed" ? null : scale(row.score);
-  return html`<a class="chip ${kind} ${t === null && kind !== "failed" ? "plain" : ""}" href="/studies/${store.id}/trials/${row.id}" title=${title}
-    aria-label=${title} style=${t === null ? {} : { background: viridis(t), color: inkOn(t) }}
-    onMouseEnter=${() => (store.hovered.value = row.id)} onMouseLeave=${() => (store.hovered.value = null)}>${row.id}</a>`;
+function about(row, name) {
+  const standing = `Trial ${row.id}, ${row.status}, epoch ${row.epoch} of ${row.rung}${row.score == null ? "" : `, ${metric(row.score, name)}`}`;
+  const moved = row.advance_reason && row.advance_reason !== row.reason;
+  return `${standing}. ${moved ? `Promoted: ${row.advance_reason}` : row.reason}`;
 }
 
-function Rung({ rung, size, standing, reached, scale, store, name }) {
+function Chip({ row, scale, store, name, lowest }) {
+  const title = about(row, name);
+  const promoted = row.rung > lowest;
+  const kind = row.status === "failed" ? "failed" : row.status === "running" ? "running" : "";
+  const t = row.score == null || kind === "failed" ? null : scale(row.score);
+  const on = () => {
+    store.hovered.value = row.id;
+    told.value = title;
+  };
+  const off = () => {
+    store.hovered.value = null;
+    told.value = "";
+  };
+  return html`<a class="chip ${kind} ${t === null && kind !== "failed" ? "plain" : ""}" href="/studies/${store.id}/trials/${row.id}"
+    aria-label=${title} style=${t === null ? {} : { background: viridis(t), color: inkOn(t) }}
+    onMouseEnter=${on} onMouseLeave=${off} onFocus=${on} onBlur=${off}>${promoted && "↑"}${row.id}</a>`;
+}
+
+function Rung({ rung, size, standing, reached, lowest, scale, store, name }) {
   const open = Math.max(0, size - reached);
   const shown = standing.slice(0, MOST_CHIPS);
-  const slots = Math.min(open, MOST_CHIPS - shown.length);
+  const slots = Math.min(open, Math.max(0, MOST_CHIPS - shown.length));
   return html`<div class="rung">
     <span class="goal">epoch ${rung}</span>
     <div class="chips">
-      ${shown.map((row) => html`<${Chip} key=${row.id} row=${row} scale=${scale} store=${store} name=${name} />`)}
+      ${shown.map((row) => html`<${Chip} key=${row.id} row=${row} scale=${scale} store=${store} name=${name} lowest=${lowest} />`)}
       ${Array.from({ length: slots }, (_, i) => html`<span class="chip slot" key=${`open${i}`} title="open place" aria-hidden="true">·</span>`)}
       ${standing.length > shown.length && html`<span class="quiet">and ${standing.length - shown.length} more</span>`}
     </div>
@@ -42,7 +59,7 @@ function groups(plan) {
   return [...found.values()];
 }
 
-function title({ members, sizes }) {
+function heading({ members, sizes }) {
   const [first] = members;
   const name = members.size === 1 ? `Bracket ${first + 1}` : `${members.size} brackets`;
   return `${name}: ${sizes.join(" → ")} trials`;
@@ -55,15 +72,20 @@ export function Ladder({ store }) {
   const minimize = goal === "minimize";
   const scale = scoreScale(rows.map((row) => row.score), minimize);
   const better = (a, b) => (minimize ? 1 : -1) * ((a.score ?? 0) - (b.score ?? 0)) || a.id - b.id;
+  const first = (a, b) => Number(b.status === "running") - Number(a.status === "running") || better(a, b);
   return html`<div class="ladder">
     ${groups(study.plan).map((group) => {
       const mine = rows.filter((row) => group.members.has(row.bracket));
       return html`<div key=${group.rungs.join()}>
-        <h3>${title(group)}</h3>
-        ${group.rungs.map((rung, r) => html`<${Rung} key=${rung} rung=${rung} size=${group.sizes[r]}
-          standing=${mine.filter((row) => row.rung === rung).sort(better)} reached=${mine.filter((row) => row.rung >= rung).length}
+        <h3>${heading(group)}</h3>
+        ${group.rungs.map((rung, r) => html`<${Rung} key=${rung} rung=${rung} size=${group.sizes[r]} lowest=${group.rungs[0]}
+          standing=${mine.filter((row) => row.rung === rung).sort(first)} reached=${mine.filter((row) => row.rung >= rung).length}
           scale=${scale} store=${store} name=${name} />`).reverse()}
       </div>`;
     })}
-  </div>`;
+  </div><p class="caption why" role="status"><${Why} /></p>`;
+}
+
+function Why() {
+  return told.value || "Ringed: runs. ↑: promoted. Point at a trial to read why.";
 }

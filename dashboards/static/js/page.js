@@ -1,9 +1,13 @@
-// On every page: relative times, copy buttons, keys, whole rows as links.
+// On every page: relative times, copy buttons, whole rows as links, theme, offline banner; keys and undo.
 
+import { around, need } from "./dom.js";
 import { ago } from "./format.js";
+import { showKeys } from "./keys.js";
+import { isDark, onTheme, switchTheme } from "./theme.js";
+import "./undo.js";
 
 function refreshTimes() {
-  for (const time of document.querySelectorAll("time[data-at]")) {
+  for (const time of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("time[data-at]"))) {
     const text = ago(Number(time.dataset.at));
     if (time.textContent !== text) time.textContent = text;
   }
@@ -11,43 +15,47 @@ function refreshTimes() {
 setInterval(refreshTimes, 1000);
 refreshTimes();
 
-document.addEventListener("click", async (event) => {
-  const button = event.target.closest("[data-copy]");
-  if (button) {
-    try {
-      await navigator.clipboard.writeText(button.dataset.copy);
-      button.textContent = "Copied";
-    } catch {
-      const text = button.parentElement.querySelector("code");
-      getSelection().selectAllChildren(text);
-      button.textContent = "Press Ctrl-C";
-    }
-    setTimeout(() => (button.textContent = "Copy"), 2000);
-    return;
+/** @param {HTMLElement} button */
+async function copy(button) {
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy ?? "");
+    button.textContent = "Copied";
+  } catch {
+    const text = button.parentElement?.querySelector("code");
+    if (text) getSelection()?.selectAllChildren(text);
+    button.textContent = "Press Ctrl-C";
   }
-  const row = event.target.closest("tr[data-href]");
-  if (row && !event.target.closest("a, button") && !getSelection().toString()) location.href = row.dataset.href;
-});
-
-function move(step) {
-  const links = [...document.querySelectorAll("table.rows tbody th a")];
-  if (!links.length) return;
-  const at = links.indexOf(document.activeElement?.closest("tr")?.querySelector("th a"));
-  const next = links[at < 0 ? 0 : Math.min(links.length - 1, Math.max(0, at + step))];
-  next.focus();
-  next.scrollIntoView({ block: "nearest" });
+  setTimeout(() => (button.textContent = "Copy"), 2000);
 }
 
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest("input, textarea, select")) return;
-  if (event.key === "j") move(1);
-  else if (event.key === "k") move(-1);
-  else if (event.key === "?") document.getElementById("keys").showModal();
-  else if (event.key === "/") {
-    const filter = document.querySelector("input[type=search]");
-    if (!filter) return;
+document.addEventListener("click", (event) => {
+  const button = around(event, "[data-copy]");
+  if (button) return void copy(button);
+  if (around(event, "[data-keys]")) return showKeys();
+  if (around(event, "[data-back]")) {
     event.preventDefault();
-    filter.focus();
+    return history.back();
   }
+  const row = around(event, "tr[data-href]");
+  if (row?.dataset.href && !around(event, "a, button, input, label") && !getSelection()?.toString()) location.href = row.dataset.href;
 });
+
+const theme = document.getElementById("theme");
+const tellTheme = () => theme?.setAttribute("aria-pressed", String(isDark()));
+theme?.addEventListener("click", switchTheme);
+onTheme(tellTheme);
+tellTheme();
+
+// The banner: whoever reads numbers must know that they stand still, and since when.
+const connection = need("connection"), banner = need("offline");
+function tellConnection() {
+  const lost = !navigator.onLine || connection.dataset.state === "offline";
+  if (lost && banner.hidden) {
+    const since = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    banner.textContent = `Offline since ${since}: the server does not answer. What you see stays; it goes on by itself once the server is back.`;
+  }
+  banner.hidden = !lost;
+}
+new MutationObserver(tellConnection).observe(connection, { attributes: true, attributeFilter: ["data-state"] });
+addEventListener("offline", tellConnection);
+addEventListener("online", tellConnection);

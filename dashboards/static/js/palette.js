@@ -1,17 +1,21 @@
 // Colours: viridis (van der Walt and Smith, 2015), even to the eye and safe for colour-blind readers.
 
 import { signal } from "@preact/signals";
+import { isDark, onTheme } from "./theme.js";
 
 const ANCHORS = [
   [68, 1, 84], [72, 40, 120], [62, 74, 137], [49, 104, 142], [38, 130, 142],
   [31, 158, 137], [53, 183, 121], [109, 205, 89], [180, 222, 44], [253, 231, 37],
 ];
 
-const media = matchMedia("(prefers-color-scheme: dark)");
 /** Changes when the theme does, so that canvases draw themselves again. */
-export const dark = signal(media.matches);
-media.addEventListener("change", () => (dark.value = media.matches));
+export const dark = signal(isDark());
+onTheme(() => (dark.value = isDark()));
 
+/**
+ * A token of the visual language, as the page has it now.
+ * @param {string} name
+ */
 export function token(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }

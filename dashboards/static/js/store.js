@@ -134,6 +134,10 @@ export function createStore(id) {
   addEventListener("pagehide", () => source?.close());
   addEventListener("pageshow", (event) => event.persisted && listen());
   addEventListener("offline", () => (connection.value = "offline"));
+  addEventListener("online", () => {
+    if (source?.readyState === EventSource.OPEN) connection.value = "live"; // the stream outlived it
+    else if (source) listen();
+  });
 
   return { id, base, study, rows, points, steps, objective, connection, problem, changed, brushed, hovered, notice, load };
 }

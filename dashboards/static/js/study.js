@@ -1,43 +1,53 @@
 // The study page's islands: header, charts, rungs, coordinates and trials table over one live store.
 
-import { effect } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { render } from "preact";
 import { html } from "htm/preact";
 import { coordinates } from "./coords.js";
+import { explore } from "./explore.js";
 import { FrontTable, frontChart } from "./front.js";
 import { Best, Facts } from "./header.js";
 import { Ladder } from "./ladder.js";
-import { createStore, fetchJson, showConnection } from "./store.js";
+import { matters } from "./matters.js";
+import { createStore, showConnection } from "./store.js";
 import { bestChart, curvesChart } from "./study_charts.js";
+import { menus, verbs } from "./study_verbs.js";
 import { Trials } from "./table.js";
+import { createRows, settled } from "./trial_rows.js";
 
 const root = document.getElementById("study");
 const store = createStore(root.dataset.study);
+store.acts = Boolean(root.dataset.acts);
 const by = (id) => document.getElementById(id);
+const passing = signal(null); // the trials that filter and brush let through, once they rest; null: all
 
-function island(id, Island) {
+function island(id, Island, more = {}) {
   by(id).replaceChildren();
-  render(html`<${Island} store=${store} />`, by(id));
+  render(html`<${Island} store=${store} ...${more} />`, by(id));
 }
 
 function curves() {
   const legend = Object.assign(document.createElement("div"), { className: "legend" });
   by("chart-curves").before(legend);
-  curvesChart(by("chart-curves"), legend, store);
+  curvesChart(by("chart-curves"), legend, store, passing);
 }
 
 let mounted = false;
 /** One island a task: with 10,000 trials all of them at once would keep the page from answering. */
 async function mount() {
   mounted = true;
+  const rows = createRows(store);
   const parts = [
     () => [["facts", Facts], ["best", Best]].forEach(([id, Island]) => island(id, Island)),
     () => bestChart(by("chart-best"), store),
     () => island("ladder", Ladder),
-    curves,
-    ...(by("front") ? [() => frontChart(by("chart-front"), store), () => island("front", FrontTable)] : []),
-    () => island("trials", Trials),
     () => coordinates(by("coords"), store),
+    () => island("trials", Trials, { rows }),
+    curves,
+    () => explore(by("explore"), store, rows, passing),
+    ...(by("front") ? [() => frontChart(by("chart-front"), store), () => island("front", FrontTable)] : []),
+    () => settled(rows).subscribe((found) => (passing.value = found)),
+    () => matters(by("matters"), store),
   ];
   for (const part of parts) {
     part();
@@ -54,7 +64,7 @@ effect(() => {
   for (const place of document.querySelectorAll(".loading")) place.textContent = `Not loaded: ${store.problem.value}`;
 });
 
-// The analysis costs the server a second or more: it is asked for when somebody looks.
+// The whole analysis is drawn when somebody looks.
 const analysed = by("analysis");
 let update = null;
 analysed.addEventListener("toggle", async () => {
@@ -64,29 +74,6 @@ analysed.addEventListener("toggle", async () => {
   await update();
 });
 
-// Pause, resume and stop without leaving the page; the forms work without this too.
-const verbs = by("verbs");
-effect(() => {
-  const status = store.study.value?.status;
-  if (!status || !verbs) return; // a viewer has no verbs
-  for (const form of verbs.querySelectorAll("form")) {
-    form.querySelector("button").disabled = !form.dataset.states.split(" ").includes(status);
-  }
-});
-verbs?.addEventListener("submit", async (event) => {
-  const form = event.target;
-  event.preventDefault();
-  if (form.dataset.verb === "stop" && !confirm("Stop this study? Running trials finish their epoch and are saved; nothing new starts.")) return;
-  const button = form.querySelector("button");
-  button.disabled = true;
-  try {
-    const summary = await fetchJson(`${store.base}/${form.dataset.verb}`, { method: "POST" });
-    store.study.value = { ...store.study.value, ...summary };
-    store.notice.value = `${form.dataset.verb} asked for; running trials finish their epoch first`;
-  } catch (error) {
-    store.notice.value = error.message;
-    button.disabled = false;
-  }
-});
-
+verbs(by("verbs"), store);
+menus();
 store.load();

@@ -27,7 +27,7 @@ export function bestChart(place, store) {
         x: { time: false, range: () => [0, Math.max(study.epochs_planned, xs[xs.length - 1])] },
         y: { range: (_, low, high) => padded(low, high) },
       },
-      axes: [below("epochs spent"), axis(metricLabel(name))],
+      axes: [below(), axis(metricLabel(name))],
       cursor: { drag: { x: false, y: false }, points: { size: 7 } },
       series: [
         {},
@@ -48,7 +48,7 @@ export function bestChart(place, store) {
     }
     const told = `best ${metric(best[best.length - 1], name)} after ${xs[xs.length - 1]} epochs`;
     return { data, options, caption: fallback === null ? told : `${told}; dashed: the recipe's default, ${metric(fallback, name)} at its epoch ${study.default.epoch}` };
-  });
+  }, 150);
   return handle;
 }
 
@@ -62,7 +62,8 @@ function rungReached(epoch, rungs) {
   return rungs.filter((rung) => rung <= epoch).length;
 }
 
-export function curvesChart(place, legend, store) {
+/** Learning curves of the best trials among those in `passing` (a Set; null: all). */
+export function curvesChart(place, legend, store, passing) {
   chart(place, () => {
     const study = store.study.value;
     if (!study) return { empty: "Loading …" };
@@ -70,9 +71,11 @@ export function curvesChart(place, legend, store) {
     const points = store.points.value;
     if (!points.trial.length) return { empty: "No epoch is finished yet." };
     const sign = goal === "minimize" ? 1 : -1;
+    const among = passing.value;
     const ranked = store.rows.value
-      .filter((row) => row.epoch > 0)
+      .filter((row) => row.epoch > 0 && (!among || among.has(row.id)))
       .sort((a, b) => sign * ((a.score ?? -sign * Infinity) - (b.score ?? -sign * Infinity)));
+    if (!ranked.length) return { empty: "No trial passes the filter." };
     const drawn = ranked.slice(0, MOST_CURVES).reverse();
     const place_of = new Map(drawn.map((row, i) => [row.id, i]));
     const length = points.epoch.reduce((most, epoch) => Math.max(most, epoch), 0);
@@ -84,7 +87,7 @@ export function curvesChart(place, legend, store) {
     }
     const rungs = study.plan.rungs;
     const tone = (epoch) => viridis(rungs.length ? rungReached(epoch, rungs) / rungs.length : 1);
-    showLegend(legend, rungs, ranked.length);
+    showLegend(legend, rungs);
     const options = {
       key: drawn.map((row) => `${row.id}:${rungReached(row.epoch, rungs)}`).join(),
       scales: { x: { time: false, range: () => [0, Math.max(study.plan.max_epochs, length)] }, y: { range: (_, low, high) => padded(low, high) } },
@@ -106,7 +109,7 @@ function hover(store, plot, drawn, index) {
   store.hovered.value = index == null ? null : drawn[index - 1]?.id ?? null;
 }
 
-function showLegend(legend, rungs, trials) {
+function showLegend(legend, rungs) {
   if (legend.dataset.key === `${rungs.join()}|${token("page")}`) return;
   legend.dataset.key = `${rungs.join()}|${token("page")}`;
   const parts = ["below the first rung", ...rungs.map((rung) => `epoch ${rung}`)].map((text, i) => {

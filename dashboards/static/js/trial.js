@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { axis, below, chart } from "./charts.js";
-import { learn, metricLabel, scaled } from "./format.js";
+import { learn, metricLabel, scaled, value } from "./format.js";
 import { token, viridis } from "./palette.js";
 import { fetchJson, showConnection } from "./store.js";
 import { swap } from "./swap.js";
@@ -13,7 +13,8 @@ const base = `/api/v1/studies/${encodeURIComponent(study)}`;
 const trial = signal(null);
 const measures = JSON.parse(root.dataset.measures);
 learn(measures);
-const percent = measures.shown.every((name) => measures.own[name].fraction);
+const told = (point, name) => (metricLabel(name).endsWith("%") ? point.toFixed(1) : value(point));
+const TAIL_MS = 2000;
 const DASHES = [[], [8, 4], [2, 3]];
 
 function lines(names, label) {
@@ -22,7 +23,7 @@ function lines(names, label) {
     if (!now) return { empty: "Loading …" };
     const shown = names(now).filter((name) => now.curves[name]?.some((point) => point != null));
     if (!shown.length) return { empty: `No ${label} yet.` };
-    const tone = (i) => (i === 0 ? token("accent") : viridis(0.35 + 0.4 * (i - 1)));
+    const tone = (i) => (i === 0 ? token("accent") : viridis(Math.min(1, 0.35 + 0.4 * (i - 1))));
     return {
       data: [now.epochs, ...shown.map((name) => now.curves[name].map((point) => scaled(point, name)))],
       options: {
@@ -32,17 +33,18 @@ function lines(names, label) {
         cursor: { drag: { x: false, y: false } },
         legend: { show: true },
         series: [{ label: "epoch" }, ...shown.map((name, i) => ({
-          label: metricLabel(name), stroke: tone(i), width: 2, dash: DASHES[i], spanGaps: true,
+          label: metricLabel(name), stroke: tone(i), width: 2, dash: DASHES[i % DASHES.length], spanGaps: true,
           points: { show: now.epochs.length < 3, size: 6 },
-          value: (_, point) => (point == null ? "–" : point.toFixed(name === "loss" ? 3 : 1)),
+          value: (_, point) => (point == null ? "–" : told(point, name)),
         }))],
       },
     };
   };
 }
 
-chart(document.getElementById("chart-metrics"), lines(() => measures.shown, percent ? "%" : "value"), 220);
-chart(document.getElementById("chart-loss"), lines(() => ["loss"], "loss"), 220);
+for (const place of document.querySelectorAll("[data-curves]")) {
+  chart(place, lines(() => place.dataset.curves.split(" "), place.dataset.label), 200);
+}
 
 const load = async () => (trial.value = await fetchJson(`${base}/trials/${id}`));
 
@@ -79,5 +81,26 @@ function listen(after) {
   });
   addEventListener("pagehide", () => source.close(), { once: true });
 }
+
+const text = document.getElementById("log-text");
+/** The end of the log, as long as somebody sees it and the trial may write. */
+async function tail() {
+  if (document.hidden) return;
+  try {
+    const { lines: now } = await fetchJson(`${base}/trials/${id}/log?output=${text.dataset.output}&lines=200`);
+    const fresh = now.join("\n");
+    if (fresh === text.textContent) return;
+    const atEnd = text.scrollHeight - text.scrollTop - text.clientHeight < 24;
+    text.firstElementChild.textContent = fresh;
+    text.hidden = !fresh;
+    document.getElementById("log-empty").hidden = Boolean(fresh);
+    if (atEnd) text.scrollTop = text.scrollHeight;
+  } catch {
+    showConnection("reconnecting");
+  }
+}
+text.scrollTop = text.scrollHeight;
+if (!root.dataset.ended) setInterval(tail, TAIL_MS);
+document.addEventListener("acted", refresh);
 
 load().then(() => listen(revision), () => showConnection("offline"));

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from orchestrator.service.doctor.check import Check, fails
+from orchestrator.service.doctor.data_path import data_path
 from orchestrator.service.doctor.machine import gpus, limits, memory, packages, processors, python
 from orchestrator.service.doctor.places import disks, file_clock, home_folder, shared_memory
 from orchestrator.service.doctor.services import check_ray, daemon, mlflow, notifications, store
@@ -48,7 +49,7 @@ def examine(home: Home, data: Path | None, ray: str | None = None) -> list[Check
     if address or ray is not None:
         looks.append(("ray cluster", lambda: check_ray(address, connect=ray is not None)))
     if data is not None:
-        looks.append(("data", lambda: _data(data)))
+        looks += [("data", lambda: _data(data)), ("data path", lambda: data_path(data))]
     return found + [one for name, look in looks for one in _looked(name, look)]
 
 

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from reid_core.data.files import Found, scan
+from reid_core.data.numbers import whole_number
 from reid_core.data.records import JUNK, NO_CAMERA, ImageRecord
 from reid_core.errors import DataError, Finding
 
@@ -144,8 +145,9 @@ class _Reader:
 
     def _camera(self, row: Row) -> int:
         text = row.fields.get("camid", "")
-        if text.isascii() and text.isdigit():
-            return int(text)
+        camera = whole_number(text)
+        if camera is not None:
+            return camera
         if not self.no_cameras:
             self._fault(
                 row,

@@ -111,7 +111,7 @@ class VisionTransformer(nn.Module):
     def forward(self, x: torch.Tensor, camids: torch.Tensor | None = None) -> torch.Tensor:
         """(B, 3, H, W), camera ids (B,) or None where they are not known -> (B, feature_dim, 1, 1)."""
         patches = self.patch_embed(x)
-        tokens = torch.cat((self.cls_token.expand(len(x), -1, -1), patches.flatten(2).transpose(1, 2)), dim=1)
+        tokens = torch.cat((self.cls_token.expand(x.shape[0], -1, -1), patches.flatten(2).transpose(1, 2)), dim=1)
         grid: tuple[int, int] = (patches.shape[2], patches.shape[3])
         positions = self.pos_embed if grid == self.grid else resize_positions(self.pos_embed, self.grid, grid)
         tokens = tokens + positions

@@ -19,13 +19,14 @@ from reid_core.config.schema.adaptation import Adaptation
 from reid_core.data.records import NO_CAMERA, Labels
 from reid_core.errors import ConfigError, Finding
 from reid_core.evaluation import Distance, distance_blocks, neighbours, unit_rows
-from reid_core.evaluation.reciprocal import encode, shared_weights
+from reid_core.evaluation.reciprocal import SharedWeights, encode
 
 __all__ = ["OUTLIER", "Clusters", "camera_centred", "cluster", "within"]
 
 OUTLIER = -1
 """The label of an image in no cluster."""
 
+_ROWS = 32  # of the matrix of distances at once
 _MOST_PAIRS = 50_000_000
 """Neighbours that are held in memory: a hundred bytes and more each while they are sorted."""
 
@@ -121,12 +122,13 @@ def _too_many(settings: Adaptation, images: int, count: int) -> ConfigError:
 
 
 def _jaccard(features: _Rows, settings: Adaptation) -> Iterator[tuple[slice, npt.NDArray[np.float64]]]:
-    """Jaccard distances (1, N) row by row: 1 - sum of minima / sum of maxima (Zhong et al. 2017, equation 10)."""
-    rows = encode(features, k1=settings.k1, k2=settings.k2, metric=Distance.COSINE).rows
-    columns = rows.tocsc()
-    for number, (start, stop) in enumerate(zip(rows.indptr[:-1], rows.indptr[1:], strict=True)):
-        shared = shared_weights(rows.indices[start:stop], rows.data[start:stop], columns)
-        yield slice(number, number + 1), (1 - shared / (2 - shared))[None, :]
+    """Jaccard distances (rows, N) of some rows at a time: 1 - sum of minima / sum of maxima (Zhong et al. 2017)."""
+    rows = encode(features, k1=settings.k1, k2=settings.k2, metric=Distance.COSINE).rows.astype(np.float64)
+    weights = SharedWeights(rows, rows, None)
+    for start in range(0, len(features), _ROWS):
+        part = slice(start, min(start + _ROWS, len(features)))
+        shared: npt.NDArray[np.float64] = weights.of(part).numpy()
+        yield part, 1 - shared / (2 - shared)
 
 
 def _first_neighbours(features: _Rows) -> Labels:

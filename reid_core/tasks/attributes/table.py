@@ -18,6 +18,7 @@ from reid_core.data.labelled import prefer_test
 from reid_core.data.layouts.manifest import Row, read_rows
 from reid_core.data.layouts.recognise import file_fingerprint, found_dataset
 from reid_core.data.layouts.reid_sets import refuse_reid_set
+from reid_core.data.numbers import whole_number
 from reid_core.data.records import JUNK, NO_CAMERA, Dataset, ImageRecord, Layout
 from reid_core.errors import DataError, Finding
 
@@ -148,8 +149,10 @@ class _Reader:
             return
         pid, camid = row.fields.get("pid", ""), row.fields.get("camid", "")
         person = path.as_posix() if pid in {"", JUNK} else pid
-        camera = int(camid) if camid.isascii() and camid.isdigit() else NO_CAMERA
-        getattr(self.found, _SPLITS[split]).append(ImageRecord(path.as_posix(), person, camera))
+        camera = whole_number(camid)
+        getattr(self.found, _SPLITS[split]).append(
+            ImageRecord(path.as_posix(), person, NO_CAMERA if camera is None else camera)
+        )
         self.targets[path.as_posix()] = values
 
     def finish(self) -> Found:

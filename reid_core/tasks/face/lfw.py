@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from reid_core.data.files import scan
+from reid_core.data.numbers import whole_number
 from reid_core.data.records import NO_CAMERA, ImageRecord
 from reid_core.errors import DataError, Finding
 from reid_core.tasks.face.pairs import Pairs
@@ -52,7 +53,7 @@ class _Reader:
         columns = _ONE if same else _TWO
         shape = "name i j" if same else "name1 i name2 j"
         numbers = [words[1], words[-1]] if len(words) == columns else [""]
-        if not all(text.isascii() and text.isdigit() for text in numbers):
+        if None in map(whole_number, numbers):
             self._faults.append(self._fault(number, f"'{' '.join(words)}' is not {shape}, which belongs here"))
             return
         names = (words[0], words[0] if same else words[2])
@@ -100,10 +101,9 @@ def _lines(file: Path) -> list[tuple[int, list[str]]]:
 
 def _header(file: Path, lines: list[tuple[int, list[str]]]) -> tuple[int, int]:
     words = lines[0][1] if lines else []
-    if len(words) == 2 and all(text.isascii() and text.isdigit() for text in words):
-        folds, each = int(words[0]), int(words[1])
-        if folds > 1 and each > 0:
-            return folds, each
+    folds, each = map(whole_number, words) if len(words) == 2 else (None, None)
+    if folds and each and folds > 1:
+        return folds, each
     raise DataError(
         Finding(
             "list-line",

@@ -8,6 +8,7 @@ import pytest
 TESTS = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TESTS / "unit" / "dashboards"))
 SCREENSHOTS = TESTS.parent / "build" / "screenshots"
+PATIENCE_MS = 60_000  # of a busy machine; what comes sooner is not waited for
 ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -32,7 +33,7 @@ def browser():
         pytest.skip("Chromium is not installed (set CHROMIUM to name it)")
     from playwright.sync_api import expect, sync_playwright
 
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
@@ -67,7 +68,7 @@ def open_page(browser, server):
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(server + path)

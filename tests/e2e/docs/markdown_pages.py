@@ -12,7 +12,7 @@ RECIPES = sorted((ROOT / "docs" / "recipes").glob("*.md"))
 PAGES = [
     page
     for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
-    if page.exists()
+    if page.exists() and page.name != "commands.md"  # printed by the commands themselves
 ]
 
 _FENCE = re.compile(r"^```(\w*)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -10,7 +10,7 @@ import pytest
 from orchestrator.backends import alone, usage
 from orchestrator.backends.alone import run_alone
 from orchestrator.backends.protocol import Ended
-from orchestrator.backends.run_segment import run_segment
+from orchestrator.backends.run_segment import Asking, run_segment
 from orchestrator.backends.wear import spoilt
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import Completed, Failed, Paused, SegmentSpec
@@ -47,7 +47,7 @@ class Fine:
 
 def ended(run, directory, error=None):
     said = []
-    run(Fine(error), SegmentSpec("s", 1, 1, {}, 0, 1, None, 0, str(directory)), said.append, lambda: False)
+    run(Fine(error), SegmentSpec("s", 1, 1, {}, 0, 1, None, 0, str(directory)), said.append, Asking(lambda: False))
     assert [isinstance(one, Ended) for one in said] == [False] * (len(said) - 1) + [True]
     return said[-1].outcome
 

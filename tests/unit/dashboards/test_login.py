@@ -2,6 +2,7 @@
 
 import json
 import stat
+from functools import partial
 
 import pytest
 from argon2 import PasswordHasher
@@ -10,6 +11,7 @@ from fastapi.testclient import TestClient
 from dashboards.app import create_app
 from dashboards.entry import COOKIE, IDLE_SECONDS, LONGEST_SECONDS, Sessions
 from dashboards.limits import Attempts, Buckets, client_key
+from dashboards.security import Bounds
 from orchestrator.service.audit import read_audit
 from orchestrator.service.people import People, Person, Role
 
@@ -319,8 +321,7 @@ def test_a_session_without_an_origin_changes_nothing(visit, study):
 
 
 def test_one_client_cannot_ask_without_end(service, monkeypatch):
-    monkeypatch.setattr("dashboards.security.BURST", 3.0)
-    monkeypatch.setattr("dashboards.security.PER_SECOND", 0.001)
+    monkeypatch.setattr("dashboards.security.Bounds", partial(Bounds, burst=3.0, per_second=0.001))
     client = TestClient(create_app(service), base_url="http://127.0.0.1")
     assert [client.get("/healthz").status_code for _ in range(4)] == [200, 200, 200, 429]
     assert int(client.get("/healthz").headers["retry-after"]) > 0

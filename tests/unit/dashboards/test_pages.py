@@ -69,7 +69,7 @@ def test_unknown_addresses_get_a_page_that_leads_back(client, path):
 def test_launch_page_has_a_field_for_each_parameter_and_shows_the_plan(client, service):
     text = page(client, "/launch?space=bnneck")
     for key in service.space("bnneck").space.parameters:
-        assert f'name="param:{key}"' in text
+        assert f'name="vary:{key}"' in text
     assert "<strong>12</strong> trials" in text
     assert "reid-tune run --space bnneck" in text
 
@@ -90,7 +90,7 @@ def test_plan_follows_what_is_typed(client):
         ({"algorithm": "freeze-thaw", "schedule": "asha"}, "schedule"),
         ({"trials": "0"}, "trials"),
         ({"set": "SOLVER.BASELR: 1"}, "set"),
-        ({"param:SOLVER.BASE_LR": "{type: float, low: 3, high: 1}"}, "param:SOLVER.BASE_LR"),
+        ({"low:SOLVER.BASE_LR": "3", "high:SOLVER.BASE_LR": "1"}, "low:SOLVER.BASE_LR"),
     ],
 )
 def test_launch_faults_are_shown_beside_their_field(client, service, values, field):

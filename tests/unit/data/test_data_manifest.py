@@ -86,6 +86,12 @@ def test_every_bad_row_is_named_with_its_place(manifest):
     ]
 
 
+def test_a_camera_of_thousands_of_digits_is_no_number(manifest):
+    _rewrite(manifest, "ann-1.png,ann,1,train", f"ann-1.png,ann,{'9' * 5000},train")
+    (found,) = _findings(manifest)
+    assert "error[manifest-row]: camid is '999" in found
+
+
 def test_training_on_a_measured_image_is_refused(manifest):
     _rewrite(manifest, "img/query-x1-1.png,x1", "img/train-ann-1.png,ann")
     assert _findings(manifest) == [

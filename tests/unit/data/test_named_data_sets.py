@@ -122,6 +122,7 @@ def test_a_name_may_say_where_it_lies(folder, tmp_path):
         (["Market1501", "MSMT17"], ["CUHK03"], "no folder of the data set MSMT17 .*MSMT17_V1 or MSMT17_V2 or MSMT17"),
         (["a=/x", "a=/y"], ["a"], "a is said to lie in /x and in /y"),
         (["VeRi", "VeRi"], ["DukeMTMC"], "VeRi is named twice"),
+        (["a" * 5000], ["DukeMTMC"], "no folder of the data set aaa"),
         (["a/b"], ["DukeMTMC"], "'a/b' does not name a data set"),
         (["=/x"], ["DukeMTMC"], "'=/x' does not name a data set"),
     ],

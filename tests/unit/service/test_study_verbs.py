@@ -12,6 +12,7 @@ from trials.studies import CURVE_TRIAL, controller, created
 from orchestrator.backends.inline import InlineBackend
 from orchestrator.events import CommandGiven, CommandKind, Limits, StudyEnded, StudyStatus, TrialStatus
 from orchestrator.service.audit import read_audit
+from orchestrator.service.views import StudyRequest
 from orchestrator.service.views_acting import (
     CloneRequest,
     EnqueueRequest,
@@ -177,6 +178,16 @@ def test_limits_that_make_no_sense_are_refused_before_anything_is_recorded(servi
     with pytest.raises(error):
         service.change_limits("cows", request_)
     assert commands(service, study) == []
+
+
+def test_who_made_a_study_stands_in_its_first_event_and_its_story(service, study):
+    del study
+    asked = StudyRequest(space="bnneck", backend="inline", trials=2, max_epochs=2, name="goats")
+    made = service.create(asked, "anna from 127.0.0.1")
+    assert service.state(made.id).created.by == "anna from 127.0.0.1"
+    assert "created by anna from 127.0.0.1: 2 trials" in service.events(made.id)[0].text
+    new = service.clone(made.id, CloneRequest(name="other"), "bert").id
+    assert service.state(new).created.by == "bert"
 
 
 def test_a_clone_has_everything_but_its_name_seed_and_what_is_set(service, study):

@@ -59,6 +59,7 @@ def faults(text, **options):
         (HEAD + GOOD + "objective: []\n", "empty-objective", (4, 1), "empty"),
         (HEAD + GOOD + "objective: {metric: mAP, goal: up}\n", "unknown-value", (4, 26), "maximize"),
         (HEAD + GOOD + "search: {algorithm: bhob}\n", "unknown-algorithm", (4, 10), "did you mean bohb"),
+        (HEAD + GOOD + f"objective: {{metric: 0x{'f' * 6000}}}\n", "wrong-type", (4, 13), "thousands of digits"),
         (HEAD + GOOD + "budget: {max_epochs: 5}\n", "min-epochs-above-max", (4, 1), "at most 5"),
         (HEAD + GOOD + "resources: {cpus: many}\n", "wrong-type", (4, 13), "a whole number or 'auto'"),
         (HEAD + GOOD + "resources: {gpus: -1}\n", "out-of-range", (4, 13), "greater than or equal to 0"),

@@ -1,0 +1,112 @@
+"""A served model as an application: its routes behind the guard that the pages have, and the server that runs it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from dashboards.entry import Entry
+from dashboards.errors import explain, respond
+from dashboards.metrics import HttpMeasures, Measured, metrics_router
+from dashboards.model_api import ModelCollector, model_router
+from dashboards.security import Bounds, Guard, is_loopback, too_many
+from dashboards.serve import bind, web_config
+from dashboards.witness import Witness
+from orchestrator.service.audit import Audit
+from orchestrator.service.errors import ReidTuneError, UsageError
+from orchestrator.service.home import Home
+from orchestrator.service.people import People
+from orchestrator.service.served_model.service import Busy, ModelService
+
+__all__ = ["create_model_app", "serve_model"]
+
+_STOP_SECONDS = 30
+"""What is in flight when the server is told to stop has so long to finish."""
+_BURST, _PER_SECOND = 20_000.0, 5000.0
+
+
+def create_model_app(service: ModelService, *, token: str = "", home: Path | None = None) -> FastAPI:
+    """The web front of a served model; with a `token` every request but health checks must carry it.
+
+    Closing it (its lifespan's end) finishes what is in flight and closes `service`.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await run_in_threadpool(service.close)
+
+    app = FastAPI(
+        title="reid-tune model",
+        version="1",
+        description="Embeddings, search and open-set identification. Distances are cosine distances in [0, 2].",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    measures = HttpMeasures(ModelCollector(service))
+    app.include_router(model_router(service))
+    app.include_router(metrics_router(measures))
+    for kind in (ReidTuneError, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, _answer)
+    folder = Home(home) if home is not None else Home.default()
+    nobody = folder.root / "model-service-has-no-people"  # a model is asked by programs: by the token, or on loopback
+    limits = service.settings.limits
+    app.add_middleware(
+        Guard,
+        entry=Entry(People(nobody), token=token),
+        witness=Witness(Audit(folder.audit)),
+        show=lambda _request, status, view: respond(status, view),
+        bounds=Bounds(body=limits.body, burst=_BURST, per_second=_PER_SECOND, programs=True),
+    )
+    app.add_middleware(_Asks)
+    app.add_middleware(Measured, measures=measures)
+    return app
+
+
+class _Asks:
+    """ASGI middleware: what is asked of a model changes nothing, so that no line of the audit log is written."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, marked."""
+        scope.setdefault("state", {})["preview"] = True
+        await self._app(scope, receive, send)
+
+
+def _answer(_request: Request, error: Exception) -> Response:
+    if isinstance(error, Busy):
+        return too_many(error.seconds, "images wait for the model")
+    return respond(*explain(error))
+
+
+def serve_model(service: ModelService, host: str, port: int, token: str = "") -> None:
+    """Serve until interrupted; then what is in flight is finished. Port 0 takes a free one.
+
+    Raises UsageError beyond loopback without a token, Conflict when the port is taken.
+    """
+    if not is_loopback(host) and not token:
+        raise UsageError(
+            "a model that other machines may ask needs a token",
+            hint="--token SECRET (or REID_TUNE_TOKEN), or listen on 127.0.0.1 only",
+        )
+    listener = bind(host, port)
+    config = web_config(create_model_app(service, token=token))
+    config.timeout_graceful_shutdown = _STOP_SECONDS
+    shown = f"[{host}]" if ":" in host else host
+    sys.stderr.write(f"reid-tune: http://{shown}:{listener.getsockname()[1]}  (Ctrl-C stops)\n")
+    sys.stderr.flush()
+    with listener:
+        uvicorn.Server(config).run(sockets=[listener])

@@ -1,0 +1,113 @@
+"""Hosts of a test's own on one machine: network namespaces behind a bridge, each with its name in every hosts file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+
+__all__ = ["Hosts", "hosts"]
+
+_NET = "10.213.77"
+
+
+class Hosts:
+    """Named hosts with addresses of their own. A process in one of them sees a /tmp/ray of its own too."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._mark = f"rt{os.getpid() % 100_000}"
+        self.addresses = {name: f"{_NET}.{10 + place}" for place, name in enumerate(names)}
+        self._processes: list[subprocess.Popen[bytes]] = []
+        _ip("link", "add", self._mark, "type", "bridge")
+        _ip("addr", "add", f"{_NET}.1/24", "dev", self._mark)
+        _ip("link", "set", self._mark, "up")
+        for place, name in enumerate(names):
+            self._add(place, name)
+
+    def _add(self, place: int, name: str) -> None:
+        space, outer, inner = self.space(name), f"{self._mark}o{place}", f"{self._mark}i{place}"
+        _ip("netns", "add", space)
+        folder = Path("/etc/netns") / space
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = ["127.0.0.1 localhost", *(f"{address} {one}" for one, address in self.addresses.items())]
+        (folder / "hosts").write_text("\n".join(lines) + "\n")
+        _ip("link", "add", outer, "type", "veth", "peer", "name", inner)
+        _ip("link", "set", inner, "netns", space)
+        _ip("link", "set", outer, "master", self._mark)
+        _ip("link", "set", outer, "up")
+        for words in (("addr", "add", f"{self.addresses[name]}/24", "dev", inner), ("link", "set", inner, "up")):
+            _ip("-n", space, *words)
+        _ip("-n", space, "link", "set", "lo", "up")
+
+    def space(self, name: str) -> str:
+        """The namespace of a host."""
+        return f"{self._mark}-{name}"
+
+    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen:
+        """Start a command on a host; it and all it started end with the test."""
+        with log.open("ab") as stream:
+            process = subprocess.Popen(
+                self.words(name, command), env=dict(environment), stdout=stream, stderr=stream, start_new_session=True
+            )
+        self._processes.append(process)
+        return process
+
+    def words(self, name: str, command: Sequence[str]) -> list[str]:
+        """The command as it is run on a host."""
+        own = f'mkdir -p /tmp/ray && mount -t tmpfs ray /tmp/ray && hostname {name} && exec "$@"'
+        return ["ip", "netns", "exec", self.space(name), "unshare", "--uts", "--mount", "sh", "-c", own, "sh", *command]
+
+    def cut(self, name: str) -> None:
+        """Take the host's cable out."""
+        _ip("link", "set", f"{self._mark}o{list(self.addresses).index(name)}", "down")
+
+    def heal(self, name: str) -> None:
+        """Put the cable in again."""
+        _ip("link", "set", f"{self._mark}o{list(self.addresses).index(name)}", "up")
+
+    def close(self) -> None:
+        """End every process, take every host away."""
+        for process in reversed(self._processes):
+            with contextlib.suppress(psutil.Error):
+                for one in psutil.Process(process.pid).children(recursive=True):
+                    with contextlib.suppress(psutil.Error):
+                        one.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        for name in self.addresses:
+            listed = subprocess.run(
+                ["ip", "netns", "pids", self.space(name)], capture_output=True, text=True, check=False
+            )
+            for pid in listed.stdout.split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+            _ip("netns", "del", self.space(name))
+            shutil.rmtree(Path("/etc/netns") / self.space(name), ignore_errors=True)
+        _ip("link", "del", self._mark)
+
+
+def _ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True, capture_output=True)
+
+
+@contextlib.contextmanager
+def hosts(*names: str) -> Iterator[Hosts]:
+    """Hosts for the length of the block; skips by name where a test may not make any."""
+    if os.geteuid() != 0 or not all(map(shutil.which, ("ip", "unshare"))):
+        pytest.skip("network namespaces need root, iproute2 and util-linux")
+    try:
+        made = Hosts(names)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"no network namespaces here: {error.stderr.decode().strip()}")
+    try:
+        yield made
+    finally:
+        made.close()
