@@ -55,7 +55,8 @@ fast: setup  ## the inner loop: tests that take less than a few seconds each
 
 test: setup system lint  ## everything but the slow fault and bench suites
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not faults" -n logical --maxprocesses 8 --dist loadgroup $(QUICK)
-	$(BIN)/pytest -q -m "not faults" $(filter-out $(QUICK),$(wildcard tests/*/))
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not faults" -n logical --maxprocesses 8 --dist loadfile tests/e2e/
+	$(BIN)/pytest -q -m "not faults" $(filter-out $(QUICK) tests/e2e/,$(wildcard tests/*/))
 
 golden: setup  ## reference numbers; REID_GOLDEN=FOLDER checks another folder
 	$(BIN)/pytest -q tests/golden

@@ -45,6 +45,8 @@ IfNoneMatch = Annotated[str, Header()]
 Archived = Annotated[bool, Query(description="archived studies, too")]
 _SUMMARIES = TypeAdapter(list[StudySummary])
 _ROWS = TypeAdapter(list[TrialRow])
+_DIGITS = 15
+"""Of an event's number, at most."""
 _ERRORS: dict[int | str, dict[str, object]] = {
     status: {"model": ErrorBody} for status in (401, 403, 404, 408, 409, 413, 422, 429, 502)
 }
@@ -190,7 +192,8 @@ def _add_stream(router: APIRouter, service: Service, feed: Feed) -> None:
     ) -> StreamingResponse:
         """Changes after a revision as server-sent events; Last-Event-ID wins over `after`."""
         service.revision(study)  # an unknown study is a 404 now, not a broken stream later
-        known = int(last_event_id) if last_event_id.isdigit() else after
+        number = last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= _DIGITS
+        known = int(last_event_id) if number else after
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(feed.stream(study, known), media_type="text/event-stream", headers=headers)
 

@@ -56,7 +56,7 @@ class _Shown:
             q=values.get("q", ""),
             archived=values.get("archived", "") == "1",
             sort=values.get("sort", "newest"),
-            page=int(page) if page.isdigit() and len(page) < 6 else 1,
+            page=int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 1,
         )
 
 

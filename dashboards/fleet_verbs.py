@@ -12,8 +12,10 @@ from orchestrator.service.fleet.studies import free_name
 from orchestrator.service.service import Service
 from orchestrator.service.views_acting import CloneRequest, NoteRequest, TagRequest
 
-__all__ = ["UNDO", "act", "verbs"]
+__all__ = ["MOST", "UNDO", "act", "verbs"]
 
+MOST = 1000
+"""Studies that one form may name."""
 UNDO = {"archive": "unarchive", "unarchive": "archive", "pause": "resume"}
 """Verbs that another one takes back."""
 
@@ -80,9 +82,11 @@ def act(service: Service, verb: str, studies: list[str], text: str, by: str) -> 
         raise NotFound(f"there is no verb {verb!r} for studies", hint=f"there are {', '.join(plain)}")
     if not studies:
         return Flash(refused=("No study is chosen: tick one or more.",))
+    if len(chosen := list(dict.fromkeys(studies))) > MOST:
+        return Flash(refused=(f"{len(chosen)} studies are chosen: at most {MOST} at once.",))
     done: list[tuple[str, str]] = []
     refused: list[str] = []
-    for study in dict.fromkeys(studies):
+    for study in chosen:
         try:
             found = service.summary(study)
             done.append((found.id, f"{found.name}: {plain[verb](found.id)}"))

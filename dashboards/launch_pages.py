@@ -139,7 +139,13 @@ def _add_form(router: APIRouter, service: Service, page: _Page) -> None:
         if like:
             values = {**values_of(alike(service, like)[0]), **values}
         filled = base.fill(values)
-        return page.show(request, base, filled, page.preview(filled), asked=False)
+        preview = _Preview() if _from_elsewhere(request) else page.preview(filled)
+        return page.show(request, base, filled, preview, asked=False)
+
+
+def _from_elsewhere(request: Request) -> bool:
+    """Whether another site sent the browser here: what its link names is not read, or fetched, until a person asks."""
+    return request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}
 
 
 def _add_launch(router: APIRouter, service: Service, page: _Page) -> None:

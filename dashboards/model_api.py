@@ -104,9 +104,11 @@ def model_router(service: ModelService) -> APIRouter:
 
     async def rows_of(request: Request) -> Rows:
         service.batches.check_room()  # before anything is decoded
-        images = _images(request.headers.get("content-type", ""), await request.body())
-        pixels = await run_in_threadpool(service.pictures, images)
-        return await asyncio.wrap_future(service.embed(pixels))
+        with service.batches.coming():
+            images = _images(request.headers.get("content-type", ""), await request.body())
+            pixels = await run_in_threadpool(service.pictures, images)
+            answer = service.embed(pixels)
+        return await asyncio.wrap_future(answer)
 
     @router.post("/embed", responses=_ERRORS, openapi_extra=_BODY)
     async def embed(request: Request) -> EmbedAnswer:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup, escape
 
@@ -16,6 +16,7 @@ __all__ = ["STYLES", "Chart", "Line", "bar_chart", "line_chart"]
 STYLES = 21
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 10, 34
 _TICKS = 5
+_LARGEST, _SMALLEST, _NARROWEST = 1e100, 1e-100, 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,12 @@ class Chart:
 
 
 def line_chart(chart: Chart, lines: Sequence[Line]) -> Markup:
-    """The chart; empty when no line has a finite point."""
-    ys = [y for line in lines for y in line.ys if y is not None and math.isfinite(y)]
+    """The chart; empty when no line has a point that can be drawn: finite, and no number beyond 1e100."""
+    ys = [y for line in lines for y in line.ys if y is not None and _drawn(y)]
     if not ys:
         return Markup()
+    if chart.level is not None:
+        chart = chart if _drawn(chart.level[0]) else replace(chart, level=None)
     ys += [chart.level[0]] if chart.level else []
     frame = _Frame(chart, max((x for line in lines for x in line.xs), default=1.0), min(ys), max(ys))
     return _drawing(chart.name, chart.width, chart.height, [*frame.axes(), *(_path(frame, line) for line in lines)])
@@ -74,7 +77,11 @@ class _Frame:
 
     def __init__(self, chart: Chart, most: float, low: float, high: float) -> None:
         self._chart = chart
-        pad = ((high - low) or abs(high) or 1.0) * 0.06
+        span = high - low
+        size = max(abs(high), abs(low))
+        if span <= _NARROWEST * size or size < _SMALLEST:  # numbers that a picture cannot tell apart
+            span = size if size >= _SMALLEST else 1.0
+        pad = span * 0.06
         self._low, self._high = (low - pad if low < 0 else max(0.0, low - pad)), high + pad
         self._most = most or 1.0
 
@@ -104,11 +111,14 @@ class _Frame:
         return parts
 
 
+def _drawn(value: float) -> bool:
+    return math.isfinite(value) and abs(value) < _LARGEST
+
+
 def _path(frame: _Frame, line: Line) -> Markup:
     steps: list[str] = []
     known = [
-        (frame.x(x), None if y is None or not math.isfinite(y) else frame.y(y))
-        for x, y in zip(line.xs, line.ys, strict=True)
+        (frame.x(x), None if y is None or not _drawn(y) else frame.y(y)) for x, y in zip(line.xs, line.ys, strict=True)
     ]
     there = [(x, y) for x, y in known if y is not None]
     style, title = f"s{line.style % STYLES}", _tag("title", line.label)

@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 
 from orchestrator.trial.protocol import CheckpointRef, Failed, Outcome, SegmentSpec
 
-__all__ = ["Backend", "Beat", "Ended", "Message", "Reported", "Saved", "Sink"]
+__all__ = ["Backend", "Beat", "Ended", "Message", "Placed", "Reported", "Saved", "Sink"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,15 @@ class Beat:
     segment: int
 
 
-Message: TypeAlias = Reported | Saved | Beat | Ended
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A process of a cluster took a segment; `worker` names node and process. Not told where there is one machine."""
+
+    segment: int
+    worker: str
+
+
+Message: TypeAlias = Placed | Reported | Saved | Beat | Ended
 Sink: TypeAlias = Callable[[Message], None]
 
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.backends.protocol import Ended, Message, Sink
+from orchestrator.backends.protocol import Ended, Message, Placed, Sink
 from orchestrator.backends.ray_connection import Connection
 from orchestrator.backends.ray_failures import failure_of
 from orchestrator.backends.ray_nodes import Nodes
@@ -82,6 +82,8 @@ class RayBackend:
             raise RuntimeError(f"no free slot for segment {spec.segment}")
         slot.spec, slot.segments = spec, slot.segments + 1
         slot.stream = slot.actor.run.remote(spec)
+        if slot.warm is not None and not self._connection.owned:
+            self._waiting.append(Placed(spec.segment, slot.warm.worker))
 
     def pump(self, sink: Sink, timeout: float) -> None:
         """Deliver what the actors streamed; dead actors become `Failed` and are replaced.

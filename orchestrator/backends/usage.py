@@ -93,7 +93,9 @@ def _tree() -> tuple[dict[int, float], int]:
 def _gpu() -> dict[str, float]:
     """Of the GPU that this process trains on: in use, GiB taken, by anyone. Empty where it uses none."""
     torch: Any = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
+    if not hasattr(torch, "cuda"):  # another thread may be in the middle of importing it
+        return {}
+    if not torch.cuda.is_available() or not torch.cuda.is_initialized():
         return {}
     free, total = torch.cuda.mem_get_info()
     values = {"gpu_memory_gb": (total - free) / _GIB}

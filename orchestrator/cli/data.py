@@ -36,7 +36,7 @@ def data_example(folder: Path, *, as_json: bool, **numbers: int) -> None:
 
     Examples:
       reid-tune data example photos/
-      reid-tune --space bnneck.yaml --trials 4 --data photos/
+      reid-tune data example people/ --identities 100 --cameras 6 --seed 3
     """
     from rich.progress import Progress
 

@@ -36,7 +36,7 @@ __all__ = ["drift_command", "serve_model_command"]
     type=click.FloatRange(0),
     default=5.0,
     show_default=True,
-    help="How long the first image of a batch waits for others.",
+    help="How long the first image of a batch waits for others that are on the way.",
 )
 @click.option(
     "--queue",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from orchestrator.backends.protocol import Backend, Beat, Ended, Message, Reported, Saved
+from orchestrator.backends.protocol import Backend, Beat, Ended, Message, Placed, Reported, Saved
 from orchestrator.control.aside import write_aside
 from orchestrator.control.checkpoints import (
     Retention,
@@ -36,6 +36,7 @@ from orchestrator.events import (
     Event,
     Logged,
     SegmentEnded,
+    SegmentPlaced,
     SegmentStarted,
     StudyCreated,
     StudyEnded,
@@ -227,6 +228,8 @@ class Controller:
                 return  # its epoch follows at once
             case Beat():
                 pass
+            case Placed(worker=worker):
+                self._append([SegmentPlaced(segment=message.segment, trial=run.trial, worker=worker)])
             case Reported():
                 self._append([*report_events(message, run, self.state), *self._flush(message.segment)])
             case Ended():

@@ -28,6 +28,7 @@ __all__ = [
     "Origin",
     "OutcomeKind",
     "SegmentEnded",
+    "SegmentPlaced",
     "SegmentStarted",
     "StudyCreated",
     "StudyEnded",
@@ -181,6 +182,15 @@ class SegmentStarted(_Event):
     reason: str = ""
 
 
+class SegmentPlaced(_Event):
+    """A process of a cluster took the segment: `worker` is `node:pid`. Nobody says so on one machine."""
+
+    kind: Literal["segment_placed"] = "segment_placed"
+    segment: int
+    trial: int
+    worker: str
+
+
 class EpochReported(_Event):
     """An epoch (counted from 1) is finished. Metrics are fractions in [0, 1] where the field prints percent."""
 
@@ -271,6 +281,7 @@ Event: TypeAlias = Annotated[
     | ControllerStarted
     | TrialSuggested
     | SegmentStarted
+    | SegmentPlaced
     | EpochReported
     | CheckpointSaved
     | SegmentEnded

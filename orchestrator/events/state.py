@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from orchestrator.events.collection import collector_at_rest, settled
 from orchestrator.events.commands import Wanted, extended, limited, room_for_one_more
@@ -22,6 +22,7 @@ from orchestrator.events.log import (
     Origin,
     OutcomeKind,
     SegmentEnded,
+    SegmentPlaced,
     SegmentStarted,
     StudyCreated,
     StudyEnded,
@@ -117,6 +118,8 @@ class StudyState:
                 )
             case SegmentStarted():
                 self._start(event, at)
+            case SegmentPlaced() if event.segment in self.running:
+                self.running[event.segment] = replace(self.running[event.segment], worker=event.worker)
             case CheckpointSaved():
                 self._save(event)
             case SegmentEnded():

@@ -34,7 +34,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A segment that is under way."""
+    """A segment that is under way. `worker` is `node:pid` on a cluster, once it is known."""
 
     segment: int
     trial: int
@@ -42,6 +42,7 @@ class Running:
     to_epoch: int
     attempt: int
     started: float
+    worker: str = ""
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from orchestrator.events import (
     EpochReported,
     Logged,
     SegmentEnded,
+    SegmentPlaced,
     StudyState,
     TrialStatus,
     fold,
@@ -90,8 +91,9 @@ class KeptStudy:
             self._improved(event)
         else:
             self._slots.take(logged)
-        if isinstance(event, SegmentEnded):
+        if isinstance(event, SegmentEnded | SegmentPlaced):
             self._workers[event.trial] = event.worker
+        if isinstance(event, SegmentEnded):
             self.ended[event.outcome.value, "" if event.failure is None else event.failure.value] += 1
         number: int | None = getattr(event, "trial", None)
         if number is not None:

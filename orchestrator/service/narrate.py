@@ -14,6 +14,7 @@ from orchestrator.events import (
     NodeSetAside,
     OutcomeKind,
     SegmentEnded,
+    SegmentPlaced,
     SegmentStarted,
     StudyCreated,
     StudyEnded,
@@ -43,7 +44,7 @@ def _sentence(event: Event, measures: Measures) -> str:
             return f"controller {event.owner} took over with {event.workers} worker{'s' * (event.workers != 1)}"
         case TrialSuggested():
             return f"suggested ({event.origin}): {event.reason}"
-        case SegmentStarted():
+        case SegmentStarted() | SegmentPlaced():
             return _started(event)
         case EpochReported():
             return f"epoch {event.epoch}: {_metrics(event.metrics, measures)}"
@@ -79,8 +80,10 @@ def _limits(limits: Limits) -> str:
     return ", ".join(view.text for view in limit_views(limits)) or "none"
 
 
-def _started(event: SegmentStarted) -> str:
+def _started(event: SegmentStarted | SegmentPlaced) -> str:
     """The reason of a new trial's first segment is its suggestion's, told just before."""
+    if isinstance(event, SegmentPlaced):
+        return f"runs on {event.worker}"
     first = event.from_epoch + 1
     epochs = f"epoch {first}" if first == event.to_epoch else f"epochs {first} to {event.to_epoch}"
     told = event.from_epoch == 0 and event.attempt == 1

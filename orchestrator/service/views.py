@@ -242,7 +242,7 @@ class TrialRow(_View):
     attempts: int = 0
     failure: str = ""
     message: str = ""
-    node: str = Field("", description="the node of its last finished segment")
+    node: str = Field("", description="the node that runs it, or ran it last")
     seconds: float = 0.0
     seconds_left: float | None = None
 

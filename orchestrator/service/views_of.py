@@ -5,6 +5,7 @@ from __future__ import annotations
 from orchestrator.events import (
     Logged,
     SegmentEnded,
+    SegmentPlaced,
     SegmentStarted,
     StudyState,
     StudyStatus,
@@ -159,10 +160,10 @@ def trial_detail(
         raise ValueError("a log without StudyCreated")
     epochs = tuple(sorted(trial.history))
     names = sorted({name for metrics in trial.history.values() for name in metrics})
-    worker = next((one.event.worker for one in reversed(told) if isinstance(one.event, SegmentEnded)), "")
+    workers = [one.event.worker for one in told if isinstance(one.event, SegmentPlaced | SegmentEnded)]
     config = complete(created.base, trial.values, created.space.tied)
     return TrialDetail(
-        **_row(state, trial, progress.seconds_per_epoch(state), worker, alive=alive),
+        **_row(state, trial, progress.seconds_per_epoch(state), workers[-1] if workers else "", alive=alive),
         study=created.name,
         epochs=epochs,
         curves={name: tuple(trial.history[epoch].get(name) for epoch in epochs) for name in names},
@@ -192,6 +193,8 @@ def _segments(told: list[Logged]) -> tuple[SegmentView, ...]:
                     reason=event.reason,
                     started_at=logged.at,
                 )
+            case SegmentPlaced() as event if event.segment in views:
+                views[event.segment] = views[event.segment].model_copy(update={"worker": event.worker})
             case SegmentEnded() as event if event.segment in views:
                 views[event.segment] = views[event.segment].model_copy(
                     update={

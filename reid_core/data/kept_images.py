@@ -162,17 +162,17 @@ def _described(file: Path) -> KeptImages | None:
         used = not _alone(descriptor)
         with os.fdopen(os.dup(descriptor), "rb") as stream:
             np.lib.format.read_magic(stream)
-            shape, _, _ = np.lib.format.read_array_header_1_0(stream)
-        told: dict[str, str] = json.loads(about(file).read_text("utf-8")) if about(file).exists() else {}
+            (count, height, width, _), _, _ = np.lib.format.read_array_header_1_0(stream)
+        told = json.loads(about(file).read_text("utf-8")) if about(file).exists() else {}
+        names = ("interpolation", "fingerprint", "place")
+        words = {name: str(told.get(name, "")) for name in names}
         last = (notes(file) if notes(file).exists() else file).stat().st_mtime
         size = os.fstat(descriptor).st_size
-    except (OSError, ValueError):  # torn, or removed meanwhile
+    except (OSError, ValueError, AttributeError):  # torn, another's, or removed meanwhile
         return None
     finally:
         os.close(descriptor)
-    count, height, width = shape[:3]
-    told = dict.fromkeys(("interpolation", "fingerprint", "place"), "") | told
-    return KeptImages(file, size, count, height, width, seconds_unused=max(0.0, time.time() - last), used=used, **told)
+    return KeptImages(file, size, count, height, width, seconds_unused=max(0.0, time.time() - last), used=used, **words)
 
 
 def _alone(descriptor: int) -> bool:

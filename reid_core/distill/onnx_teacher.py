@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ import torch
 from reid_core.distill.knowledge import Knowledge
 from reid_core.distill.stages import Stage
 from reid_core.distill.teacher import Said, of_size
-from reid_core.errors import ConfigError, Finding
+from reid_core.errors import CheckpointError, ConfigError, Finding, ReidTuneError
+from reid_core.export.session import Session, open_session
 
 __all__ = ["OnnxTeacher"]
 
@@ -73,24 +73,13 @@ class OnnxTeacher:
         return {name: np.asarray(value)[: len(pixels)] for name, value in zip(names, values, strict=True)}
 
 
-def _session(path: Path, *, on_gpu: bool) -> Any:
+def _session(path: Path, *, on_gpu: bool) -> Session:
     try:
-        runtime = importlib.import_module("onnxruntime")
-    except ImportError as error:
-        message = f"{path} needs the package onnxruntime, which is not installed"
-        raise _refused(
-            message, "pip install onnxruntime, or give the teacher's checkpoint", "missing-package"
-        ) from error
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    wanted = ["CUDAExecutionProvider"] if on_gpu else []
-    there = set(runtime.get_available_providers())
-    providers = [name for name in wanted if name in there] + ["CPUExecutionProvider"]
-    try:
-        return runtime.InferenceSession(str(path), options, providers=providers)
-    except Exception as error:  # onnxruntime's errors have no base of their own
-        reason = str(error).splitlines()[0]
-        raise _refused(f"{path} does not load as an ONNX network: {reason}", "export it again") from error
+        return open_session(path, threads=torch.get_num_threads(), on_gpu=on_gpu)
+    except CheckpointError as error:
+        raise _refused(error.message, error.hint) from error
+    except ReidTuneError as error:
+        raise _refused(error.message, f"{error.hint}, or give the teacher's checkpoint", "missing-package") from error
 
 
 def _refused(message: str, hint: str, code: str = "impossible") -> ConfigError:

@@ -58,7 +58,7 @@ def inspect_checkpoint(
         one = embedded(model, data, config, compute, epoch=state.epoch)
     collector = ListsCollector(one.labels, top=top)
     progress("ranking", 0, 1)
-    ranking = rank_blocks(collector.watch(one.distances(config)), one.labels)
+    ranking = rank_blocks(collector.watch(one.distances(config, compute.device)), one.labels)
     words = Words(
         checkpoint=digest,
         epoch=state.epoch,

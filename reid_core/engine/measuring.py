@@ -86,9 +86,9 @@ class Embedded:
     metric: Distance
     by_parts: _Blocks | None = None
 
-    def distances(self, config: Config) -> _Blocks:
-        """Blocks of distances under the conditions of TEST."""
-        return self.by_parts or refined_distances(self.query, self.gallery, self.metric, config)
+    def distances(self, config: Config, device: torch.device) -> _Blocks:
+        """Blocks of distances under the conditions of TEST, computed on `device`."""
+        return self.by_parts or refined_distances(self.query, self.gallery, self.metric, config, device)
 
 
 def measure(model: Architecture, data: EvaluationData, config: Config, compute: Compute, *, epoch: int) -> Measurement:

@@ -59,7 +59,7 @@ def measure_repeats(
         gallery = draw(pids, number)
         query = np.setdiff1d(np.arange(len(pids)), gallery)
         labels = Labels(pids[query], pids[gallery], camids[query], camids[gallery])
-        measured = ranked(rows[query], rows[gallery], labels, metric, config)
+        measured = ranked(rows[query], rows[gallery], labels, metric, config, device=compute.device)
         draws.append(measured)
     values = [one.metrics() for one in draws]
     columns = {name: np.array([one[name] for one in values]) for name in values[0]}

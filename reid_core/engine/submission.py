@@ -11,6 +11,7 @@ from reid_core.config import Config
 from reid_core.config.values import Values
 from reid_core.data.cache import Progress
 from reid_core.data.files import scan
+from reid_core.engine.compute import Compute
 from reid_core.engine.ensemble import embed_together, members_of
 from reid_core.engine.measuring import conditions, refined_distances
 from reid_core.errors import DataError, Finding
@@ -37,7 +38,8 @@ def rank_folders(
     query, gallery = (_images(root, folder) for folder in folders)
     rows = embed_together(members, root, [*query, *gallery], threads=threads, progress=progress)
     config = members[0].config if len(members) == 1 else _by_cosine(members[0].config)
-    blocks = refined_distances(rows[: len(query)], rows[len(query) :], Distance(config.test.metric), config)
+    device, asking, answering = Compute.of(config).device, rows[: len(query)], rows[len(query) :]
+    blocks = refined_distances(asking, answering, Distance(config.test.metric), config, device)
     names = np.array([_name(path, folders[1]) for path in gallery])
     ranking = {
         _name(path, folders[0]): tuple(names[places].tolist())

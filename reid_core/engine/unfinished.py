@@ -106,7 +106,10 @@ def find(directory: Path, asked: Asked) -> tuple[Checkpoint, Progress] | None:
     left = state.unfinished
     if state.epoch != asked.epoch or left.get("after") != asked.after or state.trained_on != asked.trained_on:
         return None
-    progress = Progress.of(left["progress"])
+    try:
+        progress = Progress.of(left["progress"])
+    except (KeyError, TypeError, AttributeError):  # another version's
+        return None
     kinds = {"cpu", "cuda"} if asked.device.type == "cuda" else {"cpu"}
     if set(progress.random) != kinds or len(progress.random["cpu"]) != asked.crew.count:
         return None

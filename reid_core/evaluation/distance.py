@@ -106,7 +106,8 @@ def _against(right: torch.Tensor, squares: torch.Tensor, metric: Distance, query
 
 
 def squared_lengths(features: Array) -> Array:
-    """Of each row of (N, D): (N,), without a copy of the features."""
+    """Of each row of (N, D): (N,), without a copy of features whose rows lie in memory one after another."""
+    features = np.ascontiguousarray(features)  # with other strides the sums are rounded otherwise
     squares: Array = np.einsum("nd,nd->n", features, features)
     return squares
 

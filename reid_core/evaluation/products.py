@@ -3,14 +3,17 @@
 What a matrix library rounds depends on the shape it is given: the last few rows and columns of a product go through
 another kernel than the rest, and so may the seam between two threads. Here the shape of every product is filled up with
 zeros to whole steps, and one thread computes it; several threads take several products. A distance is then a function
-of its two features alone, and block sizes and thread counts change no rank.
+of its two features alone, and block sizes and thread counts change no rank: on the CPU, within one process. Tests show
+that on the machine they run on; a library whose kernels take other steps may round the last bit by the shape again.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -69,7 +72,9 @@ def stripes(count: int, parts: int) -> list[slice]:
 def side_by_side(device: torch.device | None = None) -> Iterator[tuple[SideBySide, int]]:
     """Yield a `map` on as many threads as torch computes with, each with one of its own, and their number.
 
-    With one thread, or on a GPU, it is `map` itself. Leave it before anything else computes.
+    It begins a few items ahead of what is taken from it, so results do not pile up. With one thread, or on a GPU, it is
+    `map` itself. In here the calling thread has one thread of torch too: what it does to results must not take, by
+    OpenMP, the cores that the others compute on. Afterwards it has as many as before.
     """
     count = torch.get_num_threads()
     if count == 1 or (device is not None and device.type != "cpu"):
@@ -78,8 +83,21 @@ def side_by_side(device: torch.device | None = None) -> Iterator[tuple[SideBySid
     pool = ThreadPoolExecutor(
         count, thread_name_prefix="reid-products", initializer=torch.set_num_threads, initargs=(1,)
     )
+    torch.set_num_threads(1)
     try:
-        yield pool.map, count
+        yield partial(_in_order, pool, 2 * count), count
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(count)  # a thread that sets its own number sets that of threads to come too
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, ahead: int, work: Callable[[Item], Result], items: Iterable[Item], /
+) -> Iterator[Result]:
+    waiting: deque[Future[Result]] = deque()
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) > ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

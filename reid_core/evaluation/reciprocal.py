@@ -128,7 +128,7 @@ def _links(columns: npt.NDArray[np.int64], values: npt.NDArray[np.generic]) -> s
 
 def _squares(features: Array, pairs: sparse.csr_array, metric: Distance) -> Array:
     """Squared distances of the pairs of rows that are in `pairs`, in its order; cosine takes rows of unit length."""
-    held = torch.from_numpy(features)
+    held = on_device(features, None)
     products = held.new_empty(pairs.nnz)
     others, bounds = torch.from_numpy(pairs.indices), pairs.indptr.tolist()
 

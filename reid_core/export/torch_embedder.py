@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from reid_core.embedder import Embedder, Rows
 from reid_core.engine.compute import cpu_threads
 from reid_core.errors import CheckpointError
 from reid_core.export.card import METADATA_KEY, parsed
+from reid_core.export.foreign_code import check_program, check_script, only_numbers
 
 __all__ = ["TorchFileEmbedder"]
 
@@ -29,8 +31,8 @@ class TorchFileEmbedder(Embedder):
             raise CheckpointError(f"{path} is no file that torch saved, or its end is missing", hint="export it again")
         try:
             self._network = _opened(path, extra)
-        except (RuntimeError, ValueError, OSError) as error:
-            reason = str(error).splitlines()[0]
+        except (RuntimeError, ValueError, OSError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+            reason = (str(error).splitlines() or [repr(error)])[0]
             raise CheckpointError(f"{path} does not load: {reason}", hint="export it again") from error
         text = extra[METADATA_KEY]
         if not text:
@@ -49,9 +51,12 @@ class TorchFileEmbedder(Embedder):
 
 
 def _opened(path: Path, extra: dict[str, Any]) -> Callable[[torch.Tensor], torch.Tensor]:
-    if path.suffix == ".pt2":
-        program: Callable[[torch.Tensor], torch.Tensor] = torch.export.load(path, extra_files=extra).module()
+    if path.suffix.lower() == ".pt2":
+        check_program(path)
+        with only_numbers():
+            program: Callable[[torch.Tensor], torch.Tensor] = torch.export.load(path, extra_files=extra).module()
         return program
+    check_script(path)
     script: Callable[[torch.Tensor], torch.Tensor] = torch.jit.load(  # type: ignore[no-untyped-call]
         str(path), map_location="cpu", _extra_files=extra
     )

@@ -57,12 +57,15 @@ class GalleryIndex:
         """The `top` nearest of queries (Q, D): ids and cosine distances (Q, top), nearest first.
 
         Distances are exact; with a structure some of the nearest may be missing (its recall is in `state`), unless
-        `whole` compares every vector. Raises DataError for queries of another width.
+        `whole` compares every vector. Raises DataError for queries of another width and those without a direction.
         """
         if queries.ndim != 2 or queries.shape[1] != self.dim:
             message = f"queries are {queries.shape}, the index holds vectors of {self.dim} numbers"
             raise DataError(Finding("wrong-width", message, file=str(self.folder)))
-        asked = unit(queries)
+        try:
+            asked = unit(queries)
+        except ValueError as error:
+            raise DataError(Finding("bad-vector", f"of the queries, {error}", file=str(self.folder))) from error
         if self._structure is None or whole:
             return exact(asked, self.blocks(), top)
         found = self._refined(asked, self._structure, top)

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestrator.backends.protocol import Backend, Beat, Ended, Message, Reported, Saved
+from orchestrator.backends.protocol import Backend, Beat, Ended, Message, Placed, Reported, Saved
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import Completed, Failed, Paused, SegmentSpec
 
@@ -28,11 +28,11 @@ def spec(directory: Path, segment: int = 1, *, to_epoch: int = 4, checkpoint=Non
 
 
 def drain(backend: Backend, segments: int, seconds: float = 60, on_message=None, *, beats=False) -> list[Message]:
-    """Pump until so many segments have ended. Signs of life come when they come: left out unless `beats`."""
+    """Pump until so many segments have ended. Signs of life and places are left out unless `beats`."""
     messages: list[Message] = []
 
     def sink(message: Message) -> None:
-        if beats or not isinstance(message, Beat):
+        if beats or not isinstance(message, Beat | Placed):
             messages.append(message)
         if on_message is not None:
             on_message(message)

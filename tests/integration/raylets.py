@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 TESTS = str(Path(__file__).resolve().parents[1])
-_ATTEMPTS = 3
-"""A node that does not start within Ray's thirty seconds, on a busy machine, is started again."""
+_PATIENCE = 150.0
+"""Seconds that a raylet may take to start; Ray itself gives up after thirty, too few on a busy machine."""
 
 
 class Raylets:
     """A head without CPUs, and nodes that join and leave. Stops everything when its block ends."""
 
     def __init__(self, **system) -> None:
-        self.nodes = {}
-        options = {"num_cpus": 0, "include_dashboard": False, "_system_config": system or None}
-        for left in reversed(range(_ATTEMPTS)):
-            try:
-                self._begin(options)
-                break
-            except BaseException:
-                self.stop()
-                if not left:
-                    raise
-
-    def _begin(self, options) -> None:
         from ray.cluster_utils import Cluster
 
         self.cluster = Cluster()
-        self.head = self.cluster.add_node(**options)
+        self.nodes = {}
+        try:
+            self.head = self._add(num_cpus=0, include_dashboard=False, _system_config=system or None)
+        except BaseException:
+            self.stop()
+            raise
 
     @property
     def address(self) -> str:
@@ -39,14 +33,12 @@ class Raylets:
 
     def join(self, name: str, *, cpus: float = 1, environment=None, **options):
         variables = {"REID_TUNE_NODE": name, **(environment or {})}
-        for left in reversed(range(_ATTEMPTS)):
-            try:
-                self.nodes[name] = self.cluster.add_node(num_cpus=cpus, env_vars=variables, **options)
-                break
-            except Exception:
-                if not left:
-                    raise
+        self.nodes[name] = self._add(num_cpus=cpus, env_vars=variables, **options)
         return self.nodes[name]
+
+    def _add(self, **options):
+        with _patience():
+            return self.cluster.add_node(**_ports(), **options)
 
     def kill(self, name: str) -> None:
         """The node is gone without a word."""
@@ -57,6 +49,37 @@ class Raylets:
 
         ray.shutdown()
         self.cluster.shutdown()
+
+
+def _ports():
+    """Free ports for a node's agents: a raylet that does not know them ends when its agents do not tell in 15 s."""
+    names = ("metrics_agent_port", "metrics_export_port", "dashboard_agent_listen_port", "runtime_env_agent_port")
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.create_server(("", 0))) for _ in names]
+        return {name: probe.getsockname()[1] for name, probe in zip(names, probes, strict=True)}
+
+
+@contextmanager
+def _patience():
+    """Where Ray asks whether its new node is there, it is answered once it is."""
+    from ray._private import services
+
+    ask, deadline = services.get_node, time.monotonic() + _PATIENCE
+
+    def answer(*where):
+        while True:
+            try:
+                return ask(*where)
+            except RuntimeError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+
+    services.get_node = answer
+    try:
+        yield
+    finally:
+        services.get_node = ask
 
 
 @contextmanager

@@ -50,7 +50,7 @@ class Lab:
         words = ["sh", "-c", 'while :; do "$@"; sleep 2; done', "sh", *(command or self.words(name))]
         return self.network.start(name, words, self.environment(name), self.log(name))
 
-    def run(self, name, *words, timeout=180, given=None):
+    def run(self, name, *words, timeout=400, given=None):
         return subprocess.run(
             self.network.words(name, words),
             env=self.environment(name),
@@ -61,7 +61,7 @@ class Lab:
             input=given,
         )
 
-    def healthy(self, name, seconds=120):
+    def healthy(self, name, seconds=400):
         """Wait until the service's own health check passes."""
         _, *check = self.services[name]["healthcheck"]["test"]
         until = time.monotonic() + seconds
@@ -89,7 +89,7 @@ def start_database(lab):
     settings = ["-c", "listen_addresses=*", "-c", "fsync=off"]
     lab.start("database", [*drop, str(programs / "postgres"), "-D", str(folder / "data"), "-k", str(folder), *settings])
     ready = str(programs / "pg_isready")
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while lab.run("database", ready, "-h", "database", "-U", "reid").returncode != 0:
         assert time.monotonic() < until, lab.log("database").read_text()
         time.sleep(0.2)
@@ -108,7 +108,7 @@ def start_database(lab):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_the_services_of_the_compose_file_run_a_study_together(tmp_path):
     os.chmod(tmp_path, 0o755)  # noqa: PTH101 - the database has a user of its own
     for parent in list(tmp_path.parents)[:3]:
@@ -118,7 +118,7 @@ def test_the_services_of_the_compose_file_run_a_study_together(tmp_path):
         lab = Lab(network, tmp_path)
         start_database(lab)
         lab.start("objects", ["moto_server", "-H", "0.0.0.0", "-p", "9000"])
-        until = time.monotonic() + 60
+        until = time.monotonic() + 300
         while "Running on" not in lab.log("objects").read_text():
             assert time.monotonic() < until
             time.sleep(0.2)
@@ -134,7 +134,7 @@ def test_the_services_of_the_compose_file_run_a_study_together(tmp_path):
         assert added.returncode == 0, added.stderr
         lab.start("service")
         health = "import urllib.request as u; u.urlopen('http://127.0.0.1:8300/readyz', timeout=4)"
-        until = time.monotonic() + 120
+        until = time.monotonic() + 400
         while lab.run("service", "python", "-c", health).returncode != 0:
             assert time.monotonic() < until, lab.log("service").read_text()[-3000:]
             time.sleep(1)
@@ -144,7 +144,7 @@ def test_the_services_of_the_compose_file_run_a_study_together(tmp_path):
             "--backend", "ray", "--detach",
         )  # fmt: skip
         assert asked.returncode == 0, asked.stdout + asked.stderr
-        until = time.monotonic() + 300
+        until = time.monotonic() + 900
         while True:
             told = lab.run("service", "reid-tune", "status", "lab", "--json")
             assert told.returncode == 0, told.stderr

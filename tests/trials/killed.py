@@ -57,7 +57,7 @@ def check_killed_controllers(
             env={**os.environ, "PYTHONPATH": os.pathsep.join((TESTS, os.environ.get("PYTHONPATH", "")))},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         holder = store.holder("id-curves")

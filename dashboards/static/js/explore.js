@@ -4,6 +4,7 @@ import { computed, effect } from "@preact/signals";
 import { html } from "htm/preact";
 import { render } from "preact";
 import { inAddress } from "./address.js";
+import { calmed } from "./calm.js";
 import { metric, value } from "./format.js";
 import { dark, scoreScale, token, viridis } from "./palette.js";
 import { cellOf } from "./trial_rows.js";
@@ -57,6 +58,7 @@ function show(place, store, rows, passing) {
     const usualUp = kind.value === "contour" ? second ?? aim : aim;
     return { x: known(across.value, first ?? "epoch"), y: known(up.value, usualUp), color: known(tone.value, aim) };
   });
+  const calm = calmed(store.rows);
   let dots = [], width = 0;
 
   function Select({ label, held, now }) {
@@ -119,7 +121,7 @@ function show(place, store, rows, passing) {
   const shift = (id, choice) => (choice ? (((id * TURN) % 1000) / 1000 - 0.5) * (0.6 / choice) : 0);
 
   function draw() {
-    const study = store.study.value, all = store.rows.value;
+    const study = store.study.peek(), all = calm.value;
     void dark.value;
     if (!study || !all.length) return;
     width = Math.max(260, place.clientWidth);

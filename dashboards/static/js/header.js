@@ -23,7 +23,7 @@ export function Facts({ store }) {
       <li><strong>${study.epochs_spent}</strong> of ${study.epochs_planned} epochs</li>
       <${Cost} spent=${study.spent} />
       ${left && html`<li title=${exact}>ends about <strong>${clock(ends)}</strong></li>`}
-      ${store.notice.value && html`<li class="quiet" role="status">${store.notice.value}</li>`}
+      ${store.notice.value && study.ended_at == null && html`<li class="quiet" role="status">${store.notice.value}</li>`}
     </ul>
     <progress class="bar" max=${study.epochs_planned} value=${study.epochs_spent} aria-label="Epochs spent"></progress>`;
 }

@@ -32,9 +32,9 @@ function Chip({ row, scale, store, name, lowest }) {
     onMouseEnter=${on} onMouseLeave=${off} onFocus=${on} onBlur=${off}>${promoted && "↑"}${row.id}</a>`;
 }
 
-function Rung({ rung, size, standing, reached, lowest, scale, store, name }) {
+function Rung({ rung, size, standing, first, reached, lowest, scale, store, name }) {
   const open = Math.max(0, size - reached);
-  const shown = standing.slice(0, MOST_CHIPS);
+  const shown = foremost(standing, first);
   const slots = Math.min(open, Math.max(0, MOST_CHIPS - shown.length));
   return html`<div class="rung">
     <span class="goal">epoch ${rung}</span>
@@ -44,6 +44,19 @@ function Rung({ rung, size, standing, reached, lowest, scale, store, name }) {
       ${standing.length > shown.length && html`<span class="quiet">and ${standing.length - shown.length} more</span>`}
     </div>
   </div>`;
+}
+
+/** Those that are shown, in order; few of many are found without sorting all. */
+function foremost(standing, first) {
+  const shown = [];
+  for (const row of standing) {
+    if (shown.length === MOST_CHIPS && first(shown[MOST_CHIPS - 1], row) < 0) continue;
+    let at = shown.length;
+    while (at && first(row, shown[at - 1]) < 0) at--;
+    shown.splice(at, 0, row);
+    if (shown.length > MOST_CHIPS) shown.pop();
+  }
+  return shown;
 }
 
 /** Brackets with the same rungs as one group, so that a long study keeps a short ladder. */
@@ -75,11 +88,14 @@ export function Ladder({ store }) {
   const first = (a, b) => Number(b.status === "running") - Number(a.status === "running") || better(a, b);
   return html`<div class="ladder">
     ${groups(study.plan).map((group) => {
+      const standing = new Map(group.rungs.map((rung) => [rung, []]));
       const mine = rows.filter((row) => group.members.has(row.bracket));
+      for (const row of mine) standing.get(row.rung)?.push(row);
+      const reached = (rung) => mine.reduce((sum, row) => sum + Number(row.rung >= rung), 0);
       return html`<div key=${group.rungs.join()}>
         <h3>${heading(group)}</h3>
         ${group.rungs.map((rung, r) => html`<${Rung} key=${rung} rung=${rung} size=${group.sizes[r]} lowest=${group.rungs[0]}
-          standing=${mine.filter((row) => row.rung === rung).sort(first)} reached=${mine.filter((row) => row.rung >= rung).length}
+          standing=${standing.get(rung)} first=${first} reached=${reached(rung)}
           scale=${scale} store=${store} name=${name} />`).reverse()}
       </div>`;
     })}

@@ -8,16 +8,26 @@ const ANCHORS = [
   [31, 158, 137], [53, 183, 121], [109, 205, 89], [180, 222, 44], [253, 231, 37],
 ];
 
+/** @type {Map<string, string>} */
+const tokens = new Map(); // as the theme has them: asking the browser makes it work out the style of the page
+
 /** Changes when the theme does, so that canvases draw themselves again. */
 export const dark = signal(isDark());
-onTheme(() => (dark.value = isDark()));
+onTheme(() => {
+  tokens.clear();
+  dark.value = isDark();
+});
 
 /**
  * A token of the visual language, as the page has it now.
  * @param {string} name
  */
 export function token(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  const known = tokens.get(name);
+  if (known) return known;
+  const found = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  tokens.set(name, found);
+  return found;
 }
 
 function rgb(t) {

@@ -24,6 +24,21 @@ function rowsOf({ metrics, values, active, ...columns }) {
   });
 }
 
+/** The rows (by number) with `fresh` ones in their places. */
+function replaced(rows, fresh) {
+  const next = [...rows];
+  for (const row of fresh) {
+    let low = 0, high = next.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (next[middle].id < row.id) low = middle + 1;
+      else high = middle;
+    }
+    next.splice(low, next[low]?.id === row.id ? 1 : 0, row);
+  }
+  return next;
+}
+
 export function createStore(id) {
   const base = `/api/v1/studies/${encodeURIComponent(id)}`;
   const study = signal(null); // the summary, with plan and space
@@ -40,7 +55,12 @@ export function createStore(id) {
   let source = null;
   let known = new Set(); // "trial:epoch" of every point
 
-  const objective = computed(() => study.value?.objective[0] ?? { metric: "mAP", goal: "maximize" });
+  let aim = { metric: "mAP", goal: "maximize" };
+  const objective = computed(() => {
+    const now = study.value?.objective[0] ?? aim;
+    if (now.metric !== aim.metric || now.goal !== aim.goal) aim = now; // else the same: news do not change it
+    return aim;
+  });
 
   function setPoints(columns) {
     known = new Set(columns.trial.map((trial, i) => `${trial}:${columns.epoch[i]}`));
@@ -80,9 +100,7 @@ export function createStore(id) {
       step(delta.study);
       study.value = { ...study.value, ...delta.study };
       if (delta.trials.length) {
-        const byId = new Map(rows.value.map((row) => [row.id, row]));
-        for (const row of delta.trials) byId.set(row.id, row);
-        rows.value = [...byId.values()].sort((a, b) => a.id - b.id);
+        rows.value = replaced(rows.value, delta.trials);
       }
       merge(delta.curves);
       revision = delta.revision;

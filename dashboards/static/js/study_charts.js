@@ -1,5 +1,6 @@
 // The study's two charts: the best so far against epochs spent, and the learning curves.
 
+import { calmed } from "./calm.js";
 import { axis, below, chart } from "./charts.js";
 import { metric, metricLabel, scaled } from "./format.js";
 import uPlot from "uplot";
@@ -62,8 +63,17 @@ function rungReached(epoch, rungs) {
   return rungs.filter((rung) => rung <= epoch).length;
 }
 
+/** The `most` rows of least `cost`, in its order; 10,000 numbers are sorted sooner than 10,000 rows. */
+function leading(rows, cost, most) {
+  const costs = Float64Array.from(rows, cost);
+  const limit = [...costs.slice().sort().subarray(0, most)].pop() ?? Infinity;
+  const found = rows.map((row, i) => ({ row, cost: costs[i] })).filter((each) => each.cost <= limit);
+  return found.sort((a, b) => (a.cost === b.cost ? 0 : a.cost - b.cost)).slice(0, most).map(({ row }) => row);
+}
+
 /** Learning curves of the best trials among those in `passing` (a Set; null: all). */
 export function curvesChart(place, legend, store, passing) {
+  const rows = calmed(store.rows);
   chart(place, () => {
     const study = store.study.value;
     if (!study) return { empty: "Loading …" };
@@ -72,11 +82,9 @@ export function curvesChart(place, legend, store, passing) {
     if (!points.trial.length) return { empty: "No epoch is finished yet." };
     const sign = goal === "minimize" ? 1 : -1;
     const among = passing.value;
-    const ranked = store.rows.value
-      .filter((row) => row.epoch > 0 && (!among || among.has(row.id)))
-      .sort((a, b) => sign * ((a.score ?? -sign * Infinity) - (b.score ?? -sign * Infinity)));
+    const ranked = rows.value.filter((row) => row.epoch > 0 && (!among || among.has(row.id)));
     if (!ranked.length) return { empty: "No trial passes the filter." };
-    const drawn = ranked.slice(0, MOST_CURVES).reverse();
+    const drawn = leading(ranked, (row) => sign * (row.score ?? sign * Infinity), MOST_CURVES).reverse();
     const place_of = new Map(drawn.map((row, i) => [row.id, i]));
     const length = points.epoch.reduce((most, epoch) => Math.max(most, epoch), 0);
     const lines = drawn.map(() => new Array(length + 1).fill(null));

@@ -2,7 +2,7 @@
 
 import { html } from "htm/preact";
 import { signal } from "@preact/signals";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { shortKey, value } from "./format.js";
 import { dark, scoreScale, viridis } from "./palette.js";
 import { toast } from "./undo.js";
@@ -133,10 +133,12 @@ export function Trials({ store, rows }) {
   useLayoutEffect(() => {
     if (place.current) sight.value = Math.max(8, Math.ceil(place.current.clientHeight / ROW));
   }, [all.length > 0]);
+  const goal = store.objective.value.goal;
+  const scale = useMemo(() => scoreScale(all.map((row) => row.score), goal === "minimize"), [all, goal]);
+  const defaults = useMemo(() => all.find((row) => row.origin === "default")?.values, [all]);
   if (!all.length) return html`<p class="empty">No trial yet. The first one is the recipe's default configuration.</p>`;
   const names = rows.shown.value;
-  const scale = scoreScale(all.map((row) => row.score), store.objective.value.goal === "minimize");
-  const context = { store, scale, defaults: all.find((row) => row.origin === "default")?.values, acts: store.acts };
+  const context = { store, scale, defaults, acts: store.acts };
   const scrolled = (event) => (top.value = Math.floor(event.currentTarget.scrollTop / ROW / SPARE) * SPARE);
   return html`<${Tools} rows=${rows} store=${store} />
     <div class="scroll tall" tabindex="0" role="region" aria-label="Trials table" ref=${place} onScroll=${scrolled}>

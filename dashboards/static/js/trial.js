@@ -32,7 +32,7 @@ function lines(names, label) {
         axes: [below("epoch"), axis(label)],
         cursor: { drag: { x: false, y: false } },
         legend: { show: true },
-        series: [{ label: "epoch" }, ...shown.map((name, i) => ({
+        series: [{ label: "epoch", value: (_, point) => point ?? "–" }, ...shown.map((name, i) => ({
           label: metricLabel(name), stroke: tone(i), width: 2, dash: DASHES[i % DASHES.length], spanGaps: true,
           points: { show: now.epochs.length < 3, size: 6 },
           value: (_, point) => (point == null ? "–" : told(point, name)),

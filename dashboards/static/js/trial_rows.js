@@ -6,6 +6,7 @@ import { inAddress } from "./address.js";
 import { compileFilter, FilterFault } from "./filter.js";
 import { metric, metricLabel, shortKey, value } from "./format.js";
 
+const MOST_FRESH = 64; // rows that are put in their places one by one
 const FIXED = {
   trial: "number", origin: "text", rung: "number", epoch: "number", bracket: "number", state: "text",
   node: "text", pinned: "any", failure: "text", reason: "prose",
@@ -53,6 +54,24 @@ function shortNames(keys) {
   }));
 }
 
+/** The order of a moment ago with the few rows in their places that are new since; null: they are many. */
+function freshened(last, now, keyed, by) {
+  const before = new Set(last.rows), fresh = now.filter((row) => !before.has(row));
+  if (fresh.length > MOST_FRESH) return null;
+  const there = fresh.length ? new Set(now) : before;
+  const kept = last.keyed.filter(({ row }) => there.has(row));
+  for (const entry of fresh.map(keyed)) {
+    let low = 0, high = kept.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (by(kept[middle], entry) < 0) low = middle + 1;
+      else high = middle;
+    }
+    kept.splice(low, 0, entry);
+  }
+  return { key: last.key, rows: now, keyed: kept };
+}
+
 export function createRows(store) {
   const text = inAddress("filter"), sort = inAddress("sort"), columns = inAddress("columns"), selected = inAddress("selected");
   const metrics = computed(() => [...new Set([...store.study.value.measures.shown, ...store.study.value.objective.map((one) => one.metric)])]);
@@ -79,11 +98,15 @@ export function createRows(store) {
     const { metric: first, goal } = store.objective.value;
     return name in fields.value ? { name, down: sort.value.startsWith("-"), usual: false } : { name: first, down: goal !== "minimize", usual: true };
   });
+  let last = { key: "", rows: [], keyed: [] };
   const sorted = computed(() => {
     const { name, down, usual: pins } = order.value;
     const first = (a, b) => (pins ? Number(Boolean(b.pinned)) - Number(Boolean(a.pinned)) : 0); // in the usual order
-    const keyed = store.rows.value.map((row) => ({ row, cell: cellOf(row, name) }));
-    return keyed.sort((a, b) => first(a.row, b.row) || compare(a.cell, b.cell, down) || a.row.id - b.row.id).map(({ row }) => row);
+    const by = (a, b) => first(a.row, b.row) || compare(a.cell, b.cell, down) || a.row.id - b.row.id;
+    const key = `${name}|${down}|${pins}`, now = store.rows.value;
+    const keyed = (row) => ({ row, cell: cellOf(row, name) });
+    last = (last.key === key && freshened(last, now, keyed, by)) || { key, rows: now, keyed: now.map(keyed).sort(by) };
+    return last.keyed.map(({ row }) => row);
   });
   const filtered = computed(() => {
     lastGood = tested.value.test ?? lastGood;

@@ -134,7 +134,7 @@ def _node(
 
 
 def _segments(state: StudyState, here: str) -> list[RunningSegment]:
-    """What runs of a study. A log names the node of a segment that has ended: on a cluster nobody knows it before."""
+    """What runs of a study. On a cluster the log names the node once a worker took the segment."""
     created = state.created
     if created is None:
         return []
@@ -152,7 +152,7 @@ def _segments(state: StudyState, here: str) -> list[RunningSegment]:
                 epoch=trial.epoch,
                 to_epoch=run.to_epoch,
                 since=run.started,
-                node="" if created.ray_address else here,
+                node=run.worker.rpartition(":")[0] if created.ray_address else here,
                 gpus=created.gpus,
                 cpus=created.cpus,
                 images_per_second=told.get("images_per_second"),

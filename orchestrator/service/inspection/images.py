@@ -96,8 +96,9 @@ class Images:
 
     def _keep(self, key: tuple[str, str, int, ImageSize], made: Picture) -> None:
         with self._lock:
+            before = self._kept.pop(key, None)  # two asked at once: each made it
             self._kept[key] = made
-            self._bytes += len(made.body)
+            self._bytes += len(made.body) - (0 if before is None else len(before.body))
             while self._bytes > _KEPT_BYTES:
                 self._bytes -= len(self._kept.popitem(last=False)[1].body)
 

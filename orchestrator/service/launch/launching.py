@@ -48,10 +48,10 @@ def script_of(request: StudyRequest) -> str:
     """What to paste into a shell: the command, after the file of the space where it is none of the catalog's."""
     if "\n" not in request.space:
         return command_of(request)
-    end = "YAML"
-    while f"\n{end}\n" in request.space:
-        end += "_"
     text = request.space if request.space.endswith("\n") else f"{request.space}\n"
+    end = "YAML"
+    while f"\n{end}\n" in f"\n{text}":
+        end += "_"
     return f"cat > {_FILE} <<'{end}'\n{text}{end}\n{command_of(request)}"
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,15 +49,15 @@ class _Asked:
 class Batches:
     """Runs `embed`, (N, H, W, 3) to (N, D), over what is submitted: at most `most` images at once.
 
-    A batch begins when it is full, or when its first image has waited `delay` seconds. At most `queue` images wait;
-    `submit` refuses more. One thread calls `embed`.
+    A batch begins when it is full, when nobody is on the way (`coming`), or when its first image has waited `delay`
+    seconds. At most `queue` images wait; `submit` refuses more. One thread calls `embed`.
     """
 
     def __init__(self, embed: Callable[[Pixels], Rows], *, most: int, delay: float, queue: int) -> None:
         self._embed = embed
         self._most, self._delay, self._limit = most, delay, queue
         self._waiting: deque[_Asked] = deque()
-        self._images = 0
+        self._images = self._coming = 0
         self._closing = False
         self._changed = threading.Condition()
         self.figures = BatchFigures()
@@ -78,6 +79,18 @@ class Batches:
         if self._closing or (self._images and self._images + images > self._limit):
             self.figures.refused += 1
             raise Busy(self._seconds_to_room())
+
+    @contextmanager
+    def coming(self) -> Iterator[None]:
+        """Somebody is about to submit within the block: a batch may wait for them, and does for nobody else."""
+        with self._changed:
+            self._coming += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._coming -= 1
+                self._changed.notify()
 
     def submit(self, pixels: Pixels) -> Future[Rows]:
         """Embeddings (N, D) to come of images (N, H, W, 3). Raises Busy."""
@@ -112,7 +125,7 @@ class Batches:
             if not self._waiting:
                 return []
             left = self._waiting[0].at + self._delay - time.perf_counter()
-            self._changed.wait_for(lambda: self._images >= self._most or self._closing, timeout=max(0.0, left))
+            self._changed.wait_for(self._complete, timeout=max(0.0, left))
             taken = [self._waiting.popleft()]
             size = len(taken[0].pixels)
             while self._waiting and size + len(self._waiting[0].pixels) <= self._most:
@@ -120,6 +133,9 @@ class Batches:
                 size += len(taken[-1].pixels)
             self._images -= size
         return taken
+
+    def _complete(self) -> bool:
+        return self._images >= self._most or not self._coming or self._closing
 
     def _answer(self, batch: list[_Asked]) -> None:
         if not batch:
@@ -129,8 +145,10 @@ class Batches:
             rows = self._embed(np.concatenate([asked.pixels for asked in batch]))
         except Exception as error:  # noqa: BLE001 - whoever asked hears of it; the thread goes on
             self.figures.failed += 1
-            for asked in batch:
-                asked.answer.set_exception(error)
+            if len(batch) == 1:
+                batch[0].answer.set_exception(error)
+            for asked in batch if len(batch) > 1 else ():  # nobody suffers from another one's picture
+                self._answer([asked])
             return
         self.figures.computed += time.perf_counter() - began
         self.figures.batches += 1

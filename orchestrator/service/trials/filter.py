@@ -139,9 +139,13 @@ class _Compiler:
 
 
 def _number(cell: Value) -> float | None:
-    if not isinstance(cell, int | float) or isinstance(cell, bool) or math.isnan(cell):
+    if not isinstance(cell, int | float) or isinstance(cell, bool):
         return None
-    return float(cell)
+    try:
+        number = float(cell)
+    except OverflowError:  # a whole number of hundreds of digits
+        return math.inf if cell > 0 else -math.inf
+    return None if math.isnan(number) else number
 
 
 def _holds(operator: str, left: Value, right: Value) -> bool:

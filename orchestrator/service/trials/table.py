@@ -32,7 +32,7 @@ _FIXED = {
 }
 STANDARD = ("trial", "origin", "rung", "epoch", "METRICS", "changed", "state", "node")
 """The columns of the page until others are chosen; METRICS stands for those that the study's task shows."""
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def csv_lines(study: StudyDetail, view: TableView) -> Iterator[str]:
 
 
 def _lines(study: StudyDetail, names: Sequence[str], rows: Sequence[TrialRow]) -> Iterator[str]:
-    yield _line(list(names))
+    yield _line([_plain(name) for name in names])
     for row in rows:
         known: Cells = {**cells_of(study, row), **row.metrics}
         yield _line([_plain(known.get(name)) for name in names])

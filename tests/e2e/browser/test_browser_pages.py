@@ -33,7 +33,7 @@ def settled(page, path):
         page.wait_for_selector("#coords canvas.top")
         page.wait_for_selector("#ladder .chip")
     if path == "trial":
-        page.wait_for_selector("#chart-metrics canvas")
+        page.wait_for_selector("[data-curves] canvas")
     if path == "launch":
         page.wait_for_selector("#plan strong")
 

@@ -76,12 +76,14 @@ def test_order_and_columns_stay_in_the_address_and_come_back(open_page, study, p
     page.click("#columns summary")
     page.click("#columns label[title='SOLVER.BASE_LR']")
     page.click("#columns label[title='node']")
-    until(lambda: query(page).get("sort") == "-epoch" and "SOLVER.BASE_LR" in query(page).get("columns", ""))
+    until(
+        lambda: query(page).get("sort") == "-epoch" and query(page).get("columns", "").endswith("state,SOLVER.BASE_LR")
+    )
     heads = page.locator("#trials thead th").all_inner_texts()
     assert "BASE_LR" in heads
     assert "Node" not in heads
     again = ready(open_page(urlsplit(page.url).path + "?" + urlsplit(page.url).query))
-    assert again.locator("#trials thead th").all_inner_texts() == heads
+    until(lambda: again.locator("#trials thead th").all_inner_texts() == heads)
     expect(again.locator("#trials thead th[title=epoch]")).to_have_attribute("aria-sort", "descending")
 
 

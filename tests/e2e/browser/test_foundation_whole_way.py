@@ -14,6 +14,16 @@ PATIENCE_S = 1200 if WANTED else 300  # it trains in earnest, on synthetic image
 WRONG = "#look .found.wrong"
 
 
+@pytest.fixture
+def nothing_left(service):
+    """Ends what was launched, also when the test fell on its way: its controller is a process of its own."""
+    yield
+    for study in service.studies():
+        if study.ended_at is None:
+            service.stop(study.id)
+            until(lambda study=study: service.study(study.id).ended_at is not None, PATIENCE_S)
+
+
 def photographed(page, screenshot, name):
     """One page as it is now, in both themes and both widths."""
     for width, height in SIZES:
@@ -111,6 +121,7 @@ def looked_into(page, screenshot):
     photographed(page, screenshot, "7-wrong")
 
 
+@pytest.mark.usefixtures("nothing_left")
 def test_a_study_is_launched_followed_steered_inspected_compared_and_exported(open_page, screenshot, tmp_path):
     page = open_page("/")
     page.set_default_timeout(1000 * PATIENCE_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import pytest
@@ -41,7 +42,8 @@ def ask(home, work, *words):
         async with mcp.Client(command, read_timeout_seconds=120) as client:
             return await work(client)
 
-    return anyio.run(talk)
+    with ThreadPoolExecutor(1) as elsewhere:  # the browser tests leave a loop in this thread
+        return elsewhere.submit(anyio.run, talk).result()
 
 
 def text_of(answer):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from types import SimpleNamespace
 
 import pytest
 
+from orchestrator.backends.protocol import Placed
 from orchestrator.backends.ray_backend import RayBackend
 from orchestrator.backends.ray_connection import Connection
 from orchestrator.backends.ray_nodes import Nodes
 from orchestrator.backends.ray_slots import Slot
 from orchestrator.backends.ray_versions import versions
 from orchestrator.backends.ray_worker import Warm
-from reid_core.errors import Conflict
+from reid_core.errors import Conflict, ServerUnreachable
 
 
 class Actor:
@@ -40,7 +42,8 @@ def backend(*slots):
     """A backend on a cluster with these slots, and no Ray."""
     made = object.__new__(RayBackend)
     made._slots, made._maker, made._nodes = list(slots), Maker(), Nodes(None, watch=False)
-    made._connection, made._shipped, made._broken = SimpleNamespace(owned=False), False, 0
+    made._connection, made._shipped, made._broken = SimpleNamespace(owned=False, check=lambda: None), False, 0
+    made._waiting, made._ending = [], []
     made._ray = SimpleNamespace(get=lambda answer: answer, exceptions=SimpleNamespace(RayError=OSError))
     return made
 
@@ -66,6 +69,14 @@ def test_a_node_with_other_versions_has_no_slots_from_its_greeting_on():
     made._greet(slot)
     assert made.slots == 0
     assert made._maker.ended == [slot]
+
+
+def test_a_segment_is_placed_by_the_worker_that_takes_it():
+    made, told = backend(Slot(Actor(), None, warm=warm("north"))), []
+    made.start(SimpleNamespace(segment=3))
+    made._who_speaks = lambda _: []
+    made.pump(told.append, 0.0)
+    assert told == [Placed(3, "north:1")]
 
 
 @pytest.fixture
@@ -94,3 +105,56 @@ def test_a_connection_to_another_cluster_is_refused(connected, address):
     with pytest.raises(Conflict, match="connected to the Ray cluster at 127"):
         Connection(address, 1)
     assert connected == []
+
+
+class Starting:
+    """A Ray that fails to start so many times."""
+
+    def __init__(self, failures):
+        self.failures, self.asked, self.ended = failures, [], 0
+
+    def is_initialized(self):
+        return False
+
+    def init(self, address, **_):
+        self.asked.append(address)
+        if len(self.asked) <= self.failures:
+            raise Exception("The current node timed out during startup")  # noqa: TRY002 - as Ray does
+
+    def shutdown(self):
+        self.ended += 1
+
+
+@pytest.mark.parametrize("failures", [0, 1])
+def test_a_ray_of_this_machines_own_that_does_not_start_in_time_is_started_again(monkeypatch, failures):
+    starting = Starting(failures)
+    monkeypatch.setitem(sys.modules, "ray", starting)
+    assert Connection("", 1).owned
+    assert (starting.asked, starting.ended) == (["local"] * (failures + 1), failures)
+
+
+def test_a_ray_that_never_starts_is_an_error_with_another_way(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", Starting(9))
+    with pytest.raises(ServerUnreachable, match="cannot reach Ray at this machine: The current node") as told:
+        Connection("", 1)
+    assert "--backend inline" in told.value.hint
+
+
+def test_a_machine_outside_a_cluster_that_answers_is_told_to_join_it(monkeypatch):
+    starting = Starting(9)
+    monkeypatch.setitem(sys.modules, "ray", starting)
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        with pytest.raises(ServerUnreachable) as told:
+            Connection(address, 1)
+    assert told.value.hint == f"let this machine join first: ray start --address={address} --num-cpus=0"
+    assert starting.asked == [address], "a cluster is asked once"
+
+
+def test_a_head_that_does_not_answer_is_to_be_started(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", Starting(9))
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        address = f"127.0.0.1:{gone.getsockname()[1]}"
+    with pytest.raises(ServerUnreachable, match=address) as told:
+        Connection(address, 1)
+    assert "ray start --head" in told.value.hint

@@ -37,7 +37,9 @@ OWNER = f"{socket.gethostname()}:{os.getpid()}"
 class SampleStudy:
     """Appends the events of a study as a controller would; `service` shows them."""
 
-    def __init__(self, service: Service, name="cows-bnneck", trials=12, max_epochs=60, started=3600.0, **changes):
+    def __init__(
+        self, service: Service, name="cows-bnneck", trials=12, max_epochs=60, started=3600.0, ray_address="", **changes
+    ):
         loaded = load_space("bnneck")
         self.service, self.name, self.id = service, name, f"{zlib.crc32(name.encode()):08x}"
         self.plan = make_plan(max_epochs, 7 if max_epochs > 20 else 1, 3, trials)
@@ -54,6 +56,7 @@ class SampleStudy:
             seed=0,
             algorithm="bohb",
             backend="ray",
+            ray_address=ray_address,
             workers=2,
             data="holstein-cowface: 1,012 images of 84 identities from 2 cameras",
             command=f"reid-tune run --space bnneck --trials {trials} --name {name}",

@@ -176,6 +176,29 @@ def test_cluster_of_ray_nodes_names_those_set_aside_and_what_nobody_can_place(se
     assert found.nodes[0].devices == ()
 
 
+def test_a_segment_stands_on_the_node_whose_worker_took_it_before_it_ended(service, client):
+    from orchestrator.events import SegmentPlaced
+
+    sample = SampleStudy(service, name="on-ray", ray_address="ray://head:10001")
+    sample.suggest(1)
+    segment = sample.start(1, 0, 7)
+    unplaced = cluster_view(service, [NodeView(name="north", cores=4)], ray="ray://head:10001")
+    assert [one.trial for one in unplaced.elsewhere] == [1]
+
+    sample.append(SegmentPlaced(segment=segment, trial=1, worker="north:17"))
+    placed = cluster_view(service, [NodeView(name="north", cores=4)], ray="ray://head:10001")
+    assert [one.trial for one in placed.nodes[0].running] == [1]
+    assert placed.elsewhere == ()
+    trial = client.get("/api/v1/studies/on-ray/trials/1").json()
+    assert (trial["node"], trial["segments"][0]["worker"], trial["segments"][0]["outcome"]) == (
+        "north",
+        "north:17",
+        "running",
+    )
+    assert trial["events"][-1]["text"] == "runs on north:17"
+    assert client.get("/api/v1/studies/on-ray").json()["trials"][0]["node"] == "north"
+
+
 def test_gpus_of_this_machine_stand_on_its_node(service):
     import socket
 

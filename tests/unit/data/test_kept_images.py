@@ -185,3 +185,14 @@ def test_batches_come_out_of_an_array_larger_than_the_memory(tmp_path):
     for batch in order:
         assert images.take(batch).shape == (8, 256, 128, 3)
     assert psutil.Process().memory_info().rss < before + (256 << 20)
+
+
+@pytest.mark.parametrize("words", ["[]", "3", '{"another": "key", "place": 4}', "torn"])
+def test_notes_and_arrays_of_others_do_not_break_the_list(tmp_path, words):
+    opened(tmp_path, "one")
+    (file,) = (tmp_path / "images").glob("*.npy")
+    file.with_suffix(".about").write_text(words)
+    np.save(tmp_path / "images" / "flat.npy", np.zeros(3, np.uint8))
+    found = kept_images(tmp_path)
+    assert [one.file for one in found] in ([file], [])
+    assert all(one.place in {"", "4"} for one in found)

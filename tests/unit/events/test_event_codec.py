@@ -17,6 +17,7 @@ from orchestrator.events import (
     Origin,
     OutcomeKind,
     SegmentEnded,
+    SegmentPlaced,
     SegmentStarted,
     StudyCreated,
     StudyEnded,
@@ -55,6 +56,7 @@ EVENTS: list[Event] = [
     ControllerStarted(owner="a", token=3, workers=2),
     TrialSuggested(trial=0, values={"SOLVER.BASE_LR": 0.1}, origin=Origin.MODEL, reason="é ✓", bracket=1, to_epoch=7),
     SegmentStarted(segment=1, trial=0, from_epoch=0, to_epoch=7, attempt=2, reason="r"),
+    SegmentPlaced(segment=1, trial=0, worker="north:17"),
     EpochReported(trial=0, segment=1, epoch=1, metrics={"mAP": 0.1 + 0.2, "loss": 1e-300}),
     CheckpointSaved(trial=0, segment=1, epoch=1, path="p", sha256="0" * 64),
     SegmentEnded(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from small_model import checkpoint_of, config_of
+from drawn_model import checkpoint_of, config_of
 
 
 @pytest.fixture(scope="session")

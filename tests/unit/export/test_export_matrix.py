@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from small_model import config_of, drawn_model
+from drawn_model import config_of, drawn_model
 
 from reid_core.config.backbones import FAMILIES, Switch
 from reid_core.export.model import Exportable
@@ -29,6 +29,8 @@ SMALLEST = {
     "build_shufflenetv2_backbone": "0.5x",
     "build_vit_backbone": "deit_small",
 }
+ILL_CONDITIONED = {("build_effnet_backbone", size) for size in ("b2", "b3", "b4")}
+"""With statistics of eight images of 64 x 32, torch's own single precision is up to .03 away from its double one."""
 ORDINARY = {"build_osnet_backbone", "build_repvgg_backbone", "build_resnet_backbone", "build_vit_backbone"}
 SMALL = {"MODEL__BACKBONE__NAME": "build_mobilenetv2_backbone", "MODEL__BACKBONE__DEPTH": "0.1x"}
 RESNET = {"MODEL__BACKBONE__NAME": "build_resnet_backbone", "MODEL__BACKBONE__DEPTH": "18x"}
@@ -40,6 +42,8 @@ def backbones():
             ordinary = name in ORDINARY and size == SMALLEST[name]
             marks = () if ordinary else (pytest.mark.faults,)
             keys = {"MODEL__BACKBONE__NAME": name, "MODEL__BACKBONE__DEPTH": size}
+            if (name, size) in ILL_CONDITIONED:
+                keys["INPUT__SIZE_TEST"] = [256, 128]
             yield pytest.param(keys, id=f"{name.removeprefix('build_').removesuffix('_backbone')}-{size}", marks=marks)
 
 

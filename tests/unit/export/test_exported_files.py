@@ -8,7 +8,7 @@ import json
 import numpy as np
 import onnx
 import pytest
-from small_model import photos
+from drawn_model import photos
 
 from reid_core import api
 from reid_core.config import from_values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from small_model import config_of
+from drawn_model import config_of
 
 from reid_core.data.places import KNOWN
 from reid_core.export.licences import DATA_SETS, LicenceClass

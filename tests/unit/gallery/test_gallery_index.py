@@ -126,6 +126,14 @@ def test_wrong_widths_and_vectors_without_direction_are_refused_and_change_nothi
     assert len(open_index(folder)) == 300
 
 
+@pytest.mark.parametrize("number", [0.0, np.nan, np.inf])
+def test_queries_without_direction_are_refused_as_data(tmp_path, number):
+    index = filled(tmp_path / "i", 5)
+    for search in (index.search, index.reranked):
+        with pytest.raises(DataError, match="no direction"):
+            search(np.full((1, DIM), number, np.float32), 3)
+
+
 def test_a_second_writer_is_told_or_waits(tmp_path):
     folder = tmp_path / "i"
     filled(folder)

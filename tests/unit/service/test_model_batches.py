@@ -66,8 +66,28 @@ def test_a_request_larger_than_the_queue_is_taken_when_nothing_waits(batches, ga
 def test_a_full_batch_does_not_wait(gate):
     gate.open.set()
     batches = Batches(gate, most=2, delay=3600, queue=10)
-    both = [batches.submit(image(value)) for value in (1, 2)]
-    assert [one.result(30)[0, 0] for one in both] == [1, 2]
+    with batches.coming():
+        both = [batches.submit(image(value)) for value in (1, 2)]
+        assert [one.result(30)[0, 0] for one in both] == [1, 2]
+    batches.close()
+
+
+def test_nobody_waits_when_nobody_is_on_the_way(gate):
+    gate.open.set()
+    batches = Batches(gate, most=8, delay=3600, queue=10)
+    assert batches.submit(image(1)).result(30)[0, 0] == 1
+    batches.close()
+
+
+def test_a_batch_waits_for_those_on_the_way_and_for_no_others(gate):
+    gate.open.set()
+    batches = Batches(gate, most=8, delay=3600, queue=10)
+    with batches.coming():
+        first = batches.submit(image(1))
+        assert not gate.inside.wait(0.05)
+        second = batches.submit(image(2))
+    assert [one.result(30)[0, 0] for one in (first, second)] == [1, 2]
+    assert gate.sizes == [2]
     batches.close()
 
 
@@ -90,8 +110,11 @@ def test_a_batch_that_fails_is_told_to_its_callers_only():
             raise ValueError("no")
         return pixels[:, 0, 0]
 
-    batches = Batches(broken, most=1, delay=0.0, queue=6)
-    with pytest.raises(ValueError, match="no"):
-        batches.submit(image(10)).result(30)
-    assert batches.submit(image(1)).result(30).shape == (1, 3)
+    batches = Batches(broken, most=3, delay=3600, queue=6)
+    with batches.coming():
+        first, bad, last = [batches.submit(image(value)) for value in (1, 10, 2)]
+        with pytest.raises(ValueError, match="no"):
+            bad.result(30)
+        assert [one.result(30)[0, 0] for one in (first, last)] == [1, 2]
+    assert batches.figures.images == 2
     batches.close()

@@ -75,3 +75,9 @@ def test_a_misspelt_name_is_guessed():
 def test_an_endless_filter_is_refused_before_it_is_read():
     with pytest.raises(FilterFault, match="longer than 1000"):
         parse_filter("a or " * 1000)
+
+
+def test_whole_numbers_of_hundreds_of_digits_are_compared_not_refused():
+    test = compile_filter("a > 1 and a != 7 and not a < 0", {"a": FieldKind.ANY})
+    assert test({"a": 10**400})
+    assert not test({"a": -(10**400)})

@@ -1313,7 +1313,7 @@ export interface TrialDetail {
   attempts: number;
   failure: string;
   message: string;
-  /** the node of its last finished segment */
+  /** the node that runs it, or ran it last */
   node: string;
   seconds: number;
   seconds_left: number | null;
@@ -1366,7 +1366,7 @@ export interface TrialRow {
   attempts: number;
   failure: string;
   message: string;
-  /** the node of its last finished segment */
+  /** the node that runs it, or ran it last */
   node: string;
   seconds: number;
   seconds_left: number | null;
@@ -1396,11 +1396,11 @@ export interface Answers {
   "POST /api/v1/studies": StudySummary;
   "GET /api/v1/studies/{study}": StudyDetail;
   "DELETE /api/v1/studies/{study}": Deleted;
+  "GET /api/v1/studies/{study}/metrics": MetricsView;
+  "GET /api/v1/studies/{study}/analysis": AnalysisView;
   "GET /api/v1/studies/{study}/trials": Array<TrialRow>;
   "GET /api/v1/studies/{study}/trials/{trial}": TrialDetail;
   "GET /api/v1/studies/{study}/trials/{trial}/log": LogView;
-  "GET /api/v1/studies/{study}/metrics": MetricsView;
-  "GET /api/v1/studies/{study}/analysis": AnalysisView;
   "GET /api/v1/studies/{study}/events": Delta;
   "GET /api/v1/spaces": Array<SpaceView>;
   "GET /api/v1/spaces/{name}": SpaceView;
