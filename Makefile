@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 # suites whose tests share nothing: they run side by side
 QUICK := tests/architecture/ tests/contract/ tests/golden/ tests/property/ tests/unit/
+# clusters of several nodes: a node that is starved of a core for some seconds counts as dead
+RAY := $(wildcard tests/integration/test_ray_*.py)
 PATHS := reid_core search_spaces orchestrator dashboards tests tools
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -55,8 +57,8 @@ fast: setup  ## the inner loop: tests that take less than a few seconds each
 
 test: setup system lint  ## everything but the slow fault and bench suites
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not faults" -n logical --maxprocesses 8 --dist loadgroup $(QUICK)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not faults" -n logical --maxprocesses 8 --dist loadfile tests/e2e/
-	$(BIN)/pytest -q -m "not faults" $(filter-out $(QUICK) tests/e2e/,$(wildcard tests/*/))
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not faults" -n logical --maxprocesses 8 --dist loadfile $(addprefix --ignore=,$(RAY)) $(filter-out $(QUICK),$(wildcard tests/*/))
+	$(BIN)/pytest -q -m "not faults" $(RAY)
 
 golden: setup  ## reference numbers; REID_GOLDEN=FOLDER checks another folder
 	$(BIN)/pytest -q tests/golden
