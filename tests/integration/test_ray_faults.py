@@ -102,6 +102,7 @@ def test_segments_run_where_there_is_what_they_take(place, tmp_path):
     assert node_of(ended) == "south"
 
 
+@pytest.mark.faults
 def test_slots_without_room_are_what_ray_records_as_wanted_until_the_study_leaves(cluster, place):
     from ray._raylet import GcsClient
     from ray.autoscaler.v2.sdk import get_cluster_resource_state
@@ -156,6 +157,7 @@ def test_ended_segment_takes_its_processes_with_it_and_its_slot_works_again(plac
     assert isinstance(drain(backend, 1)[-1].outcome, Completed)
 
 
+@pytest.mark.faults
 def test_bad_node_is_set_aside_and_the_study_ends_on_the_other(place, tmp_path):
     backend = place(2, trial="trials.nodes:NodeTrial")
     until_slots(backend, 2)
