@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from generated import write_or_check
 from pydantic.json_schema import models_json_schema
 
 from dashboards.app import create_app
@@ -135,18 +136,5 @@ def _reachable(names: set[str], schemas: Mapping[str, Schema]) -> set[str]:
     return found
 
 
-def main(arguments: list[str]) -> int:
-    """Write the file, or check it. Returns the exit code."""
-    text = page()
-    if "--check" not in arguments:
-        TARGET.parent.mkdir(parents=True, exist_ok=True)
-        TARGET.write_text(text, encoding="utf-8")
-        return 0
-    if TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text:
-        return 0
-    sys.stderr.write(f"{TARGET.name} is out of date: run python tools/api_types.py\n")
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check(TARGET, page(), sys.argv[1:]))

@@ -1,16 +1,18 @@
-"""Write docs/reference/backbones.md: every backbone, its size and its state dict.
+"""Write docs/reference/backbones.md: every backbone, its size and its state dict; `--check` only compares.
 
-python tools/backbone_reference.py
+python tools/backbone_reference.py [--check]
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from generated import write_or_check
 from torch import nn
 
 from reid_core.config import load_config
@@ -112,4 +114,4 @@ def page() -> str:
 
 
 if __name__ == "__main__":
-    TARGET.write_text(page())
+    sys.exit(write_or_check(TARGET, page(), sys.argv[1:]))

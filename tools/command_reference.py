@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import click
+from generated import write_or_check
 
 from orchestrator.cli.main import cli
 
@@ -54,14 +55,7 @@ def main(arguments: list[str]) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         write_man_pages("reid-tune", cli, version=version("reid-tune"), target_dir=str(folder))
         return 0
-    text = page()
-    if "--check" not in arguments:
-        TARGET.write_text(text, encoding="utf-8")
-        return 0
-    if TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text:
-        return 0
-    sys.stderr.write("docs/reference/commands.md is out of date: run python tools/command_reference.py\n")
-    return 1
+    return write_or_check(TARGET, page(), arguments)
 
 
 def _context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from generated import write_or_check
 from pydantic import BaseModel
 
 from search_spaces import catalog
@@ -124,19 +125,6 @@ def page() -> str:
     return "\n".join([*parts, "\n".join(shelf) + "\n"])
 
 
-def main(arguments: list[str]) -> int:
-    """Write the page, or check it. Returns the exit code."""
-    text = page()
-    if "--check" not in arguments:
-        TARGET.parent.mkdir(parents=True, exist_ok=True)
-        TARGET.write_text(text, encoding="utf-8")
-        return 0
-    if TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text:
-        return 0
-    sys.stderr.write(f"{TARGET.name} is out of date: run python tools/space_reference.py\n")
-    return 1
-
-
 def _table(model: type[BaseModel]) -> Iterator[str]:
     yield "| field | type | default | what |"
     yield "|---|---|---|---|"
@@ -179,4 +167,4 @@ def _default(value: object) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check(TARGET, page(), sys.argv[1:]))

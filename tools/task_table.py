@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from generated import write_or_check
+
 from orchestrator.service.tasks import TaskView, tasks
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "tasks"
@@ -36,18 +38,6 @@ def page() -> str:
     return "\n".join([INTRODUCTION, *lines, *(["", "More:", "", *more] if more else []), ""])
 
 
-def main(arguments: list[str]) -> int:
-    """Write the page, or check it. Returns the exit code."""
-    text = page()
-    if "--check" not in arguments:
-        TARGET.write_text(text, encoding="utf-8")
-        return 0
-    if TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text:
-        return 0
-    sys.stderr.write("docs/tasks/README.md is out of date: run python tools/task_table.py\n")
-    return 1
-
-
 def _row(task: TaskView) -> str:
     told = _PAGES.get(task.name) or (f"{task.name}.md" if (FOLDER / f"{task.name}.md").is_file() else "")
     name = f"[{task.name}]({told})" if told else task.name
@@ -66,4 +56,4 @@ def _more(named: set[str]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check(TARGET, page(), sys.argv[1:]))

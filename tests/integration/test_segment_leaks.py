@@ -104,7 +104,8 @@ def test_pausing_and_resuming_on_processes_leaves_nothing_behind(tmp_path, monke
     assert state.status is StudyStatus.COMPLETED
     assert sum(isinstance(one, SegmentEnded) for one in events) == cycles
     assert_flat(first, last, megabytes=16)
-    assert {child.pid for child in psutil.Process().children(recursive=True)} == before
+    left = {child.pid for child in psutil.Process().children(recursive=True)}
+    assert left <= before  # what another test of this process had left may end meanwhile
 
 
 @pytest.mark.faults

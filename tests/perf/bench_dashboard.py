@@ -40,7 +40,8 @@ def api(run: Run) -> tuple[Sample, Sample]:
 def page(run: Run) -> tuple[Sample, ...]:
     """Chromium without a cache opens the page; the server has read the log once. Usable: every island has drawn."""
     import httpx
-    from perf_browser import STUDY_DRAWN, browsing, visit
+    from chromium import browsing
+    from perf_browser import STUDY_DRAWN, visit
     from perf_optuna_dashboard import optuna_visit
     from perf_server import large_home, serving
 

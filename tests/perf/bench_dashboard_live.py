@@ -45,7 +45,8 @@ _WATCH = """
 def brushing(run: Run) -> Sample:
     """A brush is drawn along the objective's axis in 40 steps; frames are what the page redraws."""
     import httpx
-    from perf_browser import browsing, opened
+    from chromium import browsing
+    from perf_browser import opened
     from perf_server import large_home, serving
 
     study = large_home(run.folder, run.size(10_000, 1_000))
@@ -84,7 +85,8 @@ def live(run: Run) -> Sample:
     import time
 
     import httpx
-    from perf_browser import browsing, opened
+    from chromium import browsing
+    from perf_browser import opened
     from perf_server import Reporter, serving
 
     reporter = Reporter(run.folder, run.size(10_000, 1_000))

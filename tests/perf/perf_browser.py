@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,19 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-__all__ = ["STUDY_DRAWN", "Visit", "browsing", "opened", "visit"]
+__all__ = ["STUDY_DRAWN", "Visit", "opened", "visit"]
 
-_ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-_CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 WAIT_MS = 60_000
 STUDY_DRAWN = ["#chart-best canvas", "#chart-curves canvas", "#coords canvas.top", "#ladder .chip",
                "#trials tbody tr", "#trials .count"]  # fmt: skip
@@ -44,20 +31,6 @@ addEventListener("DOMContentLoaded", () => {
 });
 """
 """Notes the first frame in which everything that is waited for has drawn, and the long tasks of the main thread."""
-
-
-@contextmanager
-def browsing() -> Iterator[Browser]:
-    """Yield Chromium; it ends with the block."""
-    from playwright.sync_api import sync_playwright
-
-    chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _CHROMIUM)), None)
-    if chromium is None:
-        raise RuntimeError("Chromium is not installed (set CHROMIUM to name it)")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @contextmanager

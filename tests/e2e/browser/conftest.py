@@ -1,43 +1,24 @@
-import os
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from chromium import browsing, chromium
 
 TESTS = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TESTS / "unit" / "dashboards"))
 SCREENSHOTS = TESTS.parent / "build" / "screenshots"
 PATIENCE_MS = 60_000  # of a busy machine; what comes sooner is not waited for
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-def chromium():
-    named = os.environ.get("CHROMIUM")
-    return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @pytest.fixture(scope="session")
 def browser():
-    path = chromium()
-    if path is None:
+    if chromium() is None:
         pytest.skip("Chromium is not installed (set CHROMIUM to name it)")
-    from playwright.sync_api import expect, sync_playwright
+    from playwright.sync_api import expect
 
     expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
+    with browsing() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

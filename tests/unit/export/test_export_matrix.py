@@ -108,28 +108,8 @@ def agrees(keys, *, flip=False, inside=True, batch=None):
     return difference
 
 
-@pytest.mark.parametrize("keys", backbones())
-def test_backbone_agrees(keys, record_property):
-    record_property("difference", agrees(keys))
-
-
-@pytest.mark.parametrize("keys", switches())
-def test_switch_of_a_backbone_agrees(keys, record_property):
-    record_property("difference", agrees(keys))
-
-
-@pytest.mark.parametrize("keys", pools())
-def test_pooling_agrees(keys, record_property):
-    record_property("difference", agrees(keys))
-
-
-@pytest.mark.parametrize("keys", architectures())
-def test_architecture_agrees(keys, record_property):
-    record_property("difference", agrees(keys))
-
-
-@pytest.mark.parametrize("keys", heads())
-def test_head_agrees(keys, record_property):
+@pytest.mark.parametrize("keys", [*backbones(), *switches(), *pools(), *architectures(), *heads()])
+def test_part_of_a_model_agrees(keys, record_property):
     record_property("difference", agrees(keys))
 
 
