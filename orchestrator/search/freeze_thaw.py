@@ -4,7 +4,8 @@ After a few opening trials, every resting trial and many new configurations comp
 one with the highest expected improvement at the full number of epochs advances by one rung (as in DyHPO,
 Wistuba, Kadra & Grabocka 2022). Of every eta + 1 trials that reach a rung at least one goes on, whatever the
 model says. The plan gives the rungs, the number of trials and the epochs; its brackets
-are not used. Running trials count at the value that is expected of them, failed ones as worst, and stopped
+are not used. What the epochs that are left cannot bring to the end waits while they can bring something there.
+Running trials count at the value that is expected of them, failed ones as worst, and stopped
 ones keep what they reported but do not go on.
 """
 
@@ -67,6 +68,9 @@ class FreezeThaw:
         purse = self._purse(table)
         may_open = purse.trials > 0 and self._affordable(purse, 0)
         resting = self._resting(table, purse)
+        ends = [trial for trial in resting if purse.epochs >= self._plan.max_epochs - trial.epoch]
+        if ends:  # the last epochs go to what can still become the winner at full length
+            resting, may_open = ends, may_open and purse.epochs >= self._plan.max_epochs
         if not may_open and not resting:
             return None
         rng = np.random.default_rng([self._seed % 2**63, len(trials), int(table.epochs.sum())])

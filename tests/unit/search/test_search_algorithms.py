@@ -183,6 +183,24 @@ def test_freeze_thaw_keeps_the_epochs_of_one_full_run(created, state, trial) -> 
     assert make_algorithm(created(plan, "freeze-thaw")).next(state(*trials)) is None
 
 
+def test_freeze_thaw_spends_its_last_epochs_on_what_they_can_bring_to_the_end(created, state, trial) -> None:
+    """Of 242 epochs 45 are left: 40 to the end for a trial on epoch 20, 53 for one on epoch 7."""
+    reached = [60, 20, 20, 20] + 11 * [7]
+    trials = [
+        trial(
+            number,
+            {rung: 0.3 + 0.05 * (epoch == 7) for rung in (7, 20, 60) if rung <= epoch},
+            values={"LR": 10 ** (-3.9 + 0.2 * number), "KIND": "b"},
+            status=TrialStatus.COMPLETED if epoch == 60 else None,
+        )
+        for number, epoch in enumerate(reached)
+    ]
+    move = make_algorithm(created(make_plan(60, 7, 3, 12), "freeze-thaw")).next(state(*trials))
+
+    assert isinstance(move, Advance)
+    assert (move.trial in {1, 2, 3}, move.to_epoch) == (True, 60)
+
+
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_question_at_ten_thousand_trials_takes_milliseconds(name: str, created, state, trial) -> None:
     import time
