@@ -44,6 +44,7 @@ lint: setup  ## ruff, mypy --strict, import-linter, generated files up to date
 	$(BIN)/python tools/task_table.py --check
 	$(BIN)/python tools/command_reference.py --check
 	$(BIN)/python tools/api_types.py --check
+	$(BIN)/python tools/http_reference.py --check
 	@$(MAKE) --no-print-directory lint-js
 
 lint-js:  ## the pages' modules: tsc --checkJs and eslint; says so where there is no npm

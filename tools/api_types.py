@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
 
 from generated import write_or_check
+from openapi import Schema, openapi_document, operations
 from pydantic.json_schema import models_json_schema
 
-from dashboards.app import create_app
-from orchestrator.service.service import Service
 from orchestrator.service.views import BoardView
 
 TARGET = Path(__file__).resolve().parents[1] / "dashboards" / "static" / "js" / "types" / "api.d.ts"
@@ -28,32 +25,21 @@ _REFS = "#/components/schemas/{model}"
 _PLAIN = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
 _HEAD = "// Written by tools/api_types.py from the API's OpenAPI document. Do not edit.\n"
 
-Schema: TypeAlias = Mapping[str, Any]
-
 
 def page() -> str:
     """Write the whole file."""
-    with tempfile.TemporaryDirectory() as folder:
-        service = Service(Path(folder) / "home")
-        document = create_app(service).openapi()
-        service.close()
+    document = openapi_document()
     _, own = models_json_schema([(model, "serialization") for model in OWN], ref_template=_REFS)
     schemas: dict[str, Schema] = {**own.get("$defs", {}), **document["components"]["schemas"]}
-    sent = _reachable(_refs([operation.get("requestBody", {}) for *_, operation in _operations(document)]), schemas)
+    sent = _reachable(_refs([operation.get("requestBody", {}) for *_, operation in operations(document)]), schemas)
     parts = [_declaration(name, schemas[name], whole=name not in sent) for name in sorted(schemas)]
     return "\n".join([_HEAD, *parts, *_operation_maps(document)])
-
-
-def _operations(document: Schema) -> Iterator[tuple[str, str, Schema]]:
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            yield method.upper(), path, operation
 
 
 def _operation_maps(document: Schema) -> Iterator[str]:
     """`Answers` and `Bodies`: which type comes back from, and goes to, each verb and path."""
     answers, bodies = [], []
-    for method, path, operation in _operations(document):
+    for method, path, operation in operations(document):
         good = next((told for status, told in operation["responses"].items() if status.startswith("2")), {})
         answers.append(f'  "{method} {path}": {_content(good)};')
         if "requestBody" in operation:

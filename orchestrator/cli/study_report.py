@@ -37,10 +37,11 @@ _PARAMETERS = "parameters"
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "md", "latex", "html", "json"]),
+    type=click.Choice(["text", "md", "latex", "html", "ipynb", "json"]),
     default="text",
     show_default=True,
-    help="text for people, md for a page, latex for a paper, html to print and to send, json for programs.",
+    help="text for people, md for a page, latex for a paper, html to print and to send, ipynb to go on with, "
+    "json for programs.",
 )
 @click.option(
     "--metric",
@@ -75,6 +76,7 @@ def report_command(study: str, form: str, metrics: str, most: int, *, analysis: 
       reid-tune report cows --format md > cows.md
       reid-tune report cows --format latex --metric rank1,mAP
       reid-tune report cows --format html > cows.html
+      reid-tune report cows --format ipynb > cows.ipynb
     """
     from orchestrator.service.service import Service
 
@@ -93,6 +95,11 @@ def report_command(study: str, form: str, metrics: str, most: int, *, analysis: 
     if form == "text":
         for sheet in (sheet_of(report, folded=True), *sheets):
             print_sheet(sheet)
+    elif form == "ipynb":
+        from orchestrator.cli.notebook import notebook
+
+        told = (sheet_of(report), *sheets)
+        click.echo(notebook(service.study(study), service.board(study), told, most=most))
     else:
         made = {"md": markdown, "latex": latex}[form]
         click.echo("\n".join(made(sheet) for sheet in (sheet_of(report), *sheets)), nl=False)

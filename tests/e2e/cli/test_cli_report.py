@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
+import nbformat
 import pytest
 from cli_space import SPACE
 from trials.studies import controller
@@ -25,6 +29,11 @@ ROWS = Space(
         Row(name="+ a_1", set={"A": 1}),
     ),
     published=(Published(name="Market", source="a paper"),),
+)
+
+
+_TOLD = (
+    "import json; print(json.dumps([trials['mAP'].tolist(), float(best['mAP'].iloc[-1]), curves['trial'].nunique()]))"
 )
 
 
@@ -106,3 +115,24 @@ def test_plan_and_samples_of_rows(cli, home, tmp_path, measured_plan):
     assert "+ flat   INPUT.REA.PROB 0.2" in cli("space", "show", file).out
     assert cli("space", "sample", file).code == 2
     assert "valid, 2 rows" in cli("space", "validate", file).out
+
+
+def test_report_as_a_notebook_runs_and_holds_every_number(cli, steps, tmp_path):
+    done = cli("report", "steps", "--format", "ipynb")
+    assert done.code == 0, done.err
+    made = nbformat.reads(done.out, as_version=4)
+    told = [cell.source for cell in made.cells if cell.cell_type == "markdown"]
+    assert told[0].startswith("**steps**")
+    assert "+ a\\_1" in told[1]
+    code = [cell.source for cell in made.cells if cell.cell_type == "code"]
+    script = "\n".join([*code, _TOLD])
+    settings = {**os.environ, "MPLBACKEND": "Agg"}
+    run = subprocess.run(
+        [sys.executable, "-c", script], check=False, cwd=tmp_path, env=settings, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    study = json.loads(cli("trial", "ls", "steps", "--json").out)
+    values = [trial["metrics"]["mAP"] for trial in study]
+    shown, best, drawn = json.loads(run.stdout)
+    assert sorted(shown) == pytest.approx(sorted(values))
+    assert (best, drawn) == (pytest.approx(max(values)), 4)

@@ -1,0 +1,31 @@
+"""The OpenAPI document of the service, for the programs that write files from it."""  # noqa: INP001 - scripts, not a package
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from dashboards.app import create_app
+from orchestrator.service.service import Service
+
+__all__ = ["Schema", "openapi_document", "operations"]
+
+Schema: TypeAlias = Mapping[str, Any]
+
+
+def openapi_document() -> Schema:
+    """What `GET /api/v1/openapi.json` answers."""
+    with tempfile.TemporaryDirectory() as folder:
+        service = Service(Path(folder) / "home")
+        document = create_app(service).openapi()
+        service.close()
+    return document
+
+
+def operations(document: Schema) -> Iterator[tuple[str, str, Schema]]:
+    """Yield verb, path and description of each operation."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
