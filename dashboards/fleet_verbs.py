@@ -1,4 +1,4 @@
-"""What the list of studies does to those that are chosen: archive, tag, note, pause, stop, copy. One answer for all."""
+"""What the list of studies does to those that are chosen: archive, delete, tag, note, pause, stop, copy; one answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orchestrator.service.fleet.studies import free_name
 from orchestrator.service.service import Service
 from orchestrator.service.views_acting import CloneRequest, NoteRequest, TagRequest
 
-__all__ = ["MOST", "UNDO", "act", "verbs"]
+__all__ = ["MOST", "UNDO", "act"]
 
 MOST = 1000
 """Studies that one form may name."""
@@ -34,6 +34,19 @@ class _Asked:
         name = free_name(self.service.summary(study).name, names)
         made = self.service.clone(study, CloneRequest(name=name, launch=True), self.by)
         return f"{made.name} is {made.told}"
+
+    def delete(self, study: str) -> str:
+        """Remove a study for good: one that is archived, and whose name is typed. Nothing takes this back."""
+        found = self.service.summary(study)
+        if not found.archived:
+            raise UsageError(
+                f"{found.name} is not archived: only archived studies are deleted", hint="archive it first"
+            )
+        if found.name not in (word.strip() for word in self.text.split(",")):
+            hint = "type it into the field beside the buttons; several with commas"
+            raise UsageError(f"{found.name} is deleted for good only where its name is typed", hint=hint)
+        gone = self.service.delete(study, self.by)
+        return "deleted for good" + (f"; its checkpoints stay at {gone.elsewhere}" if gone.elsewhere else "")
 
     def tag(self, study: str) -> str:
         """Add tags; one that begins with a minus is taken away."""
@@ -59,11 +72,6 @@ class _Asked:
         return self.service.share(study, self.by, priority=wanted).told
 
 
-def verbs() -> tuple[str, ...]:
-    """Every verb that `act` knows."""
-    return ("archive", "unarchive", "pause", "resume", "stop", "copy", "tag", "note", "priority")
-
-
 def act(service: Service, verb: str, studies: list[str], text: str, by: str) -> Flash:
     """Do `verb` to each study; what one refuses, the others do not suffer from. NotFound for a verb that is none."""
     asked = _Asked(service, by, text)
@@ -74,6 +82,7 @@ def act(service: Service, verb: str, studies: list[str], text: str, by: str) -> 
         "resume": lambda study: service.resume(study, by).told,
         "stop": lambda study: service.stop(study, by).told,
         "copy": asked.copy,
+        "delete": asked.delete,
         "tag": asked.tag,
         "note": asked.note,
         "priority": asked.priority,

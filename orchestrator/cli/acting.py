@@ -31,7 +31,7 @@ def say(acted: Acted, *, as_json: bool) -> None:
     if as_json:
         print_json(acted)
     else:
-        click.echo(f"{acted.name}: {acted.told}")
+        click.echo(f"{acted.name}: {acted.told}{'; ' if acted.hint else ''}{acted.hint}")
 
 
 def plain_verb(name: str, asks: str, text: str, *names: Callable[[Any], Any]) -> click.Command:

@@ -83,13 +83,13 @@ class Asking(ABC):
             raise Conflict(f"the log of study {row.name} does not begin with its creation")
         return row, state, state.created
 
-    def _ask(self, row: StudyRow, command: CommandGiven, told: str, later: str = "") -> Acted:
+    def _ask(self, row: StudyRow, command: CommandGiven, told: str, later: str = "", *, hint: str = "") -> Acted:
         """Ask, and say what came of it; `later` is told instead where a controller hears it in a moment."""
         now = ask(self.store, row.id, command, time.time())
-        return self._acted(row, told if now else later or f"{told} (its controller hears it in a moment)")
+        return self._acted(row, told if now else later or f"{told} (its controller hears it in a moment)", hint=hint)
 
-    def _acted(self, row: StudyRow, told: str, *, changed: bool = True) -> Acted:
-        return Acted(**dict(self._summary(self.store.find(row.id))), changed=changed, told=told)
+    def _acted(self, row: StudyRow, told: str, *, changed: bool = True, hint: str = "") -> Acted:
+        return Acted(**dict(self._summary(self.store.find(row.id))), changed=changed, told=told, hint=hint)
 
     def _nothing(self, row: StudyRow, told: str) -> Acted:
         return self._acted(row, told, changed=False)
@@ -106,8 +106,8 @@ class StudyVerbs(Asking):
         command = CommandGiven(command=CommandKind.PAUSE, by=by)
         if state.status is StudyStatus.PAUSED:
             return self._nothing(row, "was asked to pause already")
-        continues = f"continue with `reid-tune studies resume {row.name}`"
-        return self._ask(row, command, f"rests; {continues}", f"asked to pause; {continues}")
+        hint = f"continue with `reid-tune studies resume {row.name}`"
+        return self._ask(row, command, "rests", "asked to pause", hint=hint)
 
     def resume(self, study: str, by: str = "") -> Acted:
         """Take a paused or interrupted study up again; launches a controller when none runs."""
@@ -118,13 +118,13 @@ class StudyVerbs(Asking):
         follow = f"follow it with `reid-tune status {row.name} --watch`"
         if self._alive(row):
             if state.status is StudyStatus.RUNNING:
-                return self._nothing(row, f"runs already; {follow}")
+                return self._acted(row, "runs already", changed=False, hint=follow)
             if not ask(self.store, row.id, CommandGiven(command=CommandKind.RESUME, by=by), time.time()):
-                return self._acted(row, f"goes on; {follow} (its controller hears it in a moment)")
+                return self._acted(row, "goes on (its controller hears it in a moment)", hint=follow)
         queued = self.launch(row.id, by).status is StudyStatus.QUEUED
         if queued and daemon_record.read(self.home) is not None:
-            return self._acted(row, f"waits in the queue of the service; {follow}")
-        return self._acted(row, f"continues in the background; {follow}")
+            return self._acted(row, "waits in the queue of the service", hint=follow)
+        return self._acted(row, "continues in the background", hint=follow)
 
     def stop(self, study: str, by: str = "", *, at_rung: bool = False) -> Acted:
         """Ask for the end: nothing new starts; what runs finishes its epoch, or `at_rung` goes on to its rung.
@@ -135,14 +135,15 @@ class StudyVerbs(Asking):
         if state.ended_at is not None:
             return self._nothing(row, _over(state))
         command = CommandGiven(command=CommandKind.STOP, by=by, asked=Asked(at_rung=at_rung))
-        ended = f"has ended; see the winner with `reid-tune best {row.name}`"
         if state.status is StudyStatus.STOPPED and (at_rung or not state.at_rung):
             return self._nothing(row, "was asked to stop already")
         when = "when what runs has reached its rung" if at_rung else "after the running epochs"
         if not ask(self.store, row.id, command, time.time()):
             return self._acted(row, f"asked to stop; it ends {when}")
         status = self.store.find(row.id).status
-        return self._acted(row, ended if status is StudyStatus.STOPPED else f"has ended already: {status}")
+        if status is not StudyStatus.STOPPED:
+            return self._acted(row, f"has ended already: {status}")
+        return self._acted(row, "has ended", hint=f"see the winner with `reid-tune best {row.name}`")
 
     def archive(self, study: str, by: str = "") -> Acted:
         """Hide a study that nobody runs from the list of studies. Conflict while it is being run, or waits for it."""
@@ -155,8 +156,8 @@ class StudyVerbs(Asking):
         if state.status is StudyStatus.QUEUED:
             hint = f"take it out first: `reid-tune studies pause {row.name}`"
             raise Conflict(f"study {row.name} waits in the queue: only one at rest can be archived", hint=hint)
-        told = "archived: `reid-tune studies ls --all` still lists it"
-        return self._ask(row, CommandGiven(command=CommandKind.ARCHIVE, by=by), told)
+        hint = "`reid-tune studies ls --all` still lists it"
+        return self._ask(row, CommandGiven(command=CommandKind.ARCHIVE, by=by), "archived", hint=hint)
 
     def unarchive(self, study: str, by: str = "") -> Acted:
         """List a study again."""
@@ -211,7 +212,7 @@ class StudyVerbs(Asking):
         if request.launch:
             self.launch(new.id, by)
             return self._acted(new, f"a clone of {row.name}, runs in the background")
-        return self._acted(new, f"a clone of {row.name}; start it with `reid-tune studies resume {new.name}`")
+        return self._acted(new, f"a clone of {row.name}", hint=f"start it with `reid-tune studies resume {new.name}`")
 
     def diff(self, first: str, second: str) -> StudyDifference:
         """Everything in which two studies differ: space, configuration, plan, data, limits, search, versions."""
@@ -227,17 +228,17 @@ class StudyVerbs(Asking):
         row, state, created = self._found(study)
         refuse_longer(request.max_epochs, created)
         ended = state.ended_at is not None
-        go_on = f"; go on with `reid-tune studies resume {row.name}`" if not self._alive(row) else ""
+        hint = "" if self._alive(row) else f"go on with `reid-tune studies resume {row.name}`"
         if request.trials is None and request.epochs is None:
             if not ended:
                 raise UsageError(f"study {row.name} has not ended", hint="say how much more: --trials N or --epochs N")
-            return self._ask(row, CommandGiven(command=CommandKind.EXTEND, by=by), f"rests again{go_on}")
+            return self._ask(row, CommandGiven(command=CommandKind.EXTEND, by=by), "rests again", hint=hint)
         if state.status is StudyStatus.STOPPED and not ended:
             raise Conflict(f"study {row.name} is about to stop", hint="extend it when it has ended")
         more = extension(state, created, request.trials, request.epochs)
         limits = None if more.limits == created.limits else more.limits
         command = CommandGiven(command=CommandKind.EXTEND, by=by, asked=Asked(plan=more.plan, limits=limits))
-        return self._ask(row, command, f"has {more.told} from now on{go_on}")
+        return self._ask(row, command, f"has {more.told} from now on", hint=hint)
 
     def change_limits(self, study: str, request: LimitsRequest, by: str = "") -> Acted:
         """Other limits from now on. A study that one of the old limits ended can be resumed when the new ones allow."""
@@ -248,8 +249,8 @@ class StudyVerbs(Asking):
             return self._nothing(row, f"has these limits already: {words}")
         kind = CommandKind.EXTEND if reopened(state, limits) else CommandKind.LIMITS
         command = CommandGiven(command=kind, by=by, asked=Asked(limits=limits))
-        go_on = f"; go on with `reid-tune studies resume {row.name}`" if kind is CommandKind.EXTEND else ""
-        return self._ask(row, command, f"limits from now on: {words}{go_on}")
+        hint = f"go on with `reid-tune studies resume {row.name}`" if kind is CommandKind.EXTEND else ""
+        return self._ask(row, command, f"limits from now on: {words}", hint=hint)
 
     def note(self, study: str, text: str, by: str = "") -> Acted:
         """Write a note beside a study, in place of the one before; an empty text takes it away."""

@@ -32,6 +32,7 @@ class Acted(StudySummary):
 
     changed: bool = Field(description="whether anything was asked for or recorded; false: it was so already")
     told: str = Field(description="one sentence for people")
+    hint: str = Field("", description="what one would type next, in a terminal")
 
 
 class Deleted(_View):

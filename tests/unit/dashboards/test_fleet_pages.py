@@ -70,6 +70,22 @@ def test_archived_studies_are_hidden_until_asked_for(client, service, resting):
     assert listed(page(client, "/")) == ["old-sbs"]
 
 
+def test_a_study_is_deleted_when_it_is_archived_and_its_name_is_typed(client, service, resting):
+    def asked(text):
+        answer = client.post("/fleet/delete", data={"study": resting.id, "text": text, "archived": "1"})
+        return page(client, answer.headers["location"])
+
+    assert "/fleet/delete" not in page(client, "/")
+    assert "old-sbs is not archived: only archived studies are deleted" in asked("old-sbs")
+    client.post("/fleet/archive", data={"study": resting.id})
+    assert "/fleet/delete" in page(client, "/?archived=1")
+    assert "deleted for good only where its name is typed" in asked("sbs")
+    assert service.summary(resting.id).archived
+    assert "old-sbs: deleted for good" in (shown := asked("old-sbs"))
+    assert ">Undo</button>" not in shown
+    assert listed(shown) == []
+
+
 def test_what_one_study_refuses_the_others_do_not_suffer_from(client, service, study, resting):
     answer = client.post("/fleet/archive", data={"study": [study.id, resting.id]})
     shown = page(client, answer.headers["location"])

@@ -52,6 +52,8 @@ export interface Acted {
   changed: boolean;
   /** one sentence for people */
   told: string;
+  /** what one would type next, in a terminal */
+  hint: string;
 }
 
 /** What a study's results say about its parameters and about going on. */
