@@ -148,7 +148,7 @@ class GalleryIndex:
         distances = np.full((len(queries), top), np.inf, np.float32)
         for row, query in enumerate(queries):
             known = np.sort(near[row][near[row] != NOBODY])
-            far = 1 - self.vectors(known) @ query
+            far = np.maximum(1 - self.vectors(known) @ query, 0)
             order = np.argsort(far, kind="stable")[:top]
             ids[row, : order.size], distances[row, : order.size] = known[order], far[order]
         return Hits(ids, distances)

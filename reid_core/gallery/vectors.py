@@ -57,6 +57,7 @@ def exact(queries: Floats, blocks: Iterable[Block], top: int) -> Hits:
         for start in range(0, len(block.ids), _ROWS):
             part = slice(start, start + _ROWS)
             distances = 1 - queries @ np.asarray(block.vectors[part]).T
+            np.maximum(distances, 0, out=distances)  # rounding: of an image to itself it may be -1e-7
             distances[:, dead[part]] = np.inf
             found = merged(found, _nearest(distances, np.asarray(block.ids[part]), top), top)
     return _padded(found, top)

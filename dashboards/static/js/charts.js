@@ -10,9 +10,12 @@ const FONT = "12px system-ui, sans-serif";
 /** The axis below; `axis` is the one at the left. */
 export const below = (label, more = {}) => axis(label, { size: 26, incrs: WHOLE, ...more });
 
+/** As wide as its numbers. */
+const wide = (_, numbers) => 12 + 7 * Math.max(3, ...(numbers ?? []).map((text) => String(text ?? "").length));
+
 export function axis(label, more = {}) {
   return {
-    label, labelFont: FONT, font: FONT, labelSize: 18, labelGap: 0, gap: 4, size: 40,
+    label, labelFont: FONT, font: FONT, labelSize: 18, labelGap: 0, gap: 4, size: wide,
     stroke: token("quiet"), grid: { stroke: token("chart-grid"), width: 1 }, ticks: { show: false }, ...more,
   };
 }

@@ -55,7 +55,7 @@ function describe() {
     options: {
       key: `${cost.value}|${found.studies.map((one) => one.study.id)}`,
       scales: { x: { time: false } },
-      axes: [cost.value === "hours" ? axis("hours of all trials", { size: 26 }) : below("epochs of all trials"), axis(metricLabel(name), { size: 48 })],
+      axes: [cost.value === "hours" ? axis("hours of all trials", { size: 26 }) : below("epochs of all trials"), axis(metricLabel(name))],
       series: [{ label: cost.value === "hours" ? "hours" : "epochs" }, ...series],
       legend: { show: true },
     },
