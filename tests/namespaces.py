@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -19,12 +20,13 @@ _NET = "10.213.77"
 
 
 class Hosts:
-    """Named hosts with addresses of their own. A process in one of them sees a /tmp/ray of its own too."""
+    """Named hosts with addresses of their own. Those in one of them see one /tmp/ray, their own."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._mark = f"rt{os.getpid() % 100_000}"
         self.addresses = {name: f"{_NET}.{10 + place}" for place, name in enumerate(names)}
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._own_ray = Path(tempfile.mkdtemp(prefix="ray-of-hosts-"))
         _ip("link", "add", self._mark, "type", "bridge")
         _ip("addr", "add", f"{_NET}.1/24", "dev", self._mark)
         _ip("link", "set", self._mark, "up")
@@ -34,6 +36,7 @@ class Hosts:
     def _add(self, place: int, name: str) -> None:
         space, outer, inner = self.space(name), f"{self._mark}o{place}", f"{self._mark}i{place}"
         _ip("netns", "add", space)
+        (self._own_ray / name).mkdir()
         folder = Path("/etc/netns") / space
         folder.mkdir(parents=True, exist_ok=True)
         lines = ["127.0.0.1 localhost", *(f"{address} {one}" for one, address in self.addresses.items())]
@@ -61,7 +64,7 @@ class Hosts:
 
     def words(self, name: str, command: Sequence[str]) -> list[str]:
         """The command as it is run on a host."""
-        own = f'mkdir -p /tmp/ray && mount -t tmpfs ray /tmp/ray && hostname {name} && exec "$@"'
+        own = f'mkdir -p /tmp/ray && mount --bind {self._own_ray / name} /tmp/ray && hostname {name} && exec "$@"'
         return ["ip", "netns", "exec", self.space(name), "unshare", "--uts", "--mount", "sh", "-c", own, "sh", *command]
 
     def cut(self, name: str) -> None:
@@ -92,6 +95,7 @@ class Hosts:
             _ip("netns", "del", self.space(name))
             shutil.rmtree(Path("/etc/netns") / self.space(name), ignore_errors=True)
         _ip("link", "del", self._mark)
+        shutil.rmtree(self._own_ray, ignore_errors=True)
 
 
 def _ip(*words: str) -> None:

@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 import time
+import traceback
 from typing import Any
 
 from reid_core.errors import Conflict, ServerUnreachable
@@ -104,7 +105,7 @@ def _connect(address: str, cores: int) -> tuple[Any, bool]:
         _start(ray, address, cores)
     except Exception as error:  # what does not start in time is a plain Exception of Ray's
         raise ServerUnreachable(
-            f"cannot reach Ray at {address or 'this machine'}: {error}", hint=_advice(address)
+            f"cannot reach Ray at {address or 'this machine'}: {error}", hint=_advice(address, error)
         ) from error
     return ray, False
 
@@ -122,8 +123,10 @@ def _start(ray: Any, address: str, cores: int) -> None:
         ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
 
 
-def _advice(address: str) -> str:
-    """A head that answers and still takes no driver wants a raylet on the driver's machine."""
+def _advice(address: str, error: BaseException) -> str:
+    """A head that answers and still takes no driver wants its token, or a raylet on the driver's machine."""
+    if "AuthToken" in "".join(traceback.format_exception(error)):
+        return "the cluster wants its token: set RAY_AUTH_MODE=token here, and have the head's ~/.ray/auth_token"
     if _answers(address):
         return f"let this machine join first: ray start --address={address} --num-cpus=0"
     return "start a head with `ray start --head` and give its address, or use --backend inline"

@@ -59,6 +59,7 @@ def test_what_a_node_reports_after_its_cable_was_out_is_refused_and_nothing_is_l
         **os.environ,
         "PYTHONPATH": TESTS,
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "disabled",
         "RAY_raylet_start_wait_time_s": "120",
     }
     with hosts("head", "island", "coast") as network:
@@ -67,8 +68,8 @@ def test_what_a_node_reports_after_its_cable_was_out_is_refused_and_nothing_is_l
             here = ["--head", "--port=6379", "--include-dashboard=false", f"--system-config={json.dumps(MISSED)}"]
             words = [*(here if name == "head" else [f"--address={head}"]), f"--num-cpus={int(name != 'head')}"]
             words += [f"--node-ip-address={network.addresses[name]}", "--disable-usage-stats", "--block"]
-            log = tmp_path / f"{name}.log"
-            network.start(name, ["sh", "-c", UNTIL_STARTED, str(log), RAY, "start", *words], environment, log)
+            said = tmp_path / f"{name}.log"
+            network.start(name, ["sh", "-c", UNTIL_STARTED, str(said), RAY, "start", *words], environment, said)
             if name == "head":
                 wait_until(lambda: "Ray runtime started" in (tmp_path / "head.log").read_text(), 400)
         driver = network.start(
@@ -86,7 +87,7 @@ def test_what_a_node_reports_after_its_cable_was_out_is_refused_and_nothing_is_l
         wait_until(lambda: lost() or driver.poll() is not None, 400)
         network.heal("island")
         assert driver.wait(400) == 0, (tmp_path / "driver.log").read_text()
-    assert (tmp_path / "driver.log").read_text().splitlines()[-1] == StudyStatus.COMPLETED
+    assert StudyStatus.COMPLETED in (tmp_path / "driver.log").read_text().splitlines()
     gone = lost()
     assert {one.worker.rpartition(":")[0] for one in gone} == {"island"}
     for one in gone:

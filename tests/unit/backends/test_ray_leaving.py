@@ -110,8 +110,8 @@ def test_a_connection_to_another_cluster_is_refused(connected, address):
 class Starting:
     """A Ray that fails to start so many times."""
 
-    def __init__(self, failures):
-        self.failures, self.asked, self.ended = failures, [], 0
+    def __init__(self, failures, because=None):
+        self.failures, self.asked, self.ended, self.because = failures, [], 0, because
 
     def is_initialized(self):
         return False
@@ -119,7 +119,7 @@ class Starting:
     def init(self, address, **_):
         self.asked.append(address)
         if len(self.asked) <= self.failures:
-            raise Exception("The current node timed out during startup")  # noqa: TRY002 - as Ray does
+            raise Exception("The current node timed out during startup") from self.because  # noqa: TRY002 - as Ray does
 
     def shutdown(self):
         self.ended += 1
@@ -149,6 +149,14 @@ def test_a_machine_outside_a_cluster_that_answers_is_told_to_join_it(monkeypatch
             Connection(address, 1)
     assert told.value.hint == f"let this machine join first: ray start --address={address} --num-cpus=0"
     assert starting.asked == [address], "a cluster is asked once"
+
+
+def test_a_cluster_that_wants_its_token_says_so(monkeypatch):
+    refused = RuntimeError("RPC error: InvalidAuthToken: Authentication token is missing or incorrect")
+    monkeypatch.setitem(sys.modules, "ray", Starting(9, refused))
+    with pytest.raises(ServerUnreachable) as told:
+        Connection("127.0.0.1:1", 1)
+    assert "RAY_AUTH_MODE=token" in told.value.hint
 
 
 def test_a_head_that_does_not_answer_is_to_be_started(monkeypatch):
