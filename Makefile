@@ -7,6 +7,8 @@ STAMP := $(VENV)/.stamp
 QUICK := tests/architecture/ tests/contract/ tests/golden/ tests/property/ tests/unit/
 # clusters of several nodes: a node that is starved of a core for some seconds counts as dead
 RAY := $(wildcard tests/integration/test_ray_*.py)
+# real processes and a browser beside each other on few cores: what fails there runs once more, alone, and has to pass
+SHARED := $(addprefix --ignore=,$(RAY)) $(filter-out $(QUICK),$(wildcard tests/*/))
 PATHS := reid_core search_spaces orchestrator dashboards tests tools
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -58,7 +60,8 @@ fast: setup  ## the inner loop: tests that take less than a few seconds each
 
 test: setup system lint  ## everything but the slow fault and bench suites
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not faults" -n logical --maxprocesses 8 --dist loadgroup $(QUICK)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not faults" -n logical --maxprocesses 8 --dist loadfile $(addprefix --ignore=,$(RAY)) $(filter-out $(QUICK),$(wildcard tests/*/))
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not faults" -n logical --maxprocesses 8 --dist loadfile $(SHARED) \
+	  || { echo "once more, alone: what failed"; $(BIN)/pytest -q -m "not faults" --last-failed --last-failed-no-failures none $(SHARED); }
 	$(BIN)/pytest -q -m "not faults" $(RAY)
 
 golden: setup  ## reference numbers; REID_GOLDEN=FOLDER checks another folder
