@@ -28,6 +28,11 @@ class _Asked:
     by: str
     text: str
 
+    @property
+    def words(self) -> list[str]:
+        """What was typed, between commas."""
+        return [word.strip() for word in self.text.split(",") if word.strip()]
+
     def copy(self, study: str) -> str:
         """Start a copy."""
         names = [one.name for one in self.service.studies(archived=True)]
@@ -42,7 +47,7 @@ class _Asked:
             raise UsageError(
                 f"{found.name} is not archived: only archived studies are deleted", hint="archive it first"
             )
-        if found.name not in (word.strip() for word in self.text.split(",")):
+        if found.name not in self.words:
             hint = "type it into the field beside the buttons; several with commas"
             raise UsageError(f"{found.name} is deleted for good only where its name is typed", hint=hint)
         gone = self.service.delete(study, self.by)
@@ -50,7 +55,7 @@ class _Asked:
 
     def tag(self, study: str) -> str:
         """Add tags; one that begins with a minus is taken away."""
-        words = [word.strip() for word in self.text.split(",") if word.strip()]
+        words = self.words
         if not words:
             raise UsageError("no tag is typed", hint="type one, or several with commas; -old takes one away")
         add = tuple(word for word in words if not word.startswith("-"))

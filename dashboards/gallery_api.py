@@ -43,9 +43,20 @@ def _winner(study: StudyRef) -> Model:
 
 
 def add_inspections(router: APIRouter, galleries: Galleries) -> None:
-    """Every route, for trials and for the winner."""
+    """Every route, for trials and for the winner; only a trial's queries can stand beside another trial's."""
     _add(router, galleries, "trials/{trial}", _trial, "trials")
     _add(router, galleries, "winner", _winner, "studies")
+
+    def queries(study: StudyRef, trial: TrialRef, wish: Annotated[Beside, Query()]) -> Queries:
+        """A page of a trial's queries with the beginning of their lists."""
+        return galleries.queries(study, trial, wish, wish.against)
+
+    def winner_queries(study: StudyRef, wish: Annotated[QueryWish, Query()]) -> Queries:
+        """A page of the retrained winner's queries with the beginning of their lists."""
+        return galleries.queries(study, None, wish)
+
+    router.add_api_route("/studies/{study}/trials/{trial}/inspection/queries", queries, tags=["trials"])
+    router.add_api_route("/studies/{study}/winner/inspection/queries", winner_queries, tags=["studies"])
 
 
 def picture(galleries: Galleries, study: str, trial: int | None, number: int, size: ImageSize, known: str) -> Response:
@@ -75,10 +86,6 @@ def _add(router: APIRouter, galleries: Galleries, whose: str, of: Callable[..., 
         """Metrics by camera and identity, hardest pairs, confused identities of a model."""
         return galleries.gallery(*model)
 
-    def queries(wish: Annotated[Beside, Query()], model: Model = named) -> Queries:
-        """A page of a model's queries with the beginning of their lists."""
-        return galleries.queries(*model, wish, wish.against)
-
     def embedding_map(method: str = "tsne", model: Model = named) -> MapView:
         """The embeddings of a model's images on a plane: pca, tsne or umap."""
         return galleries.map(*model, method)
@@ -95,6 +102,5 @@ def _add(router: APIRouter, galleries: Galleries, whose: str, of: Callable[..., 
     add(base, state)
     add(base, build, methods=["POST"])
     add(f"{base}/gallery", gallery)
-    add(f"{base}/queries", queries)
     add(f"{base}/map", embedding_map)
     add(f"{base}/images/{{number}}", image, response_class=Response)

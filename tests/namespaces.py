@@ -41,7 +41,6 @@ class Hosts:
         folder.mkdir(parents=True, exist_ok=True)
         lines = ["127.0.0.1 localhost", *(f"{address} {one}" for one, address in self.addresses.items())]
         (folder / "hosts").write_text("\n".join(lines) + "\n")
-        (folder / "resolv.conf").write_text("nameserver 127.0.0.1\n")  # who asks for a name is refused at once
         _ip("link", "add", outer, "type", "veth", "peer", "name", inner)
         _ip("link", "set", inner, "netns", space)
         _ip("link", "set", outer, "master", self._mark)
@@ -49,8 +48,6 @@ class Hosts:
         for words in (("addr", "add", f"{self.addresses[name]}/24", "dev", inner), ("link", "set", inner, "up")):
             _ip("-n", space, *words)
         _ip("-n", space, "link", "set", "lo", "up")
-        # nothing leaves the bridge; but Ray takes for a machine's own address what its route to the world begins with
-        _ip("-n", space, "route", "add", "default", "via", f"{_NET}.1")
 
     def space(self, name: str) -> str:
         """The namespace of a host."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from generated import write_or_check
-from openapi import Schema, openapi_document, operations
+from openapi import Schema, answer, openapi_document, operations
 from pydantic.json_schema import models_json_schema
 
 from orchestrator.service.views import BoardView
@@ -40,8 +40,7 @@ def _operation_maps(document: Schema) -> Iterator[str]:
     """`Answers` and `Bodies`: which type comes back from, and goes to, each verb and path."""
     answers, bodies = [], []
     for method, path, operation in operations(document):
-        good = next((told for status, told in operation["responses"].items() if status.startswith("2")), {})
-        answers.append(f'  "{method} {path}": {_content(good)};')
+        answers.append(f'  "{method} {path}": {_content(answer(operation))};')
         if "requestBody" in operation:
             bodies.append(f'  "{method} {path}": {_content(operation["requestBody"])};')
     for name, rows in (("Answers", answers), ("Bodies", bodies)):

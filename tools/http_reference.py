@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from generated import write_or_check
-from openapi import Schema, openapi_document, operations
+from openapi import Schema, answer, openapi_document, operations
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference" / "http.md"
 INTRODUCTION = """\
@@ -42,24 +42,19 @@ def page() -> str:
         key=lambda told: list(_TITLES).index(told[0]),
     )
     for tag, group in groupby(tagged, key=lambda told: told[0]):
-        lines = [
-            f"## {_TITLES[tag]}",
-            "",
-            "| request | what it does | query | body | answer |",
-            "|---|---|---|---|---|",
-        ]
-        parts.append("\n".join([*lines, *(_row(verb, path, one) for _, verb, path, one in group)]) + "\n")
+        parts.append(
+            "\n".join([f"## {_TITLES[tag]}\n", *_HEAD, *(_row(verb, path, one) for _, verb, path, one in group)]) + "\n"
+        )
     return "\n".join(parts)
 
 
 def _row(verb: str, path: str, operation: Schema) -> str:
-    good = next((told for status, told in operation["responses"].items() if status.startswith("2")), {})
     cells = (
         f"`{verb} {path}`",
         " ".join(operation.get("description", operation["summary"]).split()),
         ", ".join(_query(operation)),
         _content(operation.get("requestBody", {})),
-        _content(good),
+        _content(answer(operation)),
     )
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 

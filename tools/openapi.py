@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from dashboards.app import create_app
 from orchestrator.service.service import Service
 
-__all__ = ["Schema", "openapi_document", "operations"]
+__all__ = ["Schema", "answer", "openapi_document", "operations"]
 
 Schema: TypeAlias = Mapping[str, Any]
 
@@ -29,3 +29,9 @@ def operations(document: Schema) -> Iterator[tuple[str, str, Schema]]:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             yield method.upper(), path, operation
+
+
+def answer(operation: Schema) -> Schema:
+    """What a request that succeeds is answered with; empty where nothing is said of it."""
+    told: Schema = next((told for status, told in operation["responses"].items() if status.startswith("2")), {})
+    return told

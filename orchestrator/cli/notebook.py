@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from orchestrator.cli.markup import Sheet, markdown
 from orchestrator.cli.output import counted
 from orchestrator.service.trials.table import TableView, csv_lines
+from search_spaces.model import Goal
 
 if TYPE_CHECKING:
     from orchestrator.service.views import BoardView, StudyDetail
@@ -51,7 +52,7 @@ def notebook(study: StudyDetail, board: BoardView, sheets: Sequence[Sheet], *, m
     from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
     first = study.objective[0]
-    minimise = first.goal.value == "minimize"
+    minimise = first.goal is Goal.MINIMIZE
     read = _READ.format(metric=first.metric)
     table = "".join(line.replace("\r\n", "\n") for line in csv_lines(study, TableView()))
     sources = [read + _data("TRIALS", table) + _TRIALS.format(minimise=minimise, most=most)]

@@ -1,15 +1,17 @@
 """Searches on real images, by algorithm and seed: test mAP of the retrained winner, epochs spent, wall time.
 
-    python tests/perf/real_searches.py --data DIR --weights FILE [--size 128 64] [--seeds 0 1 2 3 4] [--algorithms freeze-thaw tpe random]
+    python tests/perf/real_searches.py --data DIR --weights FILE [--size 128 64] [--seeds 0 1 2 3 4] [--algorithms freeze-thaw tpe random] [--workers N]
 
 Each search is `reid-tune run` with 12 trials of 9 epochs at most, then `reid-tune best --retrain`. `tpe` and `random` train all
 their trials in full; `tpe` is Optuna's own sampler. Finished searches are kept in build/real_searches.jsonl and not repeated.
+Trials are processes of this one, so the CPU minutes of a search are those of its trials too, whatever else the machine does.
 """  # noqa: E501 - the usage is one line
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import statistics
 import subprocess
 import sys
@@ -32,14 +34,17 @@ def search(options: argparse.Namespace, algorithm: str, seed: int) -> dict[str, 
     }
     words = ["run", "--space", options.space, "--data", options.data, "--trials", str(options.trials), "--no-mlflow"]
     words += ["--max-epochs", str(options.epochs), "--seed", str(seed), "--algorithm", algorithm, "--name", name]
+    words += ["--backend", "processes", "--workers", str(options.workers)]
     for key, value in settings.items():
         words += ["--set", key, value]
+    before = _cpu_seconds()
     found = next((one for one in _json(["studies", "ls", "--json"]) if one["name"] == name), None)
     if found is None:
         _run(words)
     elif found["status"] != "completed":  # this program was interrupted
         _run(["run", "--resume", name])
     study = _json(["status", name, "--json"])
+    spent = _cpu_seconds() - before
     (best,) = _json(["best", name, "--retrain", "--epochs", str(options.retrain), "--json"])
     return {
         "data": Path(options.data).name,
@@ -48,7 +53,14 @@ def search(options: argparse.Namespace, algorithm: str, seed: int) -> dict[str, 
         "test_mAP": best["metrics"]["mAP"],
         "epochs": study["epochs_spent"],
         "seconds": study["ended_at"] - study["created_at"],
+        "cpu_seconds": spent if found is None else None,  # an interrupted search spent some before
     }
+
+
+def _cpu_seconds() -> float:
+    """What the commands run so far took of the processors, with all that they started."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _run(words: list[str]) -> str:
@@ -69,15 +81,22 @@ def known() -> list[dict[str, object]]:
 
 def table(rows: list[dict[str, object]]) -> str:
     """Markdown: one line for each data set and algorithm."""
-    lines = ["| data | algorithm | seeds | test mAP, mean (each) | epochs | minutes |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| data | algorithm | seeds | test mAP, mean (each) | epochs | CPU minutes | minutes |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for data, algorithm in sorted({(str(row["data"]), str(row["algorithm"])) for row in rows}):
         own = [row for row in rows if (row["data"], row["algorithm"]) == (data, algorithm)]
         scores = [100 * float(str(row["test_mAP"])) for row in own]
         each = ", ".join(f"{score:.1f}" for score in scores)
         epochs = statistics.mean(float(str(row["epochs"])) for row in own)
         minutes = statistics.mean(float(str(row["seconds"])) / 60 for row in own)
+        measured = [float(str(row["cpu_seconds"])) / 60 for row in own if row["cpu_seconds"] is not None]
+        cpu = f"{statistics.mean(measured):.1f}" if measured else ""
         mean = statistics.mean(scores)
-        lines.append(f"| {data} | {algorithm} | {len(own)} | {mean:.1f} ({each}) | {epochs:.0f} | {minutes:.1f} |")
+        lines.append(
+            f"| {data} | {algorithm} | {len(own)} | {mean:.1f} ({each}) | {epochs:.0f} | {cpu} | {minutes:.1f} |"
+        )
     return "\n".join(lines)
 
 
@@ -92,6 +111,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=12)
     parser.add_argument("--epochs", type=int, default=9, help="of a full run")
     parser.add_argument("--retrain", type=int, default=18, help="epochs of the winner's retraining")
+    parser.add_argument("--workers", type=int, default=2, help="trials side by side")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--algorithms", nargs="+", default=["freeze-thaw", "tpe", "random"])
     options = parser.parse_args()

@@ -5,9 +5,8 @@ from playwright.sync_api import expect
 from test_browser_pages import until
 
 pytestmark = pytest.mark.browser
-MOTION = (
-    "getComputedStyle(document.querySelector('.state-running'), '::before').animationName"  # in one go: islands redraw
-)
+# found and read in one go: islands are drawn anew at any time
+MOTION = "getComputedStyle(document.querySelector('.state-running'), '::before').animationName"
 SURFACE = "getComputedStyle(document.documentElement).backgroundColor"
 DARK, LIGHT = "rgb(16, 19, 24)", "rgb(246, 247, 249)"
 

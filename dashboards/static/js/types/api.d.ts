@@ -1416,15 +1416,15 @@ export interface Answers {
   "GET /api/v1/studies/{study}/trials/{trial}/inspection": Looked;
   "POST /api/v1/studies/{study}/trials/{trial}/inspection": Looked;
   "GET /api/v1/studies/{study}/trials/{trial}/inspection/gallery": Gallery;
-  "GET /api/v1/studies/{study}/trials/{trial}/inspection/queries": Queries;
   "GET /api/v1/studies/{study}/trials/{trial}/inspection/map": MapView;
   "GET /api/v1/studies/{study}/trials/{trial}/inspection/images/{number}": unknown;
   "GET /api/v1/studies/{study}/winner/inspection": Looked;
   "POST /api/v1/studies/{study}/winner/inspection": Looked;
   "GET /api/v1/studies/{study}/winner/inspection/gallery": Gallery;
-  "GET /api/v1/studies/{study}/winner/inspection/queries": Queries;
   "GET /api/v1/studies/{study}/winner/inspection/map": MapView;
   "GET /api/v1/studies/{study}/winner/inspection/images/{number}": unknown;
+  "GET /api/v1/studies/{study}/trials/{trial}/inspection/queries": Queries;
+  "GET /api/v1/studies/{study}/winner/inspection/queries": Queries;
   "POST /api/v1/studies/{study}/pause": Acted;
   "POST /api/v1/studies/{study}/resume": Acted;
   "POST /api/v1/studies/{study}/archive": Acted;
