@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ _NET = "10.213.77"
 
 
 class Hosts:
-    """Named hosts with addresses of their own. Those in one of them see one /tmp/ray, their own."""
+    """Named hosts with addresses of their own. What runs on one sees no process and no /tmp/ray but the host's own."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._mark = f"rt{os.getpid() % 100_000}"
@@ -32,6 +33,8 @@ class Hosts:
         _ip("link", "set", self._mark, "up")
         for place, name in enumerate(names):
             self._add(place, name)
+        Path("/tmp/ray").mkdir(exist_ok=True)
+        self._first = {name: self._boot(name) for name in names}
 
     def _add(self, place: int, name: str) -> None:
         space, outer, inner = self.space(name), f"{self._mark}o{place}", f"{self._mark}i{place}"
@@ -63,9 +66,21 @@ class Hosts:
         return process
 
     def words(self, name: str, command: Sequence[str]) -> list[str]:
-        """The command as it is run on a host."""
-        own = f'mkdir -p /tmp/ray && mount --bind {self._own_ray / name} /tmp/ray && hostname {name} && exec "$@"'
-        return ["ip", "netns", "exec", self.space(name), "unshare", "--uts", "--mount", "sh", "-c", own, "sh", *command]
+        """The command as it is run on a host, among the processes of that host only."""
+        own = [f"--{one}" for one in ("net", "uts", "mount", "pid")]
+        return ["nsenter", "--target", str(self._first[name]), *own, *command]
+
+    def _boot(self, name: str) -> int:
+        """Start the first process of a host, which reaps the others; returns its number as this machine counts."""
+        own = f'mount --bind {self._own_ray / name} /tmp/ray && hostname {name} && exec "$@"'
+        apart = ["unshare", "--uts", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
+        reaper = "import signal as s; s.signal(s.SIGCHLD, s.SIG_IGN); print(flush=True); s.pause()"
+        words = ["ip", "netns", "exec", self.space(name), *apart, "sh", "-c", own, "sh", sys.executable, "-c", reaper]
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=True)
+        self._processes.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline(), f"the host {name} did not start"
+        return psutil.Process(process.pid).children()[0].pid
 
     def cut(self, name: str) -> None:
         """Take the host's cable out."""
@@ -105,7 +120,7 @@ def _ip(*words: str) -> None:
 @contextlib.contextmanager
 def hosts(*names: str) -> Iterator[Hosts]:
     """Hosts for the length of the block; skips by name where a test may not make any."""
-    if os.geteuid() != 0 or not all(map(shutil.which, ("ip", "unshare"))):
+    if os.geteuid() != 0 or not all(map(shutil.which, ("ip", "nsenter", "unshare"))):
         pytest.skip("network namespaces need root, iproute2 and util-linux")
     try:
         made = Hosts(names)

@@ -157,7 +157,7 @@ def test_the_services_of_the_compose_file_run_a_study_together(tmp_path):
         trial = json.loads(lab.run("service", "reid-tune", "trial", "show", "lab", "1", "--json").stdout)
         assert "worker" in json.dumps(trial["segments"])
         listed = lab.run("service", "python", "-c", "import s3fs; print(s3fs.S3FileSystem().find('reid/checkpoints'))")
-        assert ".pth" in listed.stdout, listed.stdout + listed.stderr
+        assert "epoch-0002" in listed.stdout, listed.stdout + listed.stderr
         runs = lab.run(
             "service", "python", "-c",
             "import mlflow; c = mlflow.MlflowClient(); e = [x.experiment_id for x in c.search_experiments()];"
