@@ -76,13 +76,13 @@ def _summary(detail: StudyDetail) -> StudySummary:
 
 
 class Feed:
-    """Looks at each watched study once a `poll` (seconds): however many viewers it has, they wait for the same look."""
+    """Looks at each watched study once a `poll` (seconds); its viewers wait for the same look, which news ends."""
 
-    def __init__(self, service: Service, *, poll: float = 0.05, heartbeat: float = 15.0) -> None:
+    def __init__(self, service: Service, *, poll: float = 0.03, heartbeat: float = 15.0) -> None:
         self._service = service
         self._poll = poll
         self._heartbeat = heartbeat
-        self._looks: dict[str, asyncio.Task[int]] = {}
+        self._looks: dict[tuple[str, int], asyncio.Task[int]] = {}
         self._deltas: OrderedDict[tuple[str, int, int], str] = OrderedDict()
         self._closing = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
@@ -99,7 +99,7 @@ class Feed:
         first = True
         while not self._closing.is_set():
             try:
-                revision = await self._revision(study, at_once=first)
+                revision = await self._revision(study, None if first else known)
                 first = False
                 if revision < known:  # the store was replaced; the client knows another history
                     known = 0
@@ -119,23 +119,28 @@ class Feed:
         detail = await run_in_threadpool(self._service.summary, study)
         return f"event: summary\ndata: {detail.model_dump_json()}\n\n"
 
-    async def _revision(self, study: str, *, at_once: bool) -> int:
-        """The study's revision: now, or after the wait that its viewers share."""
-        if at_once:
+    async def _revision(self, study: str, known: int | None) -> int:
+        """The study's revision: now, or as soon as it is another one than `known`, or time for a heartbeat."""
+        if known is None:
             return await run_in_threadpool(self._service.revision, study)
-        look = self._looks.get(study)
+        look = self._looks.get((study, known))
         if look is None or look.done():
-            look = self._looks[study] = asyncio.create_task(self._look(study))
+            look = self._looks[study, known] = asyncio.create_task(self._look(study, known))
             look.add_done_callback(lambda done: done.cancelled() or done.exception())  # its viewers may all be gone
         return await asyncio.shield(look)  # one viewer that goes must not take the look of the others along
 
-    async def _look(self, study: str) -> int:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._closing.wait(), self._poll)
+    async def _look(self, study: str, known: int) -> int:
+        """Look until the study has another revision than `known`; viewers wake for news, not for each look."""
+        until = time.monotonic() + self._heartbeat / 3
         try:
-            return await run_in_threadpool(self._service.revision, study)
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), self._poll)
+                revision = await run_in_threadpool(self._service.revision, study)
+                if revision != known or self._closing.is_set() or time.monotonic() > until:
+                    return revision
         finally:
-            del self._looks[study]
+            del self._looks[study, known]
 
     async def _delta(self, study: str, after: int, revision: int) -> tuple[int, str]:
         """The new revision and the event's text; viewers at the same revision share one."""

@@ -26,10 +26,10 @@ data_option = click.option(
 )
 split_option = click.option(
     "--split",
-    type=click.Choice(["train", "query", "gallery", "all"]),
+    type=click.Choice(["train", "validation", "query", "gallery", "all"]),
     default="gallery",
     show_default=True,
-    help="Which part of --data.",
+    help="Which part of --data. validation: images of the training identities that a search holds out.",
 )
 manifest_option = click.option(
     "--manifest",
@@ -159,6 +159,11 @@ def index_info(folder: Path, *, as_json: bool) -> None:
 
 @index_group.command("calibrate")
 @index_argument
+@sources_argument
+@model_option
+@data_option
+@split_option
+@skip_option
 @click.option(
     "--fpr",
     type=click.FloatRange(0, 1, min_open=True),
@@ -169,19 +174,26 @@ def index_info(folder: Path, *, as_json: bool) -> None:
 @click.option("--threshold", type=click.FloatRange(0, 2), help="Keep this cosine distance, whatever the images say.")
 @wait_option
 @json_option
-def index_calibrate(folder: Path, *, fpr: float, threshold: float | None, wait: float, as_json: bool) -> None:
+def index_calibrate(
+    folder: Path, sources: tuple[str, ...], *, model: str, fpr: float, threshold: float | None, **options: Any
+) -> None:
     """Keep the distance up to which two images show the same identity, as `/identify` uses it.
 
-    Measured between the images of INDEX whose identities are known, under the protocol of `evaluate`: build the index
-    of the validation images (or any labelled ones) of your data.
+    Measured under the protocol of `evaluate`, between IMAGES whose identities are known, or those of --data; without
+    them between the labelled images of INDEX. One measured on other images than its own stays when INDEX changes.
+    Take images that the model was not trained on: what it has learned by heart lies closer together than what comes.
 
     Examples:
       reid-tune index calibrate people --fpr 1e-3
+      reid-tune index calibrate people --model model.onnx --data photos/ --split validation
       reid-tune index calibrate people --threshold 0.35
     """
     from orchestrator.service.image_index.index import calibrate
 
-    view = calibrate(folder, fpr=fpr, distance=threshold, wait=wait)
+    wait, as_json = options.pop("wait"), options.pop("as_json")
+    if threshold is not None and (sources or options["data"]):
+        raise click.UsageError("--threshold is kept as it is: leave the images out")
+    view = calibrate(folder, _sources(sources, options), model, fpr=fpr, distance=threshold, wait=wait)
     if as_json:
         print_json(view)
     else:
@@ -263,6 +275,7 @@ def _print_index(view: IndexView) -> None:
         ["model", view.model or "-"],
         ["search", f"{view.kind}, {how}" + (f", {view.later:,} later ones exactly" if view.later else "")],
         ["threshold", _threshold(view)],
+        *([["measured on", view.threshold_source]] if view.tpr is not None else []),
         ["size", f"{view.bytes / 1e6:,.1f} MB"],
     ]
     console().print(table([view.folder, f"generation {view.generation}"], rows, fold=[f"generation {view.generation}"]))

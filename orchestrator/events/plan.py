@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from pydantic import BaseModel, ConfigDict
 
 __all__ = ["Bracket", "Plan"]
@@ -15,7 +17,7 @@ class Bracket(BaseModel):
     rungs: tuple[int, ...]
     sizes: tuple[int, ...]
 
-    @property
+    @cached_property
     def epochs(self) -> int:
         """Epochs the whole bracket costs; a promoted trial pays only for its new epochs."""
         before = (0, *self.rungs[:-1])

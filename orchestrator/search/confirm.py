@@ -64,6 +64,8 @@ def finalists(state: StudyState, created: StudyCreated) -> list[TrialState]:
 
 def repetitions(created: StudyCreated, state: StudyState | None = None) -> int:
     """Trainings that confirming takes: at most so many, and as many as the finalists need once it has begun."""
+    if not created.confirm:
+        return 0
     begun = state is not None and any(trial.confirms is not None for trial in state.trials.values())
     count = len(finalists(state, created)) if begun and state is not None else min(FINALISTS, created.plan.trials)
     return count * created.confirm

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from orchestrator.events import (
     Logged,
     SegmentEnded,
@@ -36,9 +38,7 @@ def study_summary(state: StudyState, idle: float | None = None, *, alive: bool =
     created = state.created
     if created is None:
         raise ValueError("a log without StudyCreated")
-    counts = dict.fromkeys((status.value for status in TrialStatus), 0)
-    for trial in state.trials.values():
-        counts[standing(trial, alive=alive).value] += 1
+    counts = Counter(standing(trial, alive=alive) for trial in state.trials.values())
     interrupted = state.status is StudyStatus.RUNNING and not alive
     return StudySummary(
         id=created.study,
@@ -56,7 +56,7 @@ def study_summary(state: StudyState, idle: float | None = None, *, alive: bool =
         ended_at=state.ended_at,
         trials_planned=progress.planned_trials(state),
         trials_started=len(state.trials),
-        trials_by_status={name: count for name, count in counts.items() if count},
+        trials_by_status={status.value: counts[status] for status in TrialStatus if counts[status]},
         epochs_planned=progress.planned_epochs(state),
         epochs_spent=state.epochs_spent,
         seconds_left=None if interrupted else progress.seconds_left(state),

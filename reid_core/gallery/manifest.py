@@ -50,12 +50,16 @@ class StructureMark(_Frozen):
 
 
 class ThresholdMark(_Frozen):
-    """The largest cosine distance that is the same identity: false ones are a share `fpr`, true ones `tpr`."""
+    """The largest cosine distance that is the same identity: false ones are a share `fpr`, true ones `tpr`.
+
+    One that is `kept` was given, or measured on other images than the index's own, and stays when those change.
+    """
 
     distance: float
     fpr: float | None = None
     tpr: float | None = None
     source: str = ""
+    kept: bool = False
 
 
 class Manifest(_Frozen):

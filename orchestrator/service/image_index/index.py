@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from orchestrator.service.image_index.sources import VECTORS, embedded, image_items, stored_vectors, written_for
 from orchestrator.service.image_index.views import AgreementView, HitView, IndexView, QueryView, SearchView, WrittenView
 from reid_core.errors import DataError, NotFound, UsageError
@@ -153,24 +155,45 @@ def remove(
 
 
 def calibrate(
-    folder: Path, *, fpr: float = DEFAULT_FPR, distance: float | None = None, wait: float = 60.0
+    folder: Path,
+    sources: Sources | None = None,
+    model: str = "",
+    *,
+    fpr: float = DEFAULT_FPR,
+    distance: float | None = None,
+    wait: float = 60.0,
 ) -> IndexView:
-    """Keep a threshold for `identify`: the distance given, or that of the index's own pairs at `fpr` false ones.
+    """Keep a threshold for `identify`: the distance given, or the one that accepts a share `fpr` of false pairs.
 
-    Raises DataError without identities.
+    The pairs are those of the labelled images of `sources`, embedded by the index's `model`; without any, the index's
+    own. Raises DataError without identities, Conflict for another model.
     """
     from reid_core.gallery.labelled import calibrated  # noqa: PLC0415
 
+    mark = ThresholdMark(distance=distance, source="given", kept=True) if distance is not None else None
+    if mark is None and sources is not None and (sources.paths or sources.data):
+        mark = _elsewhere(open_index(folder), sources, model, fpr)
     with writing(folder, wait=wait) as writer:
-        given = ThresholdMark(distance=distance, source="given") if distance is not None else None
-        writer.set_threshold(given or calibrated(writer.index(), fpr))
+        writer.set_threshold(mark or calibrated(writer.index(), fpr))
     return index_view(folder)
 
 
+def _elsewhere(index: GalleryIndex, sources: Sources, model: str, fpr: float) -> ThresholdMark:
+    from reid_core.gallery.labelled import calibrated_on  # noqa: PLC0415
+
+    items = image_items(sources.paths, data=sources.data, split=sources.split)
+    embedder = _opened(model)
+    index.check_model(embedder.name)
+    parts = list(embedded(items, embedder, [] if sources.skip_bad else None))
+    vectors, read = np.concatenate([part for part, _ in parts]), [item for _, some in parts for item in some]
+    name = f"{sources.data}, {sources.split}" if sources.data else ", ".join(sources.paths)
+    return calibrated_on(vectors, read, fpr, name)
+
+
 def _keep_threshold(folder: Path, wait: float) -> None:
-    """After a change, where there are identities; one that a person gave stays."""
+    """After a change, where there are identities; one that was given, or measured on other images, stays."""
     kept = open_index(folder).state.threshold
-    if kept is not None and kept.fpr is None:
+    if kept is not None and (kept.kept or kept.fpr is None):
         return
     try:
         calibrate(folder, fpr=DEFAULT_FPR if kept is None or kept.fpr is None else kept.fpr, wait=wait)
@@ -198,6 +221,7 @@ def index_view(folder: Path) -> IndexView:
         threshold=state.threshold.distance if state.threshold else None,
         fpr=state.threshold.fpr if state.threshold else None,
         tpr=state.threshold.tpr if state.threshold else None,
+        threshold_source=state.threshold.source if state.threshold else "",
     )
 
 

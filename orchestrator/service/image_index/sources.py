@@ -32,7 +32,8 @@ def image_items(sources: Sequence[str], *, data: str = "", split: str = "gallery
     """The images that sources name, each once, in their order: folders, image files, manifests (.csv), lists, `-`.
 
     A folder with a manifest.csv is that manifest; a list has one path a line. `data` is a data set of any layout that
-    `train` reads, of which `split` (train, query, gallery or all) is taken. Raises NotFound, DataError.
+    `train` reads, of which `split` is taken: train, query, gallery, all; or validation, the training images of those
+    identities that a search holds out. Raises NotFound, DataError.
     """
     found: dict[str, Item] = {}
     for source in sources:
@@ -164,10 +165,14 @@ def _plain(value: object) -> bool:
 
 
 def _items_of_data(data: str, split: str) -> list[Item]:
+    from reid_core.config import Config  # noqa: PLC0415
     from reid_core.data.layouts.recognise import read_dataset  # noqa: PLC0415
+    from reid_core.data.pipeline import validation_cut  # noqa: PLC0415
     from reid_core.data.records import JUNK  # noqa: PLC0415
 
     found = read_dataset(Path(data), skip_bad=True)
     parts = {"train": found.train, "query": found.query, "gallery": found.gallery}
+    if split == "validation":
+        parts["validation"] = tuple(found.train[row] for row in validation_cut(Config(), found).gallery)
     records = [record for name, part in parts.items() if split in {name, "all"} for record in part]
     return [Item(str(Path(data, one.path)), "" if one.pid == JUNK else one.pid, one.camid) for one in records]

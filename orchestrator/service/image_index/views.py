@@ -38,6 +38,7 @@ class IndexView(_Frozen):
     threshold: float | None = Field(description="cosine distance up to which two images show the same identity")
     fpr: float | None
     tpr: float | None
+    threshold_source: str = Field("", description="the images that the threshold was measured on")
 
 
 class WrittenView(_Frozen):

@@ -1,4 +1,4 @@
-"""What `embed` wrote is what `index build` reads: no image is embedded twice."""
+"""What `embed` wrote is what `index build` reads; which images a threshold is measured on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_model import some_people
+
+from reid_core.config import Config
+from reid_core.data.layouts.recognise import read_dataset
+from reid_core.data.pipeline import validation_cut
 
 
 def said(place, *words):
@@ -36,3 +41,33 @@ def test_an_index_of_what_embed_wrote_finds_what_one_of_the_images_finds(place, 
     assert [far for _, far in ours] == pytest.approx([far for _, far in theirs], abs=1e-5)
     assert ours[0][0] == Path(place.images[5]).name
     assert ours[1][1] > 1e-3, "all images are the same to the model"
+
+
+def test_a_threshold_of_other_images_is_that_of_an_index_of_them_and_stays(place, tmp_path):
+    some_people(tmp_path / "others", identities=9)
+    said(place, "index", "build", tmp_path / "index", place.index.parent / "people", "--model", place.model)
+    said(place, "index", "build", tmp_path / "theirs", tmp_path / "others", "--model", place.model)
+    rate = ["--fpr", 0.05]
+    told = said(place, "index", "calibrate", tmp_path / "index", tmp_path / "others", "--model", place.model, *rate)
+    same = said(place, "index", "calibrate", tmp_path / "theirs", *rate)
+    assert (told["threshold"], told["tpr"]) == pytest.approx((same["threshold"], same["tpr"]), abs=1e-6)
+    assert told["threshold_source"].endswith("others")
+    said(place, "index", "add", tmp_path / "index", tmp_path / "others", "--model", place.model)
+    assert said(place, "index", "info", tmp_path / "index")["threshold"] == told["threshold"]
+    back = said(place, "index", "calibrate", tmp_path / "index", *rate)
+    assert back["threshold_source"].endswith("of the index")
+
+
+def test_a_threshold_is_measured_on_the_identities_that_a_search_holds_out(place, tmp_path):
+    photos = tmp_path / "photos"
+    said(place, "data", "example", photos)
+    index = tmp_path / "index"
+    said(place, "index", "build", index, "--data", photos, "--model", place.model)
+    words = ["--model", place.model, "--data", photos, "--split", "validation", "--fpr", 0.1]
+    told = said(place, "index", "calibrate", index, *words)
+    assert 0 < told["threshold"] < 2
+    assert told["threshold_source"].endswith(f"{photos}, validation")
+    found = read_dataset(photos)
+    held = validation_cut(Config(), found).gallery
+    assert told["threshold_source"].startswith(f"{len(held)} queries and {len(held)} images of ")
+    assert 0 < len(held) < len(found.train) / 2
