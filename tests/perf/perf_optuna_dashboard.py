@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["optuna_visit"]
 
-_DRAWN = [".js-plotly-plot .main-svg"]
-"""Its page of a study, once the first of its plots has drawn; it goes on drawing after that."""
+_DRAWN = [".js-plotly-plot .scatterlayer .points path"]
+"""Its page of a study, once the first of its plots shows trials and not axes alone; it goes on drawing after that."""
 _WAIT = 900.0
 
 

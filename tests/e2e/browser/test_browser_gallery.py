@@ -1,6 +1,7 @@
 """The retrieval gallery of a really trained model, and the page of a trial with its verbs, in a browser."""
 
 import pytest
+from accessible import violations
 from inspected_study import NAME, train_study
 from live_server import running
 from playwright.sync_api import expect
@@ -47,6 +48,7 @@ def test_it_shows_images_in_both_themes_and_widths(open_page, screenshot, scheme
             "(image) => image.decode().then(() => image.naturalWidth)"
         )
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert violations(page) == []
     screenshot(page, f"gallery-{tab}-{scheme}-{width}")
 
 
@@ -54,6 +56,7 @@ def test_a_query_opens_in_place_and_its_address_is_a_deep_link(open_page):
     page = open_page(GALLERY)
     page.locator(".query > .asked").first.click()
     expect(page.locator("#look h2")).to_contain_text("Query")
+    assert violations(page) == []
     address = page.url
     assert "query=" in address
     page.keyboard.press("Escape")

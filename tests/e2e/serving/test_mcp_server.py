@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
+import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import anyio
+import httpx
 import pytest
 from trials.spaces import TINY
 
@@ -116,3 +121,35 @@ def test_requests_name_files_below_the_given_roots_only(home, tmp_path):
         assert "/etc" in text_of(answer)
 
     ask(home, work, "--data-root", str(tmp_path))
+
+
+def test_over_http_it_answers_the_client_and_refuses_pages_of_other_sites(home, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "orchestrator.cli", "mcp", "--http", "--port", str(port)]
+    settings = {**os.environ, "REID_TUNE_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    address = f"http://127.0.0.1:{port}/mcp"
+
+    async def talk():
+        async with mcp.Client(address, read_timeout_seconds=120) as client:
+            assert {tool.name for tool in (await client.list_tools()).tools} == READS
+            spaces = await client.call_tool("spaces", {})
+            assert "bnneck" in text_of(spaces)
+
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    accepted = {"Accept": "application/json, text/event-stream"}
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, env=settings, stderr=log) as server:
+        try:
+            while True:
+                assert server.poll() is None, (tmp_path / "log").read_text()
+                with contextlib.suppress(httpx.ConnectError):
+                    httpx.get(address)
+                    break
+                time.sleep(0.1)
+            with ThreadPoolExecutor(1) as elsewhere:
+                elsewhere.submit(anyio.run, talk).result()
+            for header in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+                assert httpx.post(address, json=asked, headers={**accepted, **header}).status_code in {403, 421}
+        finally:
+            server.terminate()
