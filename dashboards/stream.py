@@ -20,11 +20,12 @@ from pydantic import BaseModel, ConfigDict
 from dashboards.errors import ErrorBody, describe
 from orchestrator.service.errors import ReidTuneError
 from orchestrator.service.service import Service
-from orchestrator.service.views import EventView, StudyDetail, StudySummary, TrialRow
+from orchestrator.service.views import EventView, StudySummary, TrialRow
 
 __all__ = ["Curve", "Delta", "Feed"]
 
 _MOST_TRIALS = 32
+_MOST_EVENTS = 2_000
 _KEPT_DELTAS = 32
 
 
@@ -52,27 +53,24 @@ class Delta(_Frozen):
 
 
 def compute(service: Service, study: str, after: int) -> Delta:
-    """The delta from revision `after` to now."""
+    """The delta from revision `after` to now; somebody who knows next to nothing is told to fetch the study."""
+    if service.revision(study) - after > _MOST_EVENTS:
+        summary, _ = service.news(study)
+        return Delta(revision=summary.revision, study=summary, reset=True)
     events = tuple(service.events(study, after))
     changed = sorted({event.trial for event in events if event.trial is not None})
-    detail = service.study(study)
-    summary = _summary(detail)
     if len(changed) > _MOST_TRIALS:
-        return Delta(revision=detail.revision, study=summary, reset=True)
+        summary, _ = service.news(study)
+        return Delta(revision=summary.revision, study=summary, reset=True)
+    summary, rows = service.news(study, changed)
     curves = [service.trial(study, trial) for trial in changed]
     return Delta(
-        revision=min(detail.revision, events[-1].seq) if events else detail.revision,
+        revision=min(summary.revision, events[-1].seq) if events else summary.revision,
         study=summary,
-        trials=tuple(row for row in detail.trials if row.id in changed or row.status == "running"),
+        trials=rows,
         curves=tuple(Curve(trial=trial.id, epochs=trial.epochs, metrics=trial.curves) for trial in curves),
         events=events,
     )
-
-
-def _summary(detail: StudyDetail) -> StudySummary:
-    """Without the steps of the best so far, which grow with the study: whoever follows knows them and adds `best`."""
-    told = {name: getattr(detail, name) for name in StudySummary.model_fields}
-    return StudySummary.model_validate({**told, "best_so_far": ()})
 
 
 class Feed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cache, partial
 from pathlib import Path
@@ -228,6 +228,13 @@ class Service(StudyVerbs, TrialVerbs):
         with self._use(row) as kept:
             return kept.detail(alive=alive, directory=directory, mlflow=self.home.mlflow_uri)
 
+    def news(self, study: str, changed: Iterable[int] = ()) -> tuple[StudySummary, tuple[TrialRow, ...]]:
+        """The study without the steps of its best so far, and the rows of these trials and of those that run."""
+        row = self.store.find(study)
+        alive = self._alive(row)
+        with self._use(row) as kept:
+            return kept.news(changed, alive=alive)
+
     def board(self, study: str) -> BoardView:
         """One study as its page draws it: every trial in columns, the curves of the best."""
         row = self.store.find(study)
@@ -285,7 +292,7 @@ class Service(StudyVerbs, TrialVerbs):
 
     def revision(self, study: str) -> int:
         """The number of events so far: cheap enough to poll several times a second."""
-        return self.store.last_seq(self.store.find(study).id)
+        return self.store.find(study).seq
 
     # winners ----------------------------------------------------------------
     def winner(self, study: str, *, pick: str = "", trial: int | None = None) -> BestView:

@@ -33,8 +33,10 @@ from search_spaces.encoding import complete
 __all__ = ["standing", "study_detail", "study_summary", "trial_detail", "trial_row"]
 
 
-def study_summary(state: StudyState, idle: float | None = None, *, alive: bool = True) -> StudySummary:
-    """The row of a study. `alive` says whether a controller holds its lease."""
+def study_summary(
+    state: StudyState, idle: float | None = None, *, alive: bool = True, steps: bool = True
+) -> StudySummary:
+    """The row of a study, with the steps of its best so far. `alive` says whether a controller holds its lease."""
     created = state.created
     if created is None:
         raise ValueError("a log without StudyCreated")
@@ -72,7 +74,7 @@ def study_summary(state: StudyState, idle: float | None = None, *, alive: bool =
         tags=state.tags,
         note=state.note,
         avoided=dict(sorted(state.avoided.items())),
-        best_so_far=progress.best_so_far(state),
+        best_so_far=progress.best_so_far(state) if steps else (),
         revision=state.seq,
     )
 

@@ -55,7 +55,7 @@ def anchors(text: str) -> set[str]:
 
 def shell_lines(text: str) -> Iterator[str]:
     """Lines of sh blocks, continued ones joined, without prompts; and indented commands."""
-    yield from re.findall(r"^    (reid-tune .*)$", prose(text), re.MULTILINE)
+    yield from re.findall(r"^    ((?:reid-tune|make) .*)$", prose(text), re.MULTILINE)
     for block in blocks(text):
         if block.language in {"sh", "bash", "shell", "console"}:
             for line in re.sub(r"\\\n\s*", " ", block.body).splitlines():
