@@ -9,7 +9,6 @@ tells the client to fetch the study again. A `summary` without an id is the hear
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator
@@ -26,6 +25,7 @@ __all__ = ["Curve", "Delta", "Feed"]
 
 _MOST_TRIALS = 32
 _MOST_EVENTS = 2_000
+_ASK_ANYWAY = 0.25  # seconds
 _KEPT_DELTAS = 32
 
 
@@ -128,15 +128,23 @@ class Feed:
         return await asyncio.shield(look)  # one viewer that goes must not take the look of the others along
 
     async def _look(self, study: str, known: int) -> int:
-        """Look until the study has another revision than `known`; viewers wake for news, not for each look."""
+        """Look until the study has another revision than `known`; viewers wake for news, not for each look.
+
+        Where a glance at the store's file tells whether anything was written, it is asked then, and now and then.
+        """
         until = time.monotonic() + self._heartbeat / 3
+        seen, asked = self._service.written(), 0.0
         try:
-            while True:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._closing.wait(), self._poll)
+            while not self._closing.is_set():
+                await asyncio.sleep(self._poll if seen is None else self._poll / 3)
+                now, mark = time.monotonic(), self._service.written()
+                if mark is not None and mark == seen and now - asked < _ASK_ANYWAY:
+                    continue
+                seen, asked = mark, now
                 revision = await run_in_threadpool(self._service.revision, study)
-                if revision != known or self._closing.is_set() or time.monotonic() > until:
+                if revision != known or now > until:
                     return revision
+            return known
         finally:
             del self._looks[study, known]
 

@@ -294,6 +294,10 @@ class Service(StudyVerbs, TrialVerbs):
         """The number of events so far: cheap enough to poll several times a second."""
         return self.store.find(study).seq
 
+    def written(self) -> object:
+        """Another value after almost every write to the store; None where only `revision` tells."""
+        return self.store.written()
+
     # winners ----------------------------------------------------------------
     def winner(self, study: str, *, pick: str = "", trial: int | None = None) -> BestView:
         """The trial to retrain: the best at its own last epoch. NotFound before any epoch is finished.

@@ -95,6 +95,10 @@ class MemoryStore:
         with self._lock:
             return self._get(study).row.seq
 
+    def written(self) -> object:
+        """Unknown: asking costs nothing here."""
+        return None
+
     def columns(self, study: str, after: int = 0) -> Columns:
         """Every reported epoch with `seq > after`, in columns."""
         with self._lock:

@@ -107,6 +107,12 @@ class Store(Protocol):
     def last_seq(self, study: str) -> int:
         """The newest sequence number; cheap enough to poll several times a second."""
 
+    def written(self) -> object:
+        """Another value after almost every write, looked up in microseconds; None where only `last_seq` tells.
+
+        Two writes within a clock tick of the file system may give one value: ask now and then all the same.
+        """
+
     def columns(self, study: str, after: int = 0) -> Columns:
         """Every reported epoch with `seq > after`, in columns."""
 

@@ -10,6 +10,7 @@ looks, when the server is back, whether it had arrived.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -63,6 +64,7 @@ class SqlStore:
         self.place = place_of(engine.url)
         self._outage = _OUTAGE_SECONDS
         served = is_server(engine)
+        self._log = None if served else f"{engine.url.database}-wal"
         self._clock: Callable[[], float] = ServerClock(engine) if served else time.time
         # writers of this process queue here instead of polling SQLite's lock; a server has a queue of its own
         self._turn = contextlib.nullcontext() if served else threading.Lock()
@@ -151,6 +153,16 @@ class SqlStore:
     def last_seq(self, study: str) -> int:
         """The newest sequence number."""
         return int(self._read(lambda connection: study_row(connection, study))["seq"])
+
+    def written(self) -> object:
+        """Length and time of SQLite's write-ahead log, which every commit of any process changes; None of a server."""
+        if self._log is None:
+            return None
+        try:
+            seen = os.stat(self._log)  # noqa: PTH116 - many times a second, and a Path would be made each time
+        except FileNotFoundError:
+            return None
+        return seen.st_mtime_ns, seen.st_size
 
     def columns(self, study: str, after: int = 0) -> Columns:
         """Every reported epoch with `seq > after`, in columns."""

@@ -189,6 +189,14 @@ class StoreContract:
         assert store.last_seq(study) == 9
         assert (store.find(study).seq, store.find(study).updated_at) == (9, NOW + 2)
 
+    def test_a_write_shows_at_a_glance_or_the_store_says_that_it_does_not(
+        self, store: Store, study: str, token: int
+    ) -> None:
+        before = store.written()
+        assert store.written() == before
+        store.append(study, story()[:4], token=token, at=NOW + 1)
+        assert store.written() != before or before is None
+
     def test_events_from_a_place_and_limited(self, store: Store, study: str, token: int) -> None:
         store.append(study, story(), token=token, at=NOW)
         assert seqs(list(store.events(study, after=4))) == [5, 6, 7, 8, 9]
