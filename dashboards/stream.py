@@ -2,8 +2,8 @@
 
 A `delta` carries the new summary, the row and the whole curve (a few hundred numbers) of every trial that changed
 after the revision the client knows, and the rows of those that run, whose time left changes. Applying one twice,
-or one that spans several revisions, loses nothing. When more trials changed than a delta should carry, `reset`
-tells the client to fetch the study again. A `summary` without an id is the heartbeat.
+or one that spans several revisions, loses nothing. When more events came or trials changed than a delta should carry,
+`reset` tells the client to fetch the study again. A `summary` without an id is the heartbeat.
 """
 
 from __future__ import annotations
@@ -52,14 +52,12 @@ class Delta(_Frozen):
     reset: bool = False
 
 
-def compute(service: Service, study: str, after: int) -> Delta:
-    """The delta from revision `after` to now; somebody who knows next to nothing is told to fetch the study."""
-    if service.revision(study) - after > _MOST_EVENTS:
-        summary, _ = service.news(study)
-        return Delta(revision=summary.revision, study=summary, reset=True)
-    events = tuple(service.events(study, after))
+def compute(service: Service, study: str, after: int, revision: int) -> Delta:
+    """The delta from revision `after` to now, which is `revision` or later."""
+    many = revision - after > _MOST_EVENTS
+    events = () if many else tuple(service.events(study, after))
     changed = sorted({event.trial for event in events if event.trial is not None})
-    if len(changed) > _MOST_TRIALS:
+    if many or len(changed) > _MOST_TRIALS:
         summary, _ = service.news(study)
         return Delta(revision=summary.revision, study=summary, reset=True)
     summary, rows = service.news(study, changed)
@@ -154,7 +152,7 @@ class Feed:
         async with self._one_at_a_time:
             text = self._deltas.get(key)
             if text is None:
-                delta = await run_in_threadpool(compute, self._service, study, after)
+                delta = await run_in_threadpool(compute, self._service, study, after, revision)
                 text = f"id: {delta.revision}\nevent: delta\ndata: {delta.model_dump_json()}\n\n"
                 self._deltas[key] = text
                 while len(self._deltas) > _KEPT_DELTAS:

@@ -193,7 +193,7 @@ def index_calibrate(
     wait, as_json = options.pop("wait"), options.pop("as_json")
     if threshold is not None and (sources or options["data"]):
         raise click.UsageError("--threshold is kept as it is: leave the images out")
-    view = calibrate(folder, _sources(sources, options), model, fpr=fpr, distance=threshold, wait=wait)
+    view = calibrate(folder, _sources(sources, options), model, fpr=fpr, distance=threshold, wait=wait, log=_say)
     if as_json:
         print_json(view)
     else:
@@ -249,7 +249,11 @@ def _said(*, as_json: bool) -> dict[str, Any]:
     def progress(done: int, total: int) -> None:
         click.echo(f"\r{done:,} of {total:,}", nl=done >= total, err=True)
 
-    return {"progress": progress, "log": lambda text: click.echo(text, err=True)}
+    return {"progress": progress, "log": _say}
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _print_written(written: WrittenView, *, as_json: bool) -> int:

@@ -15,6 +15,7 @@ from orchestrator.events import (
     SegmentEnded,
     SegmentPlaced,
     StudyState,
+    TrialState,
     TrialStatus,
     fold,
 )
@@ -50,8 +51,7 @@ class KeptStudy:
         """The row of the study."""
         key = (self.state.seq, alive)
         if self._summary is None or self._summary[0] != key:
-            idle = self._slots.idle_share(self.state.workers)
-            self._summary = (key, study_summary(self.state, idle, alive=alive))
+            self._summary = (key, self._summarised(alive=alive))
         return self._summary[1]
 
     def rows(self, *, alive: bool = True) -> tuple[TrialRow, ...]:
@@ -59,21 +59,18 @@ class KeptStudy:
         pace = progress.seconds_per_epoch(self.state)
         for number, trial in self.state.trials.items():
             if number not in self._rows or trial.status is TrialStatus.RUNNING:
-                self._rows[number] = trial_row(self.state, trial, pace, self._workers.get(number, ""), alive=alive)
+                self._rows[number] = self._row(trial, pace, alive=alive)
         return tuple(self._rows[number] for number in sorted(self._rows))
 
     def news(self, changed: Iterable[int], *, alive: bool) -> tuple[StudySummary, tuple[TrialRow, ...]]:
         """The row of the study without the steps of its best so far, the rows of these trials and of those that run.
 
-        It looks at no other trial: somebody who follows a large study asks for it at every report.
+        Whoever follows a study asks for it at every report, so no other row is made, and nothing is kept.
         """
-        idle, pace = self._slots.idle_share(self.state.workers), progress.seconds_per_epoch(self.state)
-        running = {run.trial for run in self.state.running.values()}
-        rows = tuple(
-            trial_row(self.state, self.state.trials[number], pace, self._workers.get(number, ""), alive=alive)
-            for number in sorted(running.union(changed))
-        )
-        return study_summary(self.state, idle, alive=alive, steps=False), rows
+        pace = progress.seconds_per_epoch(self.state)
+        told = sorted({run.trial for run in self.state.running.values()}.union(changed))
+        rows = tuple(self._row(self.state.trials[number], pace, alive=alive) for number in told)
+        return self._summarised(alive=alive, steps=False), rows
 
     def detail(self, *, alive: bool, directory: str, mlflow: str) -> StudyDetail:
         """The study with its trials."""
@@ -97,6 +94,13 @@ class KeptStudy:
         """One trial in full."""
         told = self._told.get(number, [])
         return trial_detail(self.state, self.state.trials[number], told, directory, alive=alive)
+
+    def _summarised(self, *, alive: bool, steps: bool = True) -> StudySummary:
+        idle = self._slots.idle_share(self.state.workers)
+        return study_summary(self.state, idle, alive=alive, steps=steps)
+
+    def _row(self, trial: TrialState, pace: float | None, *, alive: bool) -> TrialRow:
+        return trial_row(self.state, trial, pace, self._workers.get(trial.id, ""), alive=alive)
 
     def _noted(self, logged: Logged) -> Logged:
         event = logged.event

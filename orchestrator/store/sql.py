@@ -10,10 +10,10 @@ looks, when the server is back, whether it had arrived.
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
@@ -64,7 +64,7 @@ class SqlStore:
         self.place = place_of(engine.url)
         self._outage = _OUTAGE_SECONDS
         served = is_server(engine)
-        self._log = None if served else f"{engine.url.database}-wal"
+        self._ahead = None if served else Path(f"{engine.url.database}-wal")
         self._clock: Callable[[], float] = ServerClock(engine) if served else time.time
         # writers of this process queue here instead of polling SQLite's lock; a server has a queue of its own
         self._turn = contextlib.nullcontext() if served else threading.Lock()
@@ -156,10 +156,10 @@ class SqlStore:
 
     def written(self) -> object:
         """Length and time of SQLite's write-ahead log, which every commit of any process changes; None of a server."""
-        if self._log is None:
+        if self._ahead is None:
             return None
         try:
-            seen = os.stat(self._log)  # noqa: PTH116 - many times a second, and a Path would be made each time
+            seen = self._ahead.stat()
         except FileNotFoundError:
             return None
         return seen.st_mtime_ns, seen.st_size

@@ -21,8 +21,12 @@ from reid_core.export.onnx_file import INPUT
 __all__ = ["to_float16", "to_int8"]
 
 _QUANTISED = ["Conv", "Gemm", "MatMul"]
-_SYMMETRIC = {"ActivationSymmetric": True, "WeightSymmetric": True}
-_PERCENTILE = 99.99
+_OPTIONS = {
+    "ActivationSymmetric": True,
+    "WeightSymmetric": True,
+    "CalibPercentile": 99.99,
+    "CalibStridedMinMax": 1,  # batches a range of the reader, whatever the method
+}
 
 
 def to_float16(path: Path) -> None:
@@ -41,32 +45,38 @@ def to_int8(path: Path, batches: Iterable[np.ndarray[Any, Any]]) -> None:
     `batches` are inputs (B, 3, H, W) of the file that activations are calibrated on: their range leaves out one value
     in ten thousand, for a single outlier would take the steps of all others. Weights have a scale a channel,
     activations one a tensor, both symmetric, as TensorRT needs them. The first convolution and depthwise ones stay in
-    float32: they are a few per cent of the arithmetic, and with so few weights a channel lose most by rounding
-    (Sheng et al. 2018; Nagel et al. 2019, section 3.1).
+    float32: they are a small part of the arithmetic, and lose most by rounding (Sheng et al. 2018).
     """
     with tempfile.TemporaryDirectory(prefix="reid-int8-") as folder:
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
-        root = logging.getLogger()
-        level = root.level
-        root.setLevel(logging.ERROR)  # it logs a warning about preparing to the root logger
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):  # it prints how it calibrates
-                quantization.quantize_static(
-                    str(prepared),
-                    str(path),
-                    _Reader(batches),
-                    quant_format=quantization.QuantFormat.QDQ,
-                    op_types_to_quantize=_QUANTISED,
-                    per_channel=True,
-                    activation_type=quantization.QuantType.QInt8,
-                    weight_type=quantization.QuantType.QInt8,
-                    calibrate_method=quantization.CalibrationMethod.Percentile,
-                    nodes_to_exclude=_delicate(onnx.load(prepared)),
-                    extra_options={**_SYMMETRIC, "CalibPercentile": _PERCENTILE, "CalibStridedMinMax": 1},
-                )
-        finally:
-            root.setLevel(level)
+        with _quiet():
+            quantization.quantize_static(
+                str(prepared),
+                str(path),
+                _Reader(batches),
+                quant_format=quantization.QuantFormat.QDQ,
+                op_types_to_quantize=_QUANTISED,
+                per_channel=True,
+                activation_type=quantization.QuantType.QInt8,
+                weight_type=quantization.QuantType.QInt8,
+                calibrate_method=quantization.CalibrationMethod.Percentile,
+                nodes_to_exclude=_delicate(onnx.load(prepared)),
+                extra_options=_OPTIONS,
+            )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The tool warns about preparing in the root logger, and prints how it calibrates."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        root.setLevel(level)
 
 
 def _delicate(model: onnx.ModelProto) -> list[str]:

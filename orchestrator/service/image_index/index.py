@@ -162,32 +162,38 @@ def calibrate(
     fpr: float = DEFAULT_FPR,
     distance: float | None = None,
     wait: float = 60.0,
+    log: Log | None = None,
 ) -> IndexView:
     """Keep a threshold for `identify`: the distance given, or the one that accepts a share `fpr` of false pairs.
 
     The pairs are those of the labelled images of `sources`, embedded by the index's `model`; without any, the index's
-    own. Raises DataError without identities, Conflict for another model.
+    own. `log` hears of images that are left out. Raises DataError without identities, Conflict for another model.
     """
     from reid_core.gallery.labelled import calibrated  # noqa: PLC0415
 
     mark = ThresholdMark(distance=distance, source="given", kept=True) if distance is not None else None
     if mark is None and sources is not None and (sources.paths or sources.data):
-        mark = _elsewhere(open_index(folder), sources, model, fpr)
+        mark = _elsewhere(open_index(folder), sources, model, fpr, log)
     with writing(folder, wait=wait) as writer:
         writer.set_threshold(mark or calibrated(writer.index(), fpr))
     return index_view(folder)
 
 
-def _elsewhere(index: GalleryIndex, sources: Sources, model: str, fpr: float) -> ThresholdMark:
-    from reid_core.gallery.labelled import calibrated_on  # noqa: PLC0415
+def _elsewhere(index: GalleryIndex, sources: Sources, model: str, fpr: float, log: Log | None = None) -> ThresholdMark:
+    """The threshold between other images than the index's: only those that are drawn are embedded."""
+    from reid_core.gallery.labelled import drawn_labelled, threshold_between  # noqa: PLC0415
 
-    items = image_items(sources.paths, data=sources.data, split=sources.split)
+    items, bad = image_items(sources.paths, data=sources.data, split=sources.split), list[str]()
     embedder = _opened(model)
     index.check_model(embedder.name)
-    parts = list(embedded(items, embedder, [] if sources.skip_bad else None))
-    vectors, read = np.concatenate([part for part, _ in parts]), [item for _, some in parts for item in some]
+    drawn = [items[row] for row in drawn_labelled(items)]
+    parts = list(embedded(drawn, embedder, bad if sources.skip_bad else None))
+    if log is not None and bad:
+        log("\n".join(f"does not decode: {file}" for file in bad))
+    vectors = np.concatenate([np.empty((0, embedder.dim), np.float32), *(part for part, _ in parts)])
     name = f"{sources.data}, {sources.split}" if sources.data else ", ".join(sources.paths)
-    return calibrated_on(vectors, read, fpr, name)
+    mark = threshold_between(vectors, [item for _, some in parts for item in some], fpr, name)
+    return mark.model_copy(update={"kept": True})
 
 
 def _keep_threshold(folder: Path, wait: float) -> None:

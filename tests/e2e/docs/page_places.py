@@ -13,7 +13,7 @@ from PIL import Image
 from reid_core.config.shipped import recipes
 from search_spaces import catalog
 
-__all__ = ["by_camera", "by_person", "photos", "small_recipes", "small_spaces"]
+__all__ = ["by_camera", "photos", "small_recipes", "small_spaces"]
 
 _RECIPE = """\
 _BASE_: {file}

@@ -18,11 +18,16 @@ from reid_core.data.pipeline import validation_cut
 
 def said(place, *words):
     """What a command prints as JSON."""
-    settings = {**os.environ, "REID_TUNE_HOME": str(place.home)}
-    command = [sys.executable, "-m", "orchestrator.cli", *map(str, words), "--json"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=settings)
+    done = ended(place, *words)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def ended(place, *words):
+    """How a command ends, and what it says."""
+    settings = {**os.environ, "REID_TUNE_HOME": str(place.home)}
+    command = [sys.executable, "-m", "orchestrator.cli", *map(str, words), "--json"]
+    return subprocess.run(command, check=False, capture_output=True, text=True, env=settings)
 
 
 @pytest.mark.parametrize("form", ["parquet", "npy"])
@@ -71,3 +76,28 @@ def test_a_threshold_is_measured_on_the_identities_that_a_search_holds_out(place
     held = validation_cut(Config(), found).gallery
     assert told["threshold_source"].startswith(f"{len(held)} queries and {len(held)} images of ")
     assert 0 < len(held) < len(found.train) / 2
+
+
+def test_a_threshold_says_what_it_left_out_and_when_nobody_is_known(place, tmp_path):
+    others = tmp_path / "others"
+    some_people(others, identities=9)
+    index = tmp_path / "index"
+    said(place, "index", "build", index, others, "--model", place.model)
+    torn = min(others.rglob("*.png"))
+    torn.write_bytes(torn.read_bytes()[:40])
+    words = ["index", "calibrate", index, others, "--model", place.model, "--fpr", 0.05]
+    refused = ended(place, *words)
+    assert refused.returncode == 3
+    assert torn.name in refused.stderr
+    left = ended(place, *words, "--skip-bad-images")
+    assert (left.returncode, torn.name in left.stderr) == (0, True)
+    before = json.loads(left.stdout)["threshold"]
+
+    nobody = tmp_path / "nobody"
+    nobody.mkdir()
+    for number, path in enumerate(sorted(others.rglob("*.png"))[1:5]):
+        (nobody / f"{number}.png").write_bytes(path.read_bytes())
+    unknown = ended(place, "index", "calibrate", index, nobody, "--model", place.model)
+    assert unknown.returncode == 3
+    assert "no threshold without identities" in unknown.stderr
+    assert said(place, "index", "info", index)["threshold"] == before

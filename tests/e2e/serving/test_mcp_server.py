@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import anyio
 import httpx
 import pytest
+from postgres_server import free_port
 from trials.spaces import TINY
 
 from orchestrator.service.audit import read_audit
@@ -124,9 +124,7 @@ def test_requests_name_files_below_the_given_roots_only(home, tmp_path):
 
 
 def test_over_http_it_answers_the_client_and_refuses_pages_of_other_sites(home, tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "orchestrator.cli", "mcp", "--http", "--port", str(port)]
     settings = {**os.environ, "REID_TUNE_HOME": str(home), "OMP_NUM_THREADS": "1"}
     address = f"http://127.0.0.1:{port}/mcp"
