@@ -39,7 +39,9 @@ __all__ = ["best_command", "export_config_command"]
     metavar="N",
     help="With --retrain: train this long. Default: twice the study's full length.",
 )
-@click.option("--threads", type=click.IntRange(1), metavar="N", help="CPU threads. Default: all cores.")
+@click.option(
+    "--threads", type=click.IntRange(1), metavar="N", help="CPU threads. Default: OMP_NUM_THREADS, or all cores."
+)
 @click.option(
     "--teacher",
     "teachers",

@@ -99,11 +99,11 @@ def distill_command(*, out: Path, resume: bool, as_json: bool, **options: Any) -
       reid-tune distill --config demo --teacher a.pt --teacher b.pt --teacher-weight 2 --teacher-weight 1
     """
     from orchestrator.service.distill import measured_teacher
-    from orchestrator.service.machine import cores
+    from orchestrator.service.machine import default_threads
     from reid_core import api
     from search_spaces.measures import measures_of
 
-    protocol, threads = api.Protocol(options["protocol"]), options["threads"] or cores()
+    protocol, threads = api.Protocol(options["protocol"]), options["threads"] or default_threads()
     settings = (*options["settings"], *data_settings(**{k: options[k] for k in ("no_cameras", "skip_bad_images")}))
     taught = _taught(options, settings, protocol)
     start = beginning(out, resume=resume, quiet=as_json)

@@ -61,7 +61,7 @@ def embed_command(
       reid-tune embed film.mp4 --fps 2 --model cows.onnx --out film.npy
       find photos -name '*.jpg' | reid-tune embed - --model cows --out features.parquet --json
     """
-    from orchestrator.service.machine import cores
+    from orchestrator.service.machine import default_threads
     from orchestrator.service.model_out.embed import embed_pictures
     from orchestrator.service.model_out.find import find_model
     from orchestrator.service.model_out.pictures import Pictures, Sampling
@@ -72,7 +72,7 @@ def embed_command(
         raise click.UsageError("--every and --fps: give one of them")
     found = find_model(Service(), model)
     pictures = Pictures(images, Sampling(every, fps))
-    embedder = open_embedder(found.path, device=device, threads=threads or cores())
+    embedder = open_embedder(found.path, device=device, threads=threads or default_threads())
     if batch is not None:
         embedder.batch = batch
     try:

@@ -102,10 +102,10 @@ def config_cost(
       reid-tune config cost bnneck --threads 1
       reid-tune config cost demo --set MODEL.BACKBONE.DEPTH 0.5x --json
     """
-    from orchestrator.service.machine import cores
+    from orchestrator.service.machine import default_threads
     from reid_core import api
 
-    cost = api.measure_cost(_config(recipe, "", settings), threads=threads or cores(), batch=batch)
+    cost = api.measure_cost(_config(recipe, "", settings), threads=threads or default_threads(), batch=batch)
     if as_json:
         print_json(asdict(cost))
         return
@@ -196,7 +196,7 @@ def train_command(
       reid-tune train --config demo
       reid-tune train --config bnneck --data cows/ --set SOLVER.MAX_EPOCH 30 --out runs/cows
     """
-    from orchestrator.service.machine import cores
+    from orchestrator.service.machine import default_threads
     from reid_core import api
     from reid_core.config.teachers import check_lessons
     from search_spaces.measures import measures_of
@@ -221,7 +221,7 @@ def train_command(
         protocol=api.Protocol(protocol),
         checkpoint=start,
         seed=seed,
-        threads=threads or cores(),
+        threads=threads or default_threads(),
         processes=processes,
         on_epoch=on_epoch,
         log=None if as_json else click.echo,
@@ -271,7 +271,7 @@ def evaluate_command(
       reid-tune evaluate --config demo --checkpoint best.pt --set TEST.RERANK.ENABLED true --breakdown
       reid-tune evaluate --config cows.yaml --data cows/ --checkpoint cows.pt --json
     """
-    from orchestrator.service.machine import cores
+    from orchestrator.service.machine import default_threads
     from reid_core import api
     from reid_core.errors import NotFound
     from search_spaces.measures import measures_of
@@ -280,7 +280,7 @@ def evaluate_command(
         raise NotFound(f"there is no checkpoint {checkpoint}", hint="give the path of an existing .pt file")
     settings = (*settings, *data_settings(no_cameras=no_cameras, skip_bad_images=skip_bad_images))
     config = _config(recipe, data, settings)
-    report = api.evaluate(config, checkpoint, protocol=api.Protocol(protocol), threads=threads or cores())
+    report = api.evaluate(config, checkpoint, protocol=api.Protocol(protocol), threads=threads or default_threads())
     if as_json:
         print_json(asdict(report))
         return

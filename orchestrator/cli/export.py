@@ -176,7 +176,7 @@ def _export(
 ) -> None:
     from dataclasses import replace
 
-    from orchestrator.service.machine import cores
+    from orchestrator.service.machine import default_threads
     from orchestrator.service.model_out.find import find_model
     from orchestrator.service.service import Service
     from reid_core.data.remote import full_name
@@ -188,7 +188,7 @@ def _export(
     wanted = replace(wanted, preprocess=preprocess, flip=flip, verify=verify, data=elsewhere)
     out = out_file or Path(found.title).with_suffix(SUFFIXES[wanted.format])
     with image_bar(quiet=as_json, words="comparing") as progress:
-        made = export_checkpoint(found.path, out, wanted, threads=threads or cores(), progress=progress)
+        made = export_checkpoint(found.path, out, wanted, threads=threads or default_threads(), progress=progress)
     built = run_tools(made.steps) if build else ()
     if as_json:
         print_json(_plain(found, made, built))

@@ -46,7 +46,9 @@ __all__ = ["drift_command", "serve_model_command"]
     help="Images that may wait; more are answered 429.",
 )
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
-@click.option("--threads", type=click.IntRange(1), help="CPU threads of the model. Default: all cores.")
+@click.option(
+    "--threads", type=click.IntRange(1), help="CPU threads of the model. Default: OMP_NUM_THREADS, or all cores."
+)
 def serve_model_command(
     model: Path,
     index: Path | None,
@@ -72,13 +74,13 @@ def serve_model_command(
     """
     from dashboards.model_app import serve_model
     from orchestrator.service import logs
-    from orchestrator.service.machine import cores
+    from orchestrator.service.machine import default_threads
     from orchestrator.service.served_model.service import ModelService, ModelSettings
     from reid_core.embedder import open_embedder
 
     settings = ModelSettings(max_batch=max_batch, max_delay=max_delay_ms / 1000, queue=queue, threshold=threshold)
     with logs.told_to_the_terminal():
-        embedder = open_embedder(model, device=device, threads=threads or cores())
+        embedder = open_embedder(model, device=device, threads=threads or default_threads())
         serve_model(ModelService(embedder, index, settings), host, port, token)
 
 

@@ -93,7 +93,7 @@ def submit_command(
       reid-tune submit --checkpoint a.pt --data test/ --out result.json --rerank
       reid-tune submit --checkpoint a.pt --checkpoint b.pt --scales 1,1.2 --data test/ --out r.json
     """
-    from orchestrator.service.machine import cores
+    from orchestrator.service.machine import default_threads
     from reid_core import api
     from reid_core.config import parse_value
     from reid_core.errors import NotFound, ReidTuneError
@@ -117,7 +117,7 @@ def submit_command(
             weights=weights,
             settings=wanted,
             top=top,
-            threads=threads or cores(),
+            threads=threads or default_threads(),
             progress=progress,
         )
     try:

@@ -38,7 +38,9 @@ data_option = click.option(
 set_option = click.option(
     "--set", "settings", nargs=2, multiple=True, metavar="KEY VALUE", help="Set a configuration key. Repeatable."
 )
-threads_option = click.option("--threads", type=click.IntRange(1), metavar="N", help="CPU threads. Default: all cores.")
+threads_option = click.option(
+    "--threads", type=click.IntRange(1), metavar="N", help="CPU threads. Default: OMP_NUM_THREADS, or all cores."
+)
 protocol_option = click.option(
     "--protocol",
     type=click.Choice(["test", "validation"]),

@@ -8,15 +8,42 @@ from pathlib import Path
 from orchestrator.trial.protocol import Resources
 from search_spaces.model import Resources as Wanted
 
-__all__ = ["cores", "gpu_count", "share"]
+__all__ = ["CGROUP", "cores", "cpu_quota", "default_threads", "gpu_count", "share"]
 
 MAX_DEFAULT_WORKERS = 4
 """More trials side by side than this wait for each other at the rungs of a 12-trial study."""
 
 
+CGROUP = Path("/sys/fs/cgroup")
+"""The control group of a container, as it sees it."""
+
+
 def cores() -> int:
-    """CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """CPU cores this process may use: those it is bound to, or fewer where a container's quota does not fill them."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cpu_quota()
+    return bound if quota is None else max(1, min(bound, int(quota)))
+
+
+def cpu_quota() -> float | None:
+    """Cores' worth of time that this container gets (control groups of version 2, or 1); None without a limit."""
+    try:
+        quota, period = (CGROUP / "cpu.max").read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        try:
+            quota, period = ((CGROUP / "cpu" / f"cpu.cfs_{name}_us").read_text("ascii") for name in ("quota", "period"))
+        except (OSError, ValueError):
+            return None
+    try:
+        return int(quota) / int(period) if int(quota) > 0 else None
+    except (ValueError, ZeroDivisionError):  # "max"
+        return None
+
+
+def default_threads() -> int:
+    """Threads for one computation that nobody gave a number: OMP_NUM_THREADS where it is set, else every core."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(wanted) if wanted.isdecimal() and int(wanted) else cores()
 
 
 def gpu_count() -> int:

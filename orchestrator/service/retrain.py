@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from orchestrator.events import StudyCreated, Teacher
-from orchestrator.service.machine import cores
+from orchestrator.service.machine import default_threads
 from orchestrator.service.progress import default_at
 from orchestrator.service.retaught import retaught, taught_by
 from orchestrator.service.service import Service
@@ -58,7 +58,7 @@ class Retraining:
         A fork is trained as it came about: with each ancestor's values for their share of the epochs, then with its
         own.
         """
-        threads = threads or cores()
+        threads = threads or default_threads()
         values = self.stages[-1][1]
         made: api.CheckpointFile | None = None
         for until, own in self.stages:

@@ -14,12 +14,11 @@ import psutil
 
 from orchestrator.service.doctor.check import GIB, Check, fails, fine, warns
 from orchestrator.service.gpus import ask_driver, driver_program
-from orchestrator.service.machine import cores, gpu_count
+from orchestrator.service.machine import CGROUP, cores, cpu_quota, gpu_count
 
 __all__ = ["gpus", "limits", "memory", "packages", "processors", "python"]
 
 PACKAGES = ("torch", "ray", "mlflow", "optuna", "faiss-cpu", "fastapi", "pydantic", "sqlalchemy")
-_CGROUP = Path("/sys/fs/cgroup")
 _BEFORE = "total_inactive_file"  # its name in control groups of version 1
 _FEW_FILES = 1024
 _LEAST_MEMORY = GIB
@@ -41,11 +40,12 @@ def packages() -> Iterator[Check]:
 
 
 def processors() -> Check:
-    """Cores that this process may use, and a quota that is smaller."""
-    seen, quota = cores(), _cpu_quota()
-    text = f"{seen} core{'s' * (seen != 1)}, {gpu_count() or 'no'} GPU{'s' * (gpu_count() != 1)}"
-    if quota is not None and quota < seen:
-        return warns("machine", f"{text}, but a quota of {quota:g} cores", "give --workers no more than the quota")
+    """Cores that this process may use, and the quota that they come from."""
+    seen, quota = cores(), cpu_quota()
+    limit = f" (the container's quota is {quota:g})" if quota is not None else ""
+    text = f"{seen} core{'s' * (seen != 1)}{limit}, {gpu_count() or 'no'} GPU{'s' * (gpu_count() != 1)}"
+    if quota is not None and quota < 1:
+        return warns("machine", text, "give the container a whole core: less halts every computation in turns")
     return fine("machine", text)
 
 
@@ -117,7 +117,7 @@ def _driver() -> str:
 
 def _cgroup(now: str, before: str) -> int | None:
     """A number of bytes of this container (control groups of version 2, or 1); None without one."""
-    for path in (_CGROUP / now, _CGROUP / before):
+    for path in (CGROUP / now, CGROUP / before):
         try:
             text = path.read_text(encoding="ascii").strip()
         except OSError:
@@ -129,18 +129,10 @@ def _cgroup(now: str, before: str) -> int | None:
 
 def _reclaimable() -> int:
     """Bytes of files that the container's memory holds and gives back when somebody needs room."""
-    for path, name in ((_CGROUP / "memory.stat", "inactive_file"), (_CGROUP / "memory/memory.stat", _BEFORE)):
+    for path, name in ((CGROUP / "memory.stat", "inactive_file"), (CGROUP / "memory/memory.stat", _BEFORE)):
         try:
             rows = dict(line.split() for line in path.read_text(encoding="ascii").splitlines())
         except (OSError, ValueError):
             continue
         return int(rows.get(name, 0))
     return 0
-
-
-def _cpu_quota() -> float | None:
-    try:
-        quota, period = (_CGROUP / "cpu.max").read_text(encoding="ascii").split()
-    except (OSError, ValueError):
-        return None
-    return None if quota == "max" else int(quota) / int(period)

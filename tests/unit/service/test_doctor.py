@@ -122,7 +122,7 @@ def test_ray_is_asked_only_where_an_address_is_known(home, monkeypatch):
 def test_a_limit_of_the_container_counts(tmp_path, monkeypatch):
     (tmp_path / "memory.max").write_text(str(2**30))
     (tmp_path / "memory.current").write_text(str(2**29))
-    monkeypatch.setattr("orchestrator.service.doctor.machine._CGROUP", tmp_path)
+    monkeypatch.setattr("orchestrator.service.doctor.machine.CGROUP", tmp_path)
     check = memory()
     assert check.finding == "0.5 of 1.0 GiB available (limit of the container)"
     assert check.advice
@@ -132,7 +132,7 @@ def test_files_that_the_container_keeps_in_memory_count_as_free(tmp_path, monkey
     (tmp_path / "memory.max").write_text(str(2**31))
     (tmp_path / "memory.current").write_text(str(2**31))
     (tmp_path / "memory.stat").write_text(f"anon 1\nfile 2\ninactive_file {3 * 2**29}\n")
-    monkeypatch.setattr("orchestrator.service.doctor.machine._CGROUP", tmp_path)
+    monkeypatch.setattr("orchestrator.service.doctor.machine.CGROUP", tmp_path)
     assert memory().finding == "1.5 of 2.0 GiB available (limit of the container)"
 
 
