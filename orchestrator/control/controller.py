@@ -35,6 +35,7 @@ from orchestrator.events import (
     ControllerStarted,
     Event,
     Logged,
+    Running,
     SegmentEnded,
     SegmentPlaced,
     SegmentStarted,
@@ -233,7 +234,7 @@ class Controller:
             case Reported():
                 self._append([*report_events(message, run, self.state), *self._flush(message.segment)])
             case Ended():
-                self._append([*self._flush(message.segment), self._ended(message, run.trial)])
+                self._append([*self._unreported(message.segment, run), self._ended(message, run.trial)])
                 self._quarantine()
                 discard_others(self.state, self.state.trials[run.trial], needed_epochs(self.state))
                 self._look(run.trial)
@@ -255,6 +256,14 @@ class Controller:
         """The segment's newest checkpoint, which goes into the log together with its epoch or not at all."""
         saved = self._saved.pop(segment, None)
         return [] if saved is None else [saved]
+
+    def _unreported(self, segment: int, run: Running) -> list[Event]:
+        """A checkpoint saved within the segment's first epoch. One of an epoch whose word was lost does not count.
+
+        A trial that went on from such a one would never train, or report, that epoch again.
+        """
+        saved = self._saved.pop(segment, None)
+        return [] if saved is None or saved.epoch > run.from_epoch else [saved]
 
     def _between_epochs(self) -> None:
         """The inline backend runs a whole segment inside `pump`: hear commands here too, and pass stops on."""
