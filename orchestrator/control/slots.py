@@ -26,6 +26,7 @@ class SharedSlots:
         self._read = -_SECONDS
         self._told: tuple[int, int, int] | None = None  # the state, the grant and the workers it was told about
         self._wanted = 0
+        self._rest = -_SECONDS
 
     def of(self, workers: int) -> int:
         """How many of `workers` segments may run now. Reads the grant five times a second at most."""
@@ -37,14 +38,17 @@ class SharedSlots:
     def tell(self, algorithm: Algorithm, state: StudyState, workers: int, stopping: frozenset[int], now: float) -> None:
         """Leave word of how many slots the study has work for, when it waits and a daemon shares them out.
 
-        It asks for a quarter more than it has, one at least, while it could start another segment.
+        It asks for a quarter more than it has, one at least, while it could start another segment. Whether it could is
+        a question to the algorithm: one that takes long is asked less often, for a tenth of the time at most.
         """
-        if self._granted is None or self._told == (state.seq, self._granted, workers):
+        if self._granted is None or self._told == (state.seq, self._granted, workers) or self._clock() < self._rest:
             return
+        begun = time.perf_counter()
         self._told = (state.seq, self._granted, workers)
         running = len(state.running)
         more = running < workers and isinstance(decide(algorithm, state, workers, stopping, now), Start | Suggest)
         wanted = min(workers, running + 1 + running // 4) if more else running
+        self._rest = self._clock() + 10 * (time.perf_counter() - begun)
         if wanted != self._wanted:
             self._store.set_cursor(self._study, WANTED, max(1, wanted))
             self._wanted = wanted

@@ -21,7 +21,7 @@ import numpy as np
 from orchestrator.events import Origin, StudyCreated, StudyState
 from orchestrator.search.cube import Cube, Proposal
 from orchestrator.search.models.kde import Density, Floats
-from orchestrator.search.score import Aims
+from orchestrator.search.score import WORST, Aims
 from orchestrator.search.table import Ints, TrialTable
 from reid_core.config import Values
 
@@ -92,7 +92,10 @@ class BohbSampler:
         if len(rows) < max(needed, _LEAST_GOOD + 1):
             return None
         order = table.best_first(rows, scores)
-        count_good = max(_LEAST_GOOD, round(_GOOD_SHARE * len(order)))
+        sound = int((scores > WORST).sum())  # a failed trial is never among the good
+        if not sound:
+            return None
+        count_good = min(sound, max(_LEAST_GOOD, round(_GOOD_SHARE * len(order))))
         good, bad = order[:count_good], order[count_good : count_good + _MODEL_POINTS]
         good = good[:_MODEL_POINTS]
         densities = self._split(good, bad)

@@ -12,6 +12,7 @@ NaN) count as worst, stopped ones with what they reported.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from statistics import median
 
@@ -21,7 +22,7 @@ from orchestrator.search.schedules.brackets import Opening, members_of
 from orchestrator.search.score import WORST, Aims, show, value_at
 from search_spaces.model import Objective
 
-__all__ = ["next_by_median", "running_average"]
+__all__ = ["median_without", "next_by_median", "running_average"]
 
 
 def next_by_median(plan: Plan, state: StudyState, objectives: Sequence[Objective] | Aims) -> Advance | Opening | None:
@@ -54,16 +55,24 @@ def _going_on(
         return None
     here = [trial for trial in trials if rung in trial.history or trial.status is TrialStatus.FAILED]
     averages = {trial.id: running_average(trial, rung, objectives) for trial in here}
+    ordered = sorted(averages.values())
     for trial in here:
         if trial.to_epoch != rung or trial.status is not TrialStatus.RESTING:
             continue
         if value_at(trial, rung, objectives) == WORST:
             continue
         best = max(value_at(trial, at, objectives) for at in trial.history if at <= rung)
-        others = [average for number, average in averages.items() if number != trial.id]
-        if not others or best >= median(others):
+        if len(here) == 1 or best >= median_without(ordered, averages[trial.id]):
+            others = [average for number, average in averages.items() if number != trial.id]
             return Advance(trial.id, above, _reason(best, others, rung, objectives))
     return None
+
+
+def median_without(ordered: Sequence[float], own: float) -> float:
+    """The median of ascending numbers without one of them, as `statistics.median` has it."""
+    place, count = bisect_left(ordered, own), len(ordered) - 1
+    low, high = (ordered[at + (at >= place)] for at in ((count - 1) // 2, count // 2))
+    return (low + high) / 2
 
 
 def _reason(best: float, others: Sequence[float], rung: int, objectives: Sequence[Objective] | Aims) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.events import Origin, TrialStatus
 from orchestrator.search import ALGORITHMS, Advance, NewTrial, make_algorithm, make_plan
+from orchestrator.search.samplers.bohb import BohbSampler
 from reid_core.errors import SpaceError
 from search_spaces.model import Choice, Float, Space
 
@@ -107,6 +108,16 @@ def test_bohb_suggests_near_the_good_ones(created, state, trial) -> None:
 
     assert abs(np.median(logs) + 2) < 0.5
     assert np.std(logs) < 0.9
+
+
+def test_bohb_does_not_take_failed_trials_for_good_ones(created, state, trial) -> None:
+    sound = trial(1, {7: 0.5}, values={"LR": 2e-3, "KIND": "b"})
+    failed = [
+        trial(number, values={"LR": 0.5, "KIND": "c"}, to_epoch=7, status=TrialStatus.FAILED) for number in range(2, 11)
+    ]
+    proposal = BohbSampler(created(PLAN, "bohb")).propose(state(sound, *failed))
+    assert "times as likely among the best 1 of 10" in proposal.reason
+    assert BohbSampler(created(PLAN, "bohb")).propose(state(*failed)).origin is not Origin.MODEL
 
 
 def test_bohb_keeps_every_fifth_trial_random(created, state, trial) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.events import Bracket, Plan, TrialStatus
 from orchestrator.search import ALGORITHMS, SCHEDULES, Advance, check_algorithm, lay_out, lay_out_epochs, make_algorithm
 from orchestrator.search.schedules.asha import next_in_asha
 from orchestrator.search.schedules.brackets import Opening
-from orchestrator.search.schedules.median import next_by_median, running_average
+from orchestrator.search.schedules.median import median_without, next_by_median, running_average
 from reid_core.errors import SpaceError
 from search_spaces.model import SCHEDULES as NAMES
 from search_spaces.model import Objective
@@ -174,3 +178,11 @@ def test_median_never_advances_what_failed_or_has_no_value(state, trial) -> None
     broken = [trial(7, {1: float("nan")}), trial(8, to_epoch=1, status=TrialStatus.FAILED)]
 
     assert next_by_median(MEDIAN, state(*full, *broken), MAP) is None
+
+
+@given(st.lists(st.floats(0, 1) | st.just(float("-inf")), min_size=2, max_size=9), st.data())
+def test_the_median_of_the_others_is_that_of_the_list_without_one(numbers, data) -> None:
+    own = data.draw(st.sampled_from(numbers))
+    others = list(numbers)
+    others.remove(own)
+    assert median_without(sorted(numbers), own) == median(others)

@@ -5,12 +5,19 @@ import math
 import pytest
 
 from orchestrator.events import TrialStatus
-from orchestrator.search.forecast import forecast
 from orchestrator.search.score import WORST, show, value_at
+from orchestrator.search.table import TrialTable
 from search_spaces.model import Goal, Objective
 
 MAP = (Objective(),)
 LOSS = (Objective(metric="mAP", goal=Goal.MINIMIZE),)
+
+
+def forecast(trials, rungs, objectives):
+    """Expected score at the highest rung by trial."""
+    table = TrialTable(rungs, objectives).read(list(trials))
+    rows, scores = table.forecast()
+    return dict(zip(table.ids[rows].tolist(), scores.tolist(), strict=True))
 
 
 def test_higher_is_better_for_both_goals(trial) -> None:
