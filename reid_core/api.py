@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from reid_core.results import (
     CheckpointFile,
     CheckpointSummary,
+    Converted,
     DataSummary,
     EpochResult,
     Fit,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CheckpointFile",
     "CheckpointSummary",
+    "Converted",
     "DataSummary",
     "EpochResult",
     "Fit",
@@ -53,6 +55,7 @@ __all__ = [
     "TrainResult",
     "TrainedOn",
     "WeightsSummary",
+    "convert_weights",
     "describe_checkpoint",
     "describe_data",
     "embed",
@@ -305,6 +308,17 @@ def inspect_weights(path: Path, config: Config | None = None) -> WeightsSummary:
     from reid_core.modeling.weights.inspection import inspect_file
 
     return inspect_file(path, config)
+
+
+def convert_weights(path: Path, config: Config, out: Path) -> Converted:
+    """Write a whole model of FastReID or the Bag of Tricks as the checkpoint `out` of `config`, without its training.
+
+    What it was trained on is not known and not noted. Raises NotFound, Conflict where `out` exists, CheckpointError
+    when the file is not read, no whole model, or another model than that of `config`; then nothing is written.
+    """
+    from reid_core.engine.conversion import convert
+
+    return convert(config, path, out)
 
 
 def _ignore(_: object) -> None:

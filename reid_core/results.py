@@ -15,6 +15,7 @@ __all__ = [
     "UNFINISHED",
     "CheckpointFile",
     "CheckpointSummary",
+    "Converted",
     "DataSummary",
     "EpochResult",
     "Fit",
@@ -274,6 +275,17 @@ class Fit:
     notes: Sequence[str] = ()
     reason: str = ""
     hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A checkpoint made of another tool's file: how many tensors were taken, and what starts from random weights."""
+
+    path: Path
+    sha256: str
+    identities: int
+    loaded: int
+    notes: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`reid-tune weights`: what a file of weights is, and whether a configuration can start from it."""
+"""`reid-tune weights`: what a file of weights is, whether a configuration can start from it, and a checkpoint of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHOWN = 6
 
 @click.group("weights", cls=Group)
 def weights_group() -> None:
-    """Look at files of weights."""
+    """Look at files of weights, and take whole models of other tools."""
 
 
 @weights_group.command("inspect")
@@ -64,6 +64,39 @@ def weights_inspect(file: Path, recipe: str, settings: tuple[tuple[str, str], ..
     else:
         click.echo("\n".join(_lines(found)))
     return 0 if found.fit is None or found.fit.fits else 1
+
+
+@weights_group.command("convert")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--config", "recipe", required=True, metavar="RECIPE|FILE", help="The configuration that FILE is of.")
+@click.option(
+    "--set", "settings", nargs=2, multiple=True, metavar="KEY VALUE", help="Set a configuration key. Repeatable."
+)
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The checkpoint to write.")
+@json_option
+def weights_convert(
+    file: Path, recipe: str, settings: tuple[tuple[str, str], ...], out: Path, *, as_json: bool
+) -> None:
+    """Make a checkpoint of a whole model: of FastReID's zoo, the Bag of Tricks, or one that was exported from either.
+
+    `evaluate`, `export`, `embed`, `index`, `serve-model` and `distill` take it as one that was trained here. No code
+    of FILE is run. Nothing is written where it is another model than that of the configuration.
+
+    Examples:
+      reid-tune weights convert market_bot_R50.pth --config Market1501/bagtricks_R50.yml --out market.pt
+      reid-tune weights convert softmax_triplet.pth --config bag_of_tricks --out market.pt --json
+    """
+    from reid_core import api
+    from reid_core.config import load_config, parse_value
+
+    config = load_config(recipe, [(key, parse_value(text)) for key, text in settings]).config
+    made = api.convert_weights(file, config, out)
+    if as_json:
+        print_json(asdict(made))
+        return
+    click.echo(f"{made.path}: {made.loaded} tensors taken, SHA-256 {made.sha256}")
+    for note in made.notes:
+        click.echo(f"Note        {note}")
 
 
 def _lines(found: WeightsSummary) -> list[str]:

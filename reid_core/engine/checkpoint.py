@@ -148,5 +148,6 @@ def _recorded(path: Path) -> str:
 def _foreign(path: Path, reason: str) -> ForeignFile:
     return ForeignFile(
         f"{path} is not a checkpoint of reid-tune: {reason}",
-        hint="weights of a pretrained backbone go into MODEL.BACKBONE.PRETRAIN_PATH",
+        hint="`reid-tune weights convert` makes one of a whole model of FastReID or the Bag of Tricks; "
+        "a backbone alone goes into MODEL.BACKBONE.PRETRAIN_PATH of a training",
     )

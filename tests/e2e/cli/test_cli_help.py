@@ -36,7 +36,7 @@ def test_every_command_of_the_design_is_there():
         studies:share checkpoints:ls checkpoints:prune
         space:ls space:show space:validate space:sample space:plan config:ls config:show config:cost
         db:upgrade db:backup db:restore db:check mlflow:ui mlflow:sync notify:ls notify:test
-        support-bundle weights:inspect tasks data:example inspect cache:ls cache:clear cache:limit
+        support-bundle weights:inspect weights:convert tasks data:example inspect cache:ls cache:clear cache:limit
         export:onnx export:torchscript export:torch-export export:card embed
         index:build index:add index:remove index:info index:calibrate index:compare search serve-model drift mcp"""
     assert {":".join(path) for path in ALL} == set(wanted.split())

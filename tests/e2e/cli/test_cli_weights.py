@@ -1,4 +1,4 @@
-"""`reid-tune weights inspect`, and training that starts, or cannot start, from a file of weights."""
+"""`reid-tune weights inspect` and `convert`, and training that starts, or cannot start, from a file of weights."""
 
 from __future__ import annotations
 
@@ -88,3 +88,35 @@ def test_wanted_weights_that_are_not_there_stop_before_any_work(cli, home, space
     done = cli("run", "--space", space, "--trials", 1, "--backend", "inline", "--set", *settings)
     assert (done.code, says in done.err) == (3, True)
     assert not list(home.rglob("*.npy"))  # no image was decoded
+
+
+def test_a_converted_model_is_measured_and_exported_and_a_foreign_one_says_how(cli, tmp_path):
+    import torch
+
+    from reid_core.config import load_config
+    from reid_core.modeling import build_model
+
+    changes = {
+        "INPUT.SIZE_TEST": "[64,32]",
+        "DATASETS.SYNTHETIC.TEST_IDENTITIES": "4",
+        "DATASETS.SYNTHETIC.IDENTITIES": "8",
+        "DATASETS.SYNTHETIC.IMAGES": "2",
+    }
+    settings = [*MOBILE, *(word for pair in changes.items() for word in ("--set", *pair))]
+    mobile = {"MODEL.BACKBONE.NAME": MOBILE[2], "MODEL.BACKBONE.DEPTH": MOBILE[5]}
+    theirs = tmp_path / "zoo.pth"
+    model = build_model(load_config("bnneck", mobile).config, 751, pretrained=False)
+    torch.save({"model": model.state_dict()}, theirs)
+    ours = tmp_path / "ours.pt"
+
+    refused = cli("evaluate", "--config", "bnneck", "--checkpoint", theirs, *settings)
+    assert (refused.code, "weights convert" in refused.err) == (1, True)
+    made = cli("weights", "convert", theirs, "--config", "bnneck", *settings, "--out", ours)
+    assert (made.code, "tensors taken" in made.out) == (0, True), made.err
+    measured = cli("evaluate", "--config", "bnneck", "--checkpoint", ours, *settings, "--json")
+    assert measured.code == 0, measured.err
+    assert 0 < json.loads(measured.out)["metrics"]["mAP"] <= 1
+    written = cli("export", "onnx", ours, "--out", tmp_path / "ours.onnx", "--json")
+    assert written.code == 0, written.err
+    card = cli("export", "card", tmp_path / "ours.onnx", "--json")
+    assert card.code == 0, card.err
