@@ -3,7 +3,7 @@
     python tests/perf/real_searches.py --data DIR --weights FILE [--size 128 64] [--seeds 0 1 2 3 4] [--algorithms freeze-thaw tpe random] [--workers N]
 
 Each search is `reid-tune run` with 12 trials of 9 epochs at most, then `reid-tune best --retrain`. `tpe` and `random` train all
-their trials in full; `tpe` is Optuna's own sampler. Finished searches are kept in build/real_searches.jsonl and not repeated.
+their trials in full; `tpe` is Optuna's own sampler. Finished searches are kept in tests/perf/recorded/real_searches.jsonl and not repeated.
 Trials are processes of this one, so the CPU minutes of a search are those of its trials too, whatever else the machine does.
 """  # noqa: E501 - the usage is one line
 
@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).resolve().parents[2] / "build" / "real_searches.jsonl"
+RESULTS = Path(__file__).resolve().parent / "recorded" / "real_searches.jsonl"
 COMMAND = str(Path(sys.executable).with_name("reid-tune"))
 
 
@@ -86,18 +86,23 @@ def table(rows: list[dict[str, object]]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for data, algorithm in sorted({(str(row["data"]), str(row["algorithm"])) for row in rows}):
-        own = [row for row in rows if (row["data"], row["algorithm"]) == (data, algorithm)]
+        own = sorted(
+            (row for row in rows if (row["data"], row["algorithm"]) == (data, algorithm)),
+            key=lambda row: str(row["seed"]),
+        )
         scores = [100 * float(str(row["test_mAP"])) for row in own]
         each = ", ".join(f"{score:.1f}" for score in scores)
         epochs = statistics.mean(float(str(row["epochs"])) for row in own)
-        minutes = statistics.mean(float(str(row["seconds"])) / 60 for row in own)
-        measured = [float(str(row["cpu_seconds"])) / 60 for row in own if row["cpu_seconds"] is not None]
-        cpu = f"{statistics.mean(measured):.1f}" if measured else ""
+        cpu, wall = _minutes(own, "cpu_seconds"), _minutes(own, "seconds")
         mean = statistics.mean(scores)
-        lines.append(
-            f"| {data} | {algorithm} | {len(own)} | {mean:.1f} ({each}) | {epochs:.0f} | {cpu} | {minutes:.1f} |"
-        )
+        lines.append(f"| {data} | {algorithm} | {len(own)} | {mean:.1f} ({each}) | {epochs:.0f} | {cpu} | {wall} |")
     return "\n".join(lines)
+
+
+def _minutes(rows: list[dict[str, object]], key: str) -> str:
+    """The mean of those that were measured: an interrupted search spent some before."""
+    measured = [float(str(row[key])) / 60 for row in rows if row[key] is not None]
+    return f"{statistics.mean(measured):.1f}" if measured else ""
 
 
 def main() -> None:

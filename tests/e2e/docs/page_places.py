@@ -1,4 +1,4 @@
-"""The folder in which a page is followed: photos, small recipes and the catalog's spaces made short, a small model."""
+"""The folder in which a page is followed: photos and data sets, small recipes, the catalog's spaces made short."""
 
 from __future__ import annotations
 
@@ -7,21 +7,30 @@ import re
 import shutil
 from collections.abc import Callable
 
+import true_layouts
 from page_shell import Shell
 from PIL import Image
 
 from reid_core.config.shipped import recipes
 from search_spaces import catalog
 
-__all__ = ["by_camera", "photos", "small_recipes", "small_spaces"]
+__all__ = ["attributes", "by_camera", "layouts", "photos", "short_recipes", "small_recipes", "small_spaces"]
 
 _RECIPE = """\
 _BASE_: {file}
 DATASETS: {{ROOT: {data}, VAL_FRACTION: 0.25}}
-MODEL: {{BACKBONE: {{NAME: build_mobilenetv2_backbone, DEPTH: 0.5x, FEAT_DIM: 1280, WITH_IBN: false, WITH_NL: false}}}}
+MODEL:
+  BACKBONE: {{NAME: build_mobilenetv2_backbone, DEPTH: 0.5x, FEAT_DIM: 1280, WITH_IBN: false, WITH_NL: false}}
+  QUEUE_SIZE: 64
 INPUT: {{SIZE_TRAIN: [32, 32], SIZE_TEST: [32, 32], PADDING: {{SIZE: 2}}}}
-SOLVER: {{IMS_PER_BATCH: 32}}
-DATALOADER: {{NUM_WORKERS: 0}}
+"""
+_LONG = """\
+SOLVER: {IMS_PER_BATCH: 32}
+DATALOADER: {NUM_WORKERS: 0}
+"""
+_SHORT = """\
+SOLVER: {IMS_PER_BATCH: 8, MAX_EPOCH: 2, WARMUP_EPOCHS: 0, DELAY_EPOCHS: 0, FREEZE_ITERS: 0, STEPS: [1]}
+DATALOADER: {NUM_WORKERS: 0, NUM_INSTANCE: 2}
 """
 
 
@@ -53,13 +62,38 @@ def photos(shell: Shell, name: str, called: Callable[[int, int, int], str] = by_
     shutil.rmtree(drawn)
 
 
-def small_recipes(shell: Shell) -> None:
+def attributes(shell: Shell, name: str) -> None:
+    """Photos with two attributes that nobody can see."""
+    photos(shell, name)
+    manifest = shell.folder / name / "manifest.csv"
+    rows = list(csv.DictReader(manifest.read_text("utf-8").splitlines()))
+    lines = ["file,split,pid,camid,hat,backpack"]
+    for row in rows:
+        split = "train" if row["split"] == "train" else "test"
+        pid = int(row["pid"])
+        lines.append(f"{row['file']},{split},{pid},{row['camid']},{pid % 2},{pid // 2 % 2}")
+    manifest.unlink()
+    (manifest.parent / "attributes.csv").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def layouts(shell: Shell, name: str) -> None:
+    """The public data sets in their own layouts, a handful of images each."""
+    for folder, make in true_layouts.MAKERS.items():
+        make(shell.folder / name / folder)
+
+
+def small_recipes(shell: Shell, schedule: str = _LONG) -> None:
     """Every recipe under small/, with a tiny network, tiny images and the photos where no --data is given."""
     folder = shell.folder / "small"
     folder.mkdir()
     for recipe in recipes():
         text = _RECIPE.format(file=recipe.path, data=shell.folder / "photos")
-        (folder / recipe.name).write_text(text, "utf-8")
+        (folder / recipe.name).write_text(text + schedule, "utf-8")
+
+
+def short_recipes(shell: Shell) -> None:
+    """The same, two epochs long and content with few identities."""
+    small_recipes(shell, _SHORT)
 
 
 def small_spaces(shell: Shell) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -28,6 +29,8 @@ class Shell:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.beside = contextlib.ExitStack()
+        """What runs beside the commands, a server for example, and ends after them."""
         self._exports: list[str] = []
         self._environment = {k: v for k, v in os.environ.items() if not k.startswith(("REID_TUNE_", "MLFLOW_TRACK"))}
         self._environment |= {
@@ -84,6 +87,7 @@ class Shell:
         for process in psutil.process_iter(["environ"]):
             if (process.info["environ"] or {}).get("REID_TUNE_HOME") == home and process.pid != os.getpid():
                 process.kill()
+        self.beside.close()
 
     def _start(self, line: str, said: Path) -> subprocess.Popen[bytes]:
         script = "\n".join(["set -euo pipefail", *self._exports, line])
