@@ -235,15 +235,43 @@ FOLLOWED = {
     ),
     "docs/tasks/attributes.md": Page(with_data("market-attributes", make=attributes), instead=(DATA, LAST, NONE, HERE)),
     "docs/tasks/classification.md": Page(
-        with_data("photos"),
+        with_classes("photos"),
         instead=(DATA, LAST, NONE, HERE, ("MAX_EPOCH 10", "MAX_EPOCH 2", "the options are the same")),
     ),
-    "docs/tasks/competition.md": Page(with_data("train"), instead=(DATA, LAST, NONE, HERE)),
+    "docs/tasks/competition.md": Page(
+        with_data("train"),
+        instead=(DATA, LAST, NONE, HERE),
+        before={
+            "reid-tune submit": (
+                "reid-tune train --config small/naic --data train/ --out runs/b",
+                "mkdir test; cp -r train/1 test/query; cp -r train/2 test/gallery",
+            )
+        },
+    ),
     "docs/tasks/face.md": Page(with_classes("faces"), instead=(DATA, LAST, HERE)),
-    "docs/tasks/pretraining.md": Page(with_data("crops"), instead=(DATA, LAST)),
-    "docs/tasks/retrieval.md": Page(with_classes("CUB_200_2011"), instead=(DATA, LAST, HERE)),
+    "docs/tasks/pretraining.md": Page(
+        with_data("crops"),
+        instead=(
+            DATA,
+            LAST,
+            ("--out runs/pre", "--set SOLVER.IMS_PER_BATCH 32 --out runs/pre", "eight rows are too few for its norms"),
+        ),
+        before={"reid-tune train --config bnneck --data labelled": ("cp -r crops labelled",)},
+    ),
+    "docs/tasks/retrieval.md": Page(
+        with_classes("CUB_200_2011"),
+        instead=(DATA, LAST, HERE),
+        before={"reid-tune train --config retrieval --data Stanford": ("cp -r CUB_200_2011 Stanford_Online_Products",)},
+    ),
     "docs/tasks/cross_domain.md": Page(with_data("datasets", make=layouts), instead=(DATA,)),
-    "docs/tasks/partial.md": Page(with_data("datasets", make=layouts), instead=(DATA, LAST)),
+    "docs/tasks/partial.md": Page(
+        with_data("datasets", make=layouts),
+        instead=(
+            DATA,
+            LAST,
+            ("--data datasets/", "--data datasets/ --set INPUT.SIZE_TEST '[64, 32]'", "parts of a map of one cell"),
+        ),
+    ),
     "docs/tasks/vehicle.md": Page(with_data("datasets", make=layouts), instead=(DATA, HERE)),
     "docs/tasks/adaptation.md": Page(
         with_data("farm"),
