@@ -10,6 +10,7 @@ import click
 
 from orchestrator.cli.command import Command
 from orchestrator.cli.output import console, json_option, print_json, study_argument, table
+from orchestrator.cli.training import threads_option
 
 if TYPE_CHECKING:
     from orchestrator.service.retrain import Retrained
@@ -39,9 +40,7 @@ __all__ = ["best_command", "export_config_command"]
     metavar="N",
     help="With --retrain: train this long. Default: twice the study's full length.",
 )
-@click.option(
-    "--threads", type=click.IntRange(1), metavar="N", help="CPU threads. Default: OMP_NUM_THREADS, or all cores."
-)
+@threads_option
 @click.option(
     "--teacher",
     "teachers",

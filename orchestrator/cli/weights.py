@@ -10,6 +10,7 @@ import click
 
 from orchestrator.cli.command import Group
 from orchestrator.cli.output import json_option, print_json
+from orchestrator.cli.training import set_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,9 +37,7 @@ def weights_group() -> None:
     metavar="RECIPE|FILE",
     help="Say what a model of this configuration would take of it; exit code 1 when it does not fit.",
 )
-@click.option(
-    "--set", "settings", nargs=2, multiple=True, metavar="KEY VALUE", help="Set a configuration key. Repeatable."
-)
+@set_option
 @json_option
 def weights_inspect(file: Path, recipe: str, settings: tuple[tuple[str, str], ...], *, as_json: bool) -> int:
     """What FILE is: network, tool that wrote it, size, SHA-256. No code of it is run.
@@ -69,9 +68,7 @@ def weights_inspect(file: Path, recipe: str, settings: tuple[tuple[str, str], ..
 @weights_group.command("convert")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--config", "recipe", required=True, metavar="RECIPE|FILE", help="The configuration that FILE is of.")
-@click.option(
-    "--set", "settings", nargs=2, multiple=True, metavar="KEY VALUE", help="Set a configuration key. Repeatable."
-)
+@set_option
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The checkpoint to write.")
 @json_option
 def weights_convert(

@@ -252,18 +252,17 @@ class Controller:
         if self.created.checkpoints:
             self._retention.look(self.state, self.state.trials[trial], needed_epochs(self.state))
 
-    def _flush(self, segment: int) -> list[Event]:
+    def _flush(self, segment: int) -> list[CheckpointSaved]:
         """The segment's newest checkpoint, which goes into the log together with its epoch or not at all."""
         saved = self._saved.pop(segment, None)
         return [] if saved is None else [saved]
 
-    def _unreported(self, segment: int, run: Running) -> list[Event]:
+    def _unreported(self, segment: int, run: Running) -> list[CheckpointSaved]:
         """A checkpoint saved within the segment's first epoch. One of an epoch whose word was lost does not count.
 
         A trial that went on from such a one would never train, or report, that epoch again.
         """
-        saved = self._saved.pop(segment, None)
-        return [] if saved is None or saved.epoch > run.from_epoch else [saved]
+        return [saved for saved in self._flush(segment) if saved.epoch <= run.from_epoch]
 
     def _between_epochs(self) -> None:
         """The inline backend runs a whole segment inside `pump`: hear commands here too, and pass stops on."""

@@ -6,25 +6,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from true_layouts import images
 
 from reid_core.data.records import ImageRecord
 
 MakeImages = Callable[[Path, Iterable[str]], Path]
 
 
-def _make_images(root: Path, names: Iterable[str]) -> Path:
-    for number, name in enumerate(names):
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (8, 16), (number * 37 % 256, number * 91 % 256, 128)).save(path)
-    return root
-
-
 @pytest.fixture
 def make_images() -> MakeImages:
     """Write small images under a folder; returns the folder."""
-    return _make_images
+    return images
 
 
 @pytest.fixture
@@ -33,7 +25,7 @@ def market(tmp_path: Path) -> Path:
     names = [f"bounding_box_train/{pid:04d}_c{cam}s1_{n}.png" for pid in range(1, 7) for cam in (1, 2) for n in (1, 2)]
     names += [f"query/{pid:04d}_c{cam}s1_1.png" for pid in (11, 12) for cam in (1, 2)]
     names += [f"bounding_box_test/{pid:04d}_c{cam}s1_2.png" for pid in (11, 12) for cam in (1, 2)]
-    return _make_images(tmp_path / "market", names)
+    return images(tmp_path / "market", names)
 
 
 @pytest.fixture
@@ -43,7 +35,7 @@ def manifest(tmp_path: Path) -> Path:
     rows += [(split, pid, cam) for split in ("query", "gallery") for pid in ("x1", "x2") for cam in (1, 2)]
     root = tmp_path / "manifest"
     lines = [(f"img/{split}-{pid}-{cam}.png", pid, cam, split) for split, pid, cam in rows]
-    _make_images(root, [line[0] for line in lines])
+    images(root, [line[0] for line in lines])
     text = "\n".join(",".join(map(str, line)) for line in lines)
     (root / "manifest.csv").write_text(f"file,pid,camid,split\n{text}\n")
     return root

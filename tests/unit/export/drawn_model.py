@@ -32,23 +32,31 @@ def config_of(**changed: object) -> Config:
 
 
 def drawn_model(config: Config, *, seed: int = 0) -> Architecture:
-    """Weights at random, statistics of batch norms near those of images: different images differ in its embeddings.
-
-    No deviation is below its mean: nearly equal values divided by how little they differ are rounding errors, which a
-    hundred layers of split attention make larger than 1e-2.
-    """
+    """Weights at random, statistics of batch norms near those of images: different images differ in its embeddings."""
     torch.manual_seed(seed)
     model = build_model(config, 8, pretrained=False).train()
-    norms = [one for one in model.modules() if isinstance(one, torch.nn.modules.batchnorm._BatchNorm)]
-    for norm in norms:
+    for norm in _norms(model):
         norm.momentum = None  # the plain mean of what it sees
     images = torch.randint(256, (8, 3, *config.input.size_test), dtype=torch.uint8)
     images[:, :, ::7] = torch.arange(8, dtype=torch.uint8)[:, None, None, None] * 30  # no two alike
     with torch.no_grad():
         model(images, targets=torch.arange(8))
-        for norm in norms:
-            norm.running_var.clamp_(min=norm.running_mean.square())
     return model.eval()
+
+
+def steadied(model: Architecture) -> Architecture:
+    """The model with no deviation of a batch norm below its mean, in place.
+
+    Nearly equal values divided by how little they differ are rounding errors, which a hundred layers of split attention
+    make larger than 1e-2.
+    """
+    for norm in _norms(model):
+        norm.running_var.clamp_(min=norm.running_mean.square())
+    return model
+
+
+def _norms(model: Architecture) -> list[torch.nn.modules.batchnorm._BatchNorm]:
+    return [one for one in model.modules() if isinstance(one, torch.nn.modules.batchnorm._BatchNorm)]
 
 
 def checkpoint_of(config: Config, path: Path) -> Path:

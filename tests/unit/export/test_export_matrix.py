@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from drawn_model import config_of, drawn_model
+from drawn_model import config_of, drawn_model, steadied
 
 from reid_core.config.backbones import FAMILIES, Switch
 from reid_core.export.model import Exportable
@@ -91,7 +91,7 @@ def heads():
 def agrees(keys, *, flip=False, inside=True, batch=None):
     """The largest difference of the file's unit rows to the model's, on as many images as it was not traced with."""
     config = config_of(**{"INPUT__SIZE_TRAIN": keys.get("INPUT__SIZE_TEST", [64, 32]), **keys})
-    model = drawn_model(config)
+    model = steadied(drawn_model(config))
     size = config.input.size_test
     images = torch.randint(256, (batch or 5, 3, *size), dtype=torch.uint8)
     images[:, :, ::5] = torch.arange(len(images), dtype=torch.uint8)[:, None, None, None] * 40

@@ -37,7 +37,7 @@ def images(tmp_path_factory):
 def test_a_checkpoint_embeds_as_the_engine_does(checkpoint, images):
     embedder = open_embedder(checkpoint, device="cpu", threads=1)
     expected = api.embed(from_values(load(checkpoint).values), checkpoint, images, threads=1)
-    np.testing.assert_allclose(embedder.embed_files(images), expected, atol=1e-5)
+    np.testing.assert_allclose(embedder.embed_files(images), expected, atol=1e-6)
     assert embedder.embed_files([]).shape == (0, embedder.dim)
     with pytest.raises(ValueError, match="images are uint8"):
         embedder.embed(np.zeros((1, 3, 64, 32), np.uint8))
@@ -53,7 +53,7 @@ def test_a_batch_that_does_not_fit_into_memory_is_halved(checkpoint, images, mon
         return own(self, pixels)
 
     monkeypatch.setattr(CheckpointEmbedder, "_embed", scarce)
-    np.testing.assert_allclose(embedder.embed_files(images), expected, atol=1e-5)
+    np.testing.assert_allclose(embedder.embed_files(images), expected, atol=1e-6)
     assert embedder.batch == 2
 
 
@@ -150,7 +150,7 @@ def test_a_foreign_onnx_file_has_a_card_of_what_its_shapes_say(exported, tmp_pat
     found = open_embedder(path, device="cpu", threads=1)
     assert (found.size, found.dim, found.card.licence) == ((64, 32), found.dim, LicenceClass.UNKNOWN)
     own = open_embedder(exported.path, device="cpu", threads=1).embed_files(images)
-    np.testing.assert_allclose(found.embed_files(images), own, atol=1e-5)
+    np.testing.assert_allclose(found.embed_files(images), own, atol=1e-6)
 
 
 def test_what_is_no_model_is_refused(tmp_path):
