@@ -36,7 +36,7 @@ def fronts(points: Floats, most: int | None = None) -> Ints:
     elif points.shape[1] == 2:
         found = _fronts_of_two(points)
     else:
-        found = _peeled(points, most)
+        found = _fronts_of_many(points, most)
     return found if most is None else np.minimum(found, most)
 
 
@@ -59,24 +59,37 @@ def _fronts_of_two(points: Floats) -> Ints:
     return found
 
 
-def _peeled(points: Floats, most: int | None) -> Ints:
-    """Front after front: in lexicographic order nobody is dominated by a later one, so one pass finds a front."""
-    found = np.zeros(len(points), dtype=np.int64)
-    left = np.lexsort(-points.T[::-1])
-    front = 0
-    while len(left) and (most is None or front < most):
-        kept = np.empty((0, points.shape[1]))
-        later: list[int] = []
-        for row in left.tolist():
-            point = points[row]
-            if ((kept >= point).all(axis=1) & (kept > point).any(axis=1)).any():
-                later.append(row)
+def _fronts_of_many(points: Floats, most: int | None) -> Ints:
+    """Each point's front by bisection over those before it (Zhang et al. 2015, ENS-BS).
+
+    In lexicographic order nobody is dominated by a later point, and who is dominated by a front is so by every one
+    before it. The first column never rises, so the others decide.
+    """
+    distinct, places = np.unique(points, axis=0, return_inverse=True)
+    found = np.empty(len(distinct), dtype=np.int64)
+    fronts_so_far: list[Floats] = []  # (M - 1, room)
+    sizes: list[int] = []
+    for row in range(len(distinct) - 1, -1, -1):
+        rest = distinct[row, 1:, None]
+        low, high = 0, len(sizes)
+        while low < high:
+            middle = (low + high) // 2
+            if (fronts_so_far[middle][:, : sizes[middle]] >= rest).all(axis=0).any():
+                low = middle + 1
             else:
-                found[row] = front
-                kept = np.vstack([kept, point])
-        left, front = np.array(later, dtype=np.int64), front + 1
-    found[left] = front
-    return found
+                high = middle
+        found[row] = low
+        if low == most:
+            continue
+        if low == len(sizes):
+            fronts_so_far.append(np.empty((len(rest), 4)))
+            sizes.append(0)
+        if sizes[low] == fronts_so_far[low].shape[1]:
+            fronts_so_far[low] = np.tile(fronts_so_far[low], 2)
+        fronts_so_far[low][:, sizes[low]] = rest[:, 0]
+        sizes[low] += 1
+    every: Ints = found[places.reshape(-1)]
+    return every
 
 
 def crowding(points: Floats) -> Floats:
