@@ -9,6 +9,8 @@ QUICK := tests/architecture/ tests/contract/ tests/golden/ tests/property/ tests
 RAY := $(wildcard tests/integration/test_ray_*.py)
 # real processes and a browser beside each other on few cores: what fails there runs once more, alone, and has to pass
 SHARED := $(addprefix --ignore=,$(RAY)) $(filter-out $(QUICK),$(wildcard tests/*/))
+# fault tests that need no core of their own
+BESIDE := $(QUICK) tests/e2e/
 PATHS := reid_core search_spaces orchestrator dashboards tests tools
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -67,8 +69,12 @@ test: setup system lint  ## everything but the slow fault and bench suites
 golden: setup  ## reference numbers; REID_GOLDEN=FOLDER checks another folder
 	$(BIN)/pytest -q tests/golden
 
-test-faults: setup  ## the slow fault suite
-	$(BIN)/pytest -q -m faults tests
+test-faults: setup  ## the slow fault suite (two hours on two cores), and a table of how it ended
+	@mkdir -p build && rm -f build/faults-*.xml
+	failed=0; \
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m faults -n logical --maxprocesses 8 --dist loadfile --junitxml build/faults-beside.xml $(BESIDE) || failed=1; \
+	$(BIN)/pytest -q -m faults --junitxml build/faults-alone.xml tests/integration/ || failed=1; \
+	$(BIN)/python tools/test_table.py build/faults-*.xml; exit $$failed
 
 bench: setup  ## every budget and its peer: a table and build/bench.json; ONLY=PATTERN picks rows
 	$(BIN)/python tests/perf/bench.py $(if $(ONLY),--only '$(ONLY)')

@@ -47,8 +47,10 @@ def fuzzed(examples, **drawn):
 
         ordinary, long = limited(examples), limited(examples * LONG)
 
+        hours = [pytest.mark.faults, pytest.mark.timeout(3600)]
+
         @pytest.mark.parametrize(
-            "run", [pytest.param(ordinary, id="quick"), pytest.param(long, id="long", marks=pytest.mark.faults)]
+            "run", [pytest.param(ordinary, id="quick"), pytest.param(long, id="long", marks=hours)]
         )
         def test(run):
             run()

@@ -333,11 +333,6 @@ class StudyMachine(RuleBasedStateMachine):
             self.backend.finish(segment, Paused(segment.ref()))
 
 
-@pytest.mark.faults
-class TestStudyMachineForLong(StudyMachine.TestCase):
-    settings = settings(StudyMachine.TestCase.settings, max_examples=600, stateful_step_count=100, deadline=None)
-
-
 class TestStudyMachine(StudyMachine.TestCase):
     settings = settings(
         max_examples=40,
@@ -345,3 +340,9 @@ class TestStudyMachine(StudyMachine.TestCase):
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
     )
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(3600)
+class TestStudyMachineForLong(StudyMachine.TestCase):
+    settings = settings(TestStudyMachine.settings, max_examples=600, stateful_step_count=100)
