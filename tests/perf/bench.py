@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from perf_rows import Benchmark, NotYet
+from perf_rows import Benchmark
 from perf_runner import ROOT, Outcome, Result, as_json, discover, measure_here, pick, run
 from perf_table import line, machine, summary, table
 from rich.console import Console
@@ -52,15 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measure(
-    picked: Sequence[Benchmark | NotYet | Result], options: argparse.Namespace, progress: Console
+    picked: Sequence[Benchmark | Result], options: argparse.Namespace, progress: Console
 ) -> Iterator[list[Result]]:
     wanted: Callable[[str], bool] | None = options.only
     for entry in picked:
         if isinstance(entry, Result):
             yield [entry]
             continue
-        if isinstance(entry, Benchmark):
-            progress.print(f"measuring {' · '.join(row.name for row in entry.rows)} …", markup=False, soft_wrap=True)
+        progress.print(f"measuring {' · '.join(row.name for row in entry.rows)} …", markup=False, soft_wrap=True)
         measured = run(entry, options.folder, quick=options.quick)
         chosen = [result for result in measured if wanted is None or wanted(result.row.name)]
         for result in chosen:
@@ -72,7 +71,7 @@ def _text(results: Sequence[Result]) -> str:
     return json.dumps([as_json(result) for result in results], indent=2, allow_nan=False)
 
 
-def _names(picked: Sequence[Benchmark | NotYet | Result]) -> list[str]:
+def _names(picked: Sequence[Benchmark | Result]) -> list[str]:
     return [row.name for entry in picked for row in (entry.rows if isinstance(entry, Benchmark) else (entry.row,))]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from perf_rows import Row, Run, Sample, at_least_times, benchmark, not_yet, seconds
+from perf_rows import Row, Run, Sample, at_least_times, benchmark, seconds
 
 if TYPE_CHECKING:
     from reid_core.data.loader import Batch, TrainBatches
@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
 _PEER = "FastReID's model and losses in plain PyTorch"
 _PEOPLE = 751
-
-not_yet(Row("training on several GPUs (DDP)", "images/s"), "issue 4; no budget in DESIGN")
-
 
 _DEPTHS = (18, 34, 50)
 _THREADS = (1, 2)

@@ -16,7 +16,6 @@ from typing import TypeAlias, TypeVar
 __all__ = [
     "Benchmark",
     "Budget",
-    "NotYet",
     "Row",
     "Run",
     "Sample",
@@ -25,7 +24,6 @@ __all__ = [
     "at_most",
     "at_most_times",
     "benchmark",
-    "not_yet",
     "peak_megabytes",
     "registered",
     "seconds",
@@ -122,23 +120,15 @@ class Benchmark:
     timeout: float = 900.0
 
 
-@dataclass(frozen=True, slots=True)
-class NotYet:
-    """A budget whose part of the product is not built yet."""
-
-    row: Row
-    why: str
-
-
 @dataclass(slots=True)
 class _Registry:
-    entries: list[Benchmark | NotYet] = field(default_factory=list)
+    entries: list[Benchmark] = field(default_factory=list)
 
 
 _REGISTRY = _Registry()
 
 
-def registered() -> list[Benchmark | NotYet]:
+def registered() -> list[Benchmark]:
     """Everything registered so far, in order."""
     return list(_REGISTRY.entries)
 
@@ -152,11 +142,6 @@ def benchmark(*rows: Row, slow: bool = False, timeout: float = 900.0) -> Callabl
         return measure
 
     return register
-
-
-def not_yet(row: Row, why: str) -> None:
-    """List a budget without measuring it."""
-    _REGISTRY.entries.append(NotYet(row, why))
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from perf_rows import Benchmark, NotYet, Row, Run, Sample, registered
+from perf_rows import Benchmark, Row, Run, Sample, registered
 
 __all__ = ["Outcome", "Result", "as_json", "discover", "measure_here", "pick", "run"]
 
@@ -33,7 +33,6 @@ class Outcome(StrEnum):
 
     MEASURED = "measured"
     FAILED = "failed"
-    NOT_YET = "not yet"
     SKIPPED = "skipped"
 
 
@@ -73,7 +72,7 @@ def as_json(result: Result) -> dict[str, str | float | bool | None]:
     }
 
 
-def discover(folder: Path) -> list[Benchmark | NotYet]:
+def discover(folder: Path) -> list[Benchmark]:
     """Import every bench_*.py of `folder`, by name, and return what they register."""
     sys.path.insert(0, str(folder))
     for path in sorted(folder.glob("bench_*.py")):
@@ -81,26 +80,21 @@ def discover(folder: Path) -> list[Benchmark | NotYet]:
     return registered()
 
 
-def pick(
-    entries: Iterable[Benchmark | NotYet], wanted: Callable[[str], bool] | None, *, slow: bool
-) -> list[Benchmark | NotYet | Result]:
+def pick(entries: Iterable[Benchmark], wanted: Callable[[str], bool] | None, *, slow: bool) -> list[Benchmark | Result]:
     """Entries with a wanted row. Slow ones are skipped unless they are asked for by `slow` or by name."""
-    picked: list[Benchmark | NotYet | Result] = []
+    picked: list[Benchmark | Result] = []
     for entry in entries:
-        rows = (entry.row,) if isinstance(entry, NotYet) else entry.rows
-        if wanted is not None and not any(wanted(row.name) for row in rows):
+        if wanted is not None and not any(wanted(row.name) for row in entry.rows):
             continue
-        if isinstance(entry, Benchmark) and entry.slow and not slow and wanted is None:
-            picked += [Result(row, Outcome.SKIPPED, note="slow: run it with --slow or --only") for row in rows]
+        if entry.slow and not slow and wanted is None:
+            picked += [Result(row, Outcome.SKIPPED, note="slow: run it with --slow or --only") for row in entry.rows]
         else:
             picked.append(entry)
     return picked
 
 
-def run(entry: Benchmark | NotYet, folder: Path, *, quick: bool) -> list[Result]:
+def run(entry: Benchmark, folder: Path, *, quick: bool) -> list[Result]:
     """Measure an entry of `folder` in a fresh process; whatever goes wrong becomes failed rows."""
-    if isinstance(entry, NotYet):
-        return [Result(entry.row, Outcome.NOT_YET, note=entry.why)]
     with tempfile.TemporaryDirectory(prefix="reid-bench-") as scratch:
         answer = Path(scratch) / "samples.json"
         home = Path(scratch) / "home"

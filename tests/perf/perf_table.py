@@ -72,7 +72,6 @@ def summary(results: Sequence[Result]) -> str:
         "missed": verdicts[False],
         "failed": outcomes[Outcome.FAILED],
         "skipped": outcomes[Outcome.SKIPPED],
-        "not yet": outcomes[Outcome.NOT_YET],
     }
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count or what == "budgets hold")
 

@@ -15,7 +15,7 @@ BENCH = Path(__file__).resolve().parents[2] / "perf" / "bench.py"
 KEYS = {"name", "value", "unit", "budget", "peer", "ratio", "holds"}
 SUBJECT = """
 import os, sys
-from perf_rows import NotYet, Row, Sample, at_least_times, at_most, at_most_times, benchmark, not_yet
+from perf_rows import Row, Sample, at_least_times, at_most, at_most_times, benchmark
 
 @benchmark(Row("median of three", "ms", at_most(5)))
 def median(run):
@@ -65,8 +65,6 @@ def own(run):
 @benchmark(Row("takes long", "s", at_most(1)), slow=True)
 def long(run):
     return Sample([0.5])
-
-not_yet(Row("to be built", "s", at_most(20)), "issue 9")
 """
 
 
@@ -115,7 +113,6 @@ def test_every_row_has_exactly_the_promised_keys_and_order(everything):
         "size",
         "files",
         "takes long",
-        "to be built",
     ]
 
 
@@ -164,13 +161,11 @@ def test_rows_after_a_failed_one_are_measured_in_processes_of_their_own(everythi
     assert rows["size"]["value"] == 10_000
 
 
-def test_what_is_not_built_or_too_slow_is_listed_without_a_number(everything):
+def test_what_is_too_slow_is_listed_without_a_number(everything):
     done, rows = everything
-    for name in ("to be built", "takes long"):
-        assert rows[name]["value"] is None
-        assert rows[name]["holds"] is None
-        assert rows[name]["budget"]
-    assert "issue 9" in done.stdout
+    assert rows["takes long"]["value"] is None
+    assert rows["takes long"]["holds"] is None
+    assert rows["takes long"]["budget"]
     assert "skipped" in done.stdout
 
 
@@ -186,7 +181,7 @@ def test_table_shows_value_budget_peer_and_verdict(everything):
     line = next(line for line in done.stdout.splitlines() if "too slow" in line)
     for part in ("3 s", "<= 1.15 x peer", "2 s", "1.5 x", "MISSED", "beside the floor"):
         assert part in line
-    assert "2 budgets hold, 2 missed, 5 failed, 3 skipped, 1 not yet" in done.stdout
+    assert "2 budgets hold, 2 missed, 5 failed, 3 skipped" in done.stdout
 
 
 def test_only_picks_rows_by_pattern_without_case_and_slow_ones_by_name(folder):
@@ -238,7 +233,7 @@ def test_a_terminated_run_keeps_what_it_measured_and_ends_its_child(folder):
 def test_list_names_every_row_and_measures_nothing(folder):
     done, rows = bench(folder, "--list")
     assert done.stdout.splitlines()[:2] == ["median of three", "twice as fast"]
-    assert "to be built" in done.stdout
+    assert "takes long" in done.stdout
     assert rows == {}
 
 
