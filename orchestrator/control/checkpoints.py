@@ -125,18 +125,28 @@ class Retention:
 
     def __init__(self) -> None:
         self._known: dict[int, set[str]] = {}
+        self._removed: set[str] = set()
         self._removals: Removals | None = None
 
     def look(self, state: StudyState, trial: TrialState, needed: Mapping[int, Collection[int]]) -> None:
-        """Let go of what the trial's newest events have made superfluous. Only what a log told of is removed."""
+        """Let go of what the newest events of the trial, and of those in `needed`, have made superfluous.
+
+        Only what a log told of is removed, and once.
+        """
         if state.created is None or not state.created.checkpoints:
             return
+        for one in {trial.id: trial, **{number: state.trials[number] for number in needed}}.values():
+            self._let_go(one, kept(one, state.keep, needed.get(one.id, ())))
+
+    def _let_go(self, trial: TrialState, stay: frozenset[str] | None) -> None:
         known = self._known.setdefault(trial.id, set())
         known.update(path for path in named(trial) if is_url(path))
-        stay = kept(trial, state.keep, needed.get(trial.id, ()))
-        gone = set() if stay is None else known - stay
+        if stay is None:
+            return
+        self._removed -= stay  # an epoch that was trained again is there again
+        gone = known - stay - self._removed
         if gone:
-            known -= gone
+            self._removed |= gone
             self._removals = self._removals or Removals()
             self._removals.remove(sorted(gone))
 

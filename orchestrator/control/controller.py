@@ -232,7 +232,10 @@ class Controller:
             case Placed(worker=worker):
                 self._append([SegmentPlaced(segment=message.segment, trial=run.trial, worker=worker)])
             case Reported():
-                self._append([*report_events(message, run, self.state), *self._flush(message.segment)])
+                uploaded = self._flush(message.segment)
+                self._append([*report_events(message, run, self.state), *uploaded])
+                if uploaded:
+                    self._look(run.trial)
             case Ended():
                 self._append([*self._unreported(message.segment, run), self._ended(message, run.trial)])
                 self._quarantine()
