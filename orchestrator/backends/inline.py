@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from orchestrator.backends.protocol import Sink
-from orchestrator.backends.run_segment import REID_TRIAL, Asking, load_trial, run_segment
+from orchestrator.backends.run_segment import REID_TRIAL, Asked, load_trial, run_segment
 from orchestrator.trial.protocol import Failed, SegmentSpec, Trial
 
 __all__ = ["InlineBackend"]
@@ -20,7 +20,7 @@ class InlineBackend:
         self._path = trial
         self._trial: Trial | None = None
         self._spec: SegmentSpec | None = None
-        self._stopping: set[int] = set()
+        self._asked = Asked()
 
     def start(self, spec: SegmentSpec) -> None:
         """Keep the segment for the next `pump`."""
@@ -36,12 +36,12 @@ class InlineBackend:
         spec, self._spec = self._spec, None
         if self._trial is None:
             self._trial = load_trial(self._path)
-        run_segment(self._trial, spec, sink, Asking(lambda: spec.segment in self._stopping))
-        self._stopping.discard(spec.segment)
+        run_segment(self._trial, spec, sink, self._asked.of(spec.segment))
+        self._asked.forget(spec.segment)
 
-    def stop(self, segment: int) -> None:
-        """Ask the segment to pause after its epoch."""
-        self._stopping.add(segment)
+    def stop(self, segment: int, *, within: bool = False) -> None:
+        """Ask the segment to pause after its epoch, or `within` it."""
+        self._asked.stop(segment, within=within)
 
     def end(self, segment: int, outcome: Failed) -> None:
         """Nothing: this process cannot end the segment that it runs without ending itself."""

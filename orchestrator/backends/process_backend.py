@@ -123,11 +123,11 @@ class ProcessBackend:
             elif worker.connection is connection and worker.spec is not None and worker.dead():
                 self._deliver(slot, sink)  # a child of it may hold its socket open
 
-    def stop(self, segment: int) -> None:
-        """Ask the segment to pause after its epoch."""
+    def stop(self, segment: int, *, within: bool = False) -> None:
+        """Ask the segment to pause after its epoch, or `within` it."""
         for worker in self._workers:
             if worker.spec is not None and worker.spec.segment == segment:
-                self._send(worker, segment)
+                self._send(worker, (segment, within))
 
     def end(self, segment: int, outcome: Failed) -> None:
         """End the segment's worker and all that it started; `outcome` comes with the next `pump`."""
@@ -190,7 +190,7 @@ class ProcessBackend:
         told = f"the worker process {how}" + (f": {words}" if words else "")
         return Failed(FailureKind.LOST, told, retryable=True)
 
-    def _send(self, worker: _Worker, word: SegmentSpec | int) -> None:
+    def _send(self, worker: _Worker, word: SegmentSpec | tuple[int, bool]) -> None:
         with contextlib.suppress(OSError):  # it died just now, which `pump` will notice
             worker.connection.send(word)
 

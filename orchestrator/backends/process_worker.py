@@ -12,13 +12,12 @@ import queue
 import signal
 import sys
 import threading
-from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
 from orchestrator.backends.alone import run_alone
 from orchestrator.backends.protocol import Ended, Message
-from orchestrator.backends.run_segment import Asking, load_trial, worker_name
+from orchestrator.backends.run_segment import Asked, load_trial, worker_name
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import Failed, SegmentSpec, Trial
 
@@ -31,7 +30,7 @@ class _Worker:
     def __init__(self, path: str, connection: Connection) -> None:
         self._path, self._connection = path, connection
         self._jobs: queue.SimpleQueue[SegmentSpec] = queue.SimpleQueue()
-        self._stopping: set[int] = set()
+        self._asked = Asked()
         self._trial: Trial | None = None
         threading.Thread(target=self._hear, name="hearing", daemon=True).start()
 
@@ -44,8 +43,8 @@ class _Worker:
                 failed = Failed(FailureKind.BUG, why, retryable=False)
                 self._say(Ended(spec.segment, failed, 0.0, worker_name()))
                 continue
-            run_alone(self._trial, spec, self._say, Asking(partial(self._stopping.__contains__, spec.segment)))
-            self._stopping.discard(spec.segment)
+            run_alone(self._trial, spec, self._say, self._asked.of(spec.segment))
+            self._asked.forget(spec.segment)
 
     def _say(self, message: Message) -> None:
         try:
@@ -71,7 +70,8 @@ class _Worker:
                 if isinstance(word, SegmentSpec):
                     self._jobs.put(word)
                 else:
-                    self._stopping.add(word)
+                    segment, within = word
+                    self._asked.stop(segment, within=within)
         except (EOFError, OSError):
             _end()
 

@@ -74,8 +74,8 @@ class Backend(Protocol):
     def pump(self, sink: Sink, timeout: float) -> None:
         """Give `sink` everything that has happened; wait at most `timeout` seconds for the first message."""
 
-    def stop(self, segment: int) -> None:
-        """Ask a segment to pause at the end of its epoch. Unknown segments are ignored."""
+    def stop(self, segment: int, *, within: bool = False) -> None:
+        """Ask a segment to pause at the end of its epoch, or `within` it. Unknown segments are ignored."""
 
     def end(self, segment: int, outcome: Failed) -> None:
         """End a segment's process tree at once: it counts as `outcome`. Unknown segments are ignored."""

@@ -98,11 +98,11 @@ class RayBackend:
             for slot, reference in spoke:
                 self._hear(slot, reference, sink)
 
-    def stop(self, segment: int) -> None:
-        """Ask the segment's actor to pause after its epoch."""
+    def stop(self, segment: int, *, within: bool = False) -> None:
+        """Ask the segment's actor to pause after its epoch, or `within` it."""
         slot = self._running(segment)
         if slot is not None:
-            slot.actor.stop.remote(segment)
+            slot.actor.stop.remote(segment, within=within)
 
     def end(self, segment: int, outcome: Failed) -> None:
         """End the process tree of the segment's actor, wherever it is; the segment counts as `outcome`."""

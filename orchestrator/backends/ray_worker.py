@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from orchestrator.backends.alone import run_alone
 from orchestrator.backends.memory import data_held
 from orchestrator.backends.protocol import Ended, Message, Sink
 from orchestrator.backends.ray_versions import versions
-from orchestrator.backends.run_segment import Asking, load_trial, worker_name
+from orchestrator.backends.run_segment import Asked, Asking, load_trial, worker_name
 from orchestrator.backends.tree import end_tree
 from orchestrator.trial.protocol import SegmentSpec
 
@@ -56,7 +55,7 @@ class SegmentWorker:
     def __init__(self, trial: str) -> None:
         self._beside = data_held()  # Ray's own share: its threads have large stacks
         self._trial = load_trial(trial)
-        self._stopping: set[int] = set()
+        self._asked = Asked()
         self._warned = threading.Event()
         self._jobs: queue.SimpleQueue[tuple[SegmentSpec, Sink]] = queue.SimpleQueue()
         self._node_goes = False
@@ -92,11 +91,11 @@ class SegmentWorker:
             yield message
             if isinstance(message, Ended):
                 break
-        self._stopping.discard(spec.segment)
+        self._asked.forget(spec.segment)
 
-    def stop(self, segment: int) -> None:
-        """Ask the segment to pause after its epoch."""
-        self._stopping.add(segment)
+    def stop(self, segment: int, *, within: bool) -> None:
+        """Ask the segment to pause after its epoch, or `within` it."""
+        self._asked.stop(segment, within=within)
 
     def leave(self) -> None:
         """Ask whatever runs here to pause within its epoch: the node is about to go."""
@@ -116,11 +115,11 @@ class SegmentWorker:
     def _work(self) -> None:
         while True:
             spec, sink = self._jobs.get()
-            ask = Asking(partial(self._should_stop, spec.segment), self._warned.is_set)
-            run_alone(self._trial, spec, sink, ask, beside=self._beside)
+            run_alone(self._trial, spec, sink, self._asking(spec.segment), beside=self._beside)
 
-    def _should_stop(self, segment: int) -> bool:
-        return self._warned.is_set() or segment in self._stopping
+    def _asking(self, segment: int) -> Asking:
+        asked, warned = self._asked.of(segment), self._warned.is_set
+        return Asking(lambda: warned() or asked.stop(), lambda: warned() or asked.leave())
 
 
 def node_name(worker: str) -> str:

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -31,7 +32,7 @@ from orchestrator.trial.protocol import (
     Trial,
 )
 
-__all__ = ["REID_TRIAL", "Asking", "failure_of_error", "load_trial", "run_segment", "worker_name"]
+__all__ = ["REID_TRIAL", "Asked", "Asking", "failure_of_error", "load_trial", "run_segment", "worker_name"]
 
 REID_TRIAL = "orchestrator.trial.reid:ReidTrial"
 """The trial that production runs; tests name others by import path."""
@@ -61,6 +62,29 @@ class Asking:
 
     stop: Callable[[], bool]
     leave: Callable[[], bool] = lambda: False
+
+
+class Asked:
+    """Which segments were asked to pause, and which of them within their epoch; one thread tells, another asks."""
+
+    def __init__(self) -> None:
+        self._stopping: set[int] = set()
+        self._leaving: set[int] = set()
+
+    def stop(self, segment: int, *, within: bool) -> None:
+        """Ask the segment to pause at the end of its epoch, or `within` it."""
+        if within:
+            self._leaving.add(segment)
+        self._stopping.add(segment)
+
+    def of(self, segment: int) -> Asking:
+        """What is asked of the segment, whenever it looks."""
+        return Asking(partial(self._stopping.__contains__, segment), partial(self._leaving.__contains__, segment))
+
+    def forget(self, segment: int) -> None:
+        """The segment is over."""
+        self._stopping.discard(segment)
+        self._leaving.discard(segment)
 
 
 class _Context:

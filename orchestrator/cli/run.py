@@ -195,12 +195,13 @@ class _Reader:
             self.leaves()
 
 
-def _saving(name: str) -> str:
-    return f"finishing the running epochs and saving. Continue later with:\n  reid-tune run --resume {name}"
+def _saving(name: str, *, within: bool = False) -> str:
+    what = "saving within the running epochs" if within else "finishing the running epochs and saving"
+    return f"{what}. Continue later with:\n  reid-tune run --resume {name}"
 
 
 class _Signals:
-    """First Ctrl-C (or SIGTERM) finishes the epochs and saves; the second stops now."""
+    """First Ctrl-C finishes the epochs and saves, SIGTERM stops and saves within them; the second stops now."""
 
     def __init__(self, handle: RunHandle) -> None:
         self._handle = handle
@@ -224,5 +225,6 @@ class _Signals:
             click.echo(f"\nstopped now; every finished epoch is kept. Continue with:\n  {again}", err=True)
             raise KeyboardInterrupt
         what = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-        click.echo(f"\n{what} (again: stop now): {_saving(name)}", err=True)
-        self._handle.interrupt(what)
+        within = number == signal.SIGTERM  # the machine is about to go
+        click.echo(f"\n{what} (again: stop now): {_saving(name, within=within)}", err=True)
+        self._handle.interrupt(what, within=within)

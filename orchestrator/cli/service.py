@@ -102,11 +102,11 @@ def _stay(settings: Settings, token: str) -> int:
 
 
 @click.command("down", cls=Command)
-@click.option("--now", is_flag=True, help="Do not finish the running epochs: what was not saved is trained again.")
+@click.option("--now", is_flag=True, help="Save nothing first: what was not saved is trained again.")
 def down_command(*, now: bool) -> None:
     """Take the service down. The next `up` goes on with what runs and waits now.
 
-    Running epochs are finished and saved first; Ctrl-C stops waiting, not the service.
+    What runs is saved within its epoch first; Ctrl-C stops waiting, not the service.
 
     Examples:
       reid-tune down
@@ -117,7 +117,7 @@ def down_command(*, now: bool) -> None:
     from orchestrator.service.home import Home
 
     if not now and sys.stderr.isatty():
-        click.echo("finishing the running epochs ...", err=True)
+        click.echo("saving what runs ...", err=True)
     found = down(Home.default(), now=now)
     if found is not None:
         click.echo("the service is down")

@@ -42,6 +42,7 @@ from orchestrator.events import (
     StudyCreated,
     StudyEnded,
     StudyState,
+    StudyStatus,
     fold,
 )
 from orchestrator.search import Algorithm, make_algorithm
@@ -81,7 +82,7 @@ class Controller:
         self._lease: Lease
         self._algorithm: Algorithm
         self._made_of: StudyCreated
-        self._interrupted = ""
+        self._interrupted, self._hurried = "", False
         self._shared = SharedSlots(store, study)
         self._silence = Silence(resources.silence)
         self._nodes = NodeTally()
@@ -90,9 +91,9 @@ class Controller:
         self._saved: dict[int, CheckpointSaved] = {}
         self.state = StudyState()
 
-    def interrupt(self, by: str) -> None:
-        """Pause the study as soon as possible; safe to call from a signal handler."""
-        self._interrupted = by
+    def interrupt(self, by: str, *, within: bool = False) -> None:
+        """Pause the study after the running epochs, or `within` them; safe to call from a signal handler."""
+        self._hurried, self._interrupted = within, by
 
     def run(self) -> StudyState:
         """Run the study until nothing is left to do here."""
@@ -158,6 +159,8 @@ class Controller:
         if self._interrupted:
             by, self._interrupted = self._interrupted, ""
             self._append([CommandGiven(command=CommandKind.PAUSE, by=by)])
+            for segment in sorted(self._stopping) if self._hurried else ():
+                self._backend.stop(segment, within=True)
 
     def _carry_out(self, decision: Decision) -> None:
         match decision:
@@ -165,9 +168,9 @@ class Controller:
                 self._suggest(decision)
             case Start():
                 self._start(decision, [])
-            case Stop():
-                self._stopping.add(decision.segment)
-                self._backend.stop(decision.segment)
+            case Stop(segment=segment):
+                self._stopping.add(segment)
+                self._backend.stop(segment, within=self._hurried or self.state.status is StudyStatus.QUEUED)
             case Finish():
                 self._finish(decision)
 

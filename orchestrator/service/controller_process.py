@@ -41,7 +41,7 @@ def main(words: Sequence[str]) -> int:
             shared=asked.shared,
         ) as handle:
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: handle.interrupt(SIGNAL))
+                signal.signal(number, lambda *_: handle.interrupt(SIGNAL, within=True))
             state = handle.run()
     except ReidTuneError as error:
         sys.stderr.write(f"{redacted(str(error))}\n")

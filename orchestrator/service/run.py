@@ -52,9 +52,9 @@ class RunHandle:
                 logs.failed("the controller gave up", error, study=self.state.created and self.state.created.study)
                 raise
 
-    def interrupt(self, by: str) -> None:
-        """Finish running epochs, save, and return from `run`."""
-        self._controller.interrupt(by)
+    def interrupt(self, by: str, *, within: bool = False) -> None:
+        """Finish running epochs, or stop `within` them, save, and return from `run`."""
+        self._controller.interrupt(by, within=within)
 
 
 @contextmanager

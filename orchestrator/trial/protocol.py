@@ -131,7 +131,7 @@ class SegmentContext(Protocol):
         """Whether to pause at the end of this epoch."""
 
     def should_leave(self) -> bool:
-        """Whether to pause within this epoch, saving its middle: this process is about to be taken away."""
+        """Whether to pause within this epoch, saving its middle; a trial that cannot pauses at its end."""
 
     def log(self, line: str) -> None:
         """One line for the trial's log."""

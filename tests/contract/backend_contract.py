@@ -77,6 +77,20 @@ class BackendContract:
         assert isinstance(outcome, Paused)
         assert outcome.checkpoint.epoch == messages[-2].epoch < 500
 
+    def test_stop_within_an_epoch_pauses_in_it_with_the_checkpoint_of_the_one_before(self, backend, tmp_path):
+        backend.start(spec(tmp_path, to_epoch=2))
+        first = drain(backend, 1)[-1].outcome.checkpoint
+        backend.start(spec(tmp_path, 2, to_epoch=4, checkpoint=first, **{"TEST.DELAY": 3600.0}))
+
+        asked = []
+
+        def leave(message):
+            if message == Beat(2) and not asked:
+                asked.append(backend.stop(2, within=True))
+
+        messages = drain(backend, 1, on_message=leave, beats=True)
+        assert messages[-1].outcome == Paused(first)
+
     def test_crashing_trial_is_a_result_and_the_slot_is_free_again(self, backend, tmp_path):
         backend.start(spec(tmp_path, 1, **{"TEST.CRASH_ALWAYS": True}))
         outcome = drain(backend, 1)[-1].outcome
@@ -84,7 +98,8 @@ class BackendContract:
         assert outcome.kind == "bug"
         assert "made to crash" in outcome.message
         backend.start(spec(tmp_path, 2))
-        assert isinstance(drain(backend, 1)[-1].outcome, Completed)
+        ended = drain(backend, 1)[-1]
+        assert isinstance(ended.outcome, Completed), ended
 
     def test_no_segment_starts_without_a_free_slot(self, backend, tmp_path):
         for number in range(backend.slots):
@@ -96,7 +111,8 @@ class BackendContract:
     def test_stop_of_an_unknown_segment_is_ignored(self, backend, tmp_path):
         backend.stop(12345)
         backend.start(spec(tmp_path))
-        assert isinstance(drain(backend, 1)[-1].outcome, Completed)
+        ended = drain(backend, 1)[-1]
+        assert isinstance(ended.outcome, Completed), ended
 
     def test_log_of_the_trial_is_a_file_in_its_folder(self, backend, tmp_path):
         backend.start(spec(tmp_path, 7))
@@ -110,7 +126,8 @@ class BackendContract:
     def test_end_of_an_unknown_segment_is_ignored(self, backend, tmp_path):
         backend.end(12345, HUNG)
         backend.start(spec(tmp_path))
-        assert isinstance(drain(backend, 1)[-1].outcome, Completed)
+        ended = drain(backend, 1)[-1]
+        assert isinstance(ended.outcome, Completed), ended
 
 
 class EndingContract:

@@ -58,7 +58,7 @@ class Sleepers:
             at, segment = heapq.heappop(self.due)
             self._epoch(at, self.asleep[segment], sink)
 
-    def stop(self, segment: int) -> None:
+    def stop(self, segment: int, *, within: bool = False) -> None:  # noqa: ARG002 - there is nothing within
         """Wake after this epoch."""
         self.stopping.add(segment)
 

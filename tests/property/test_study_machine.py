@@ -103,7 +103,7 @@ class _Backend:
             sink(message)
         self.box = []
 
-    def stop(self, segment: int) -> None:
+    def stop(self, segment: int, *, within: bool = False) -> None:  # noqa: ARG002 - an epoch is a step here
         self.stopping.add(segment)
 
     def end(self, segment: int, outcome: Failed) -> None:

@@ -39,7 +39,8 @@ class CurveTrial:
             _hang(Path(str(config["TEST.HANG"])))
         newest = spec.checkpoint
         for epoch in range(start + 1, spec.to_epoch + 1):
-            time.sleep(float(str(config.get("TEST.DELAY", 0))))
+            if _leaves(context, float(str(config.get("TEST.DELAY", 0)))):
+                return Paused(newest)
             _maybe_die(str(config.get("TEST.KILL_ONCE", "")), epoch)
             if lr > float(str(config.get("TEST.DIVERGE_ABOVE", math.inf))):
                 return Failed(FailureKind.DIVERGED, f"loss is NaN at epoch {epoch}", retryable=False)
@@ -52,6 +53,17 @@ class CurveTrial:
                 return Paused(newest)
         assert newest is not None
         return Completed(newest)
+
+
+def _leaves(context: SegmentContext, seconds: float) -> bool:
+    """Whether it was asked to leave within these seconds of an epoch, whose middle is nothing worth saving."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        if context.should_leave():
+            return True
+        context.should_stop()  # a sign of life
+        time.sleep(min(left, 0.05))
+    return False
 
 
 def _save(directory: Path, epoch: int, momentum: float) -> CheckpointRef:

@@ -119,7 +119,7 @@ class _Daemon:
             self._record, self._unwritten = changed, False
 
     def _hear(self, number: int, _: object) -> None:
-        """SIGTERM and Ctrl-C end it after the running epochs; SIGUSR1, or the second Ctrl-C, now."""
+        """SIGTERM and Ctrl-C end it once what runs is saved; SIGUSR1, or the second Ctrl-C, now."""
         again = number == signal.SIGINT and self._supervisor.ending
         self._supervisor.end(now=again or number == signal.SIGUSR1)
 

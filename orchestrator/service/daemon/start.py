@@ -58,7 +58,7 @@ def up(home: Home, settings: Settings, token: str = "") -> tuple[Record, bool]:
 def down(home: Home, *, now: bool = False) -> Record | None:
     """End the daemon and wait until it is gone; the record that it had, None when there was none.
 
-    Controllers finish their running epochs first, or are ended `now`. Raises Conflict for one on another machine.
+    Controllers save what runs first, or are ended `now`. Raises Conflict for one on another machine.
     """
     found = record.read(home)
     if found is None:

@@ -56,7 +56,7 @@ class Supervisor:
         return {study: text for study, (text, _) in self._gave_up.items()} | self._unstarted | self._faults
 
     def end(self, *, now: bool = False) -> None:
-        """Ask `run` to end: controllers finish their epochs first, or `now`. Safe in a signal handler."""
+        """Ask `run` to end: controllers save what runs first, or `now`. Safe in a signal handler."""
         self._ending, self._now = True, self._now or now
         self._down.set()
 
@@ -202,7 +202,7 @@ class Supervisor:
         self._log.info("study %s starts with %d slots", row.name, slots, study=row.id, pid=pid)
 
     def _ask_back(self, study: str) -> None:
-        """The controller finishes its epochs and leaves; the study waits for its turn."""
+        """The controller saves within its epochs and leaves; the study waits for its turn."""
         self._leaving[study] = False
         self._store.post(study, CommandGiven(command=CommandKind.QUEUE, by=BY), time.time())
 

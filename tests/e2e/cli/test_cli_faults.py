@@ -82,6 +82,30 @@ def test_second_ctrl_c_stops_now(cli, start, home, space):
     assert "hasty interrupted" in told or "hasty paused" in told
 
 
+def test_sigterm_saves_within_the_epoch_and_resume_goes_on_there(cli, start, home, space):
+    many = ("--set", "DATASETS.SYNTHETIC.IMAGES", 120)  # an epoch takes seconds
+    process = start(*RUN, "--backend", "processes", "--space", space, "--name", "spot", *many)
+    until(process, "segment_started")
+    (log,) = until_there(home.glob, "studies/*/trials/0001/trial.log")
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "SIGTERM (again: stop now): saving within the running epochs. Continue later with" in err
+    assert "left within epoch 1 after" in log.read_text()
+    assert cli("run", "--resume", "spot", "--no-mlflow").code == 0
+    assert "goes on within epoch 1, after" in log.read_text()
+    assert "spot completed: 2 of 2 trials, 3 of 3 epochs" in cli("status", "spot").out
+
+
+def until_there(glob, pattern):
+    """The files, once there are some."""
+    end = time.monotonic() + 60
+    while not (found := list(glob(pattern))):
+        assert time.monotonic() < end, pattern
+        time.sleep(0.05)
+    return found
+
+
 @pytest.mark.parametrize("epochs", [1, 2])
 def test_killed_and_resumed_equals_the_uninterrupted_study(cli, start, finished_home, tmp_path, monkeypatch, epochs):
     monkeypatch.setenv("REID_TUNE_HOME", str(finished_home))

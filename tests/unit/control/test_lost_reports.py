@@ -36,7 +36,7 @@ class DiesOnce:
         for message in told:
             sink(message)
 
-    def stop(self, *_):
+    def stop(self, *_, **__):
         """Nothing runs between two calls of `pump`."""
 
     end = avoid = close = stop

@@ -74,7 +74,7 @@ class HangingBackend:
         for message in box:
             sink(message)
 
-    def stop(self, segment):
+    def stop(self, segment, *, within=False):
         pass
 
     def end(self, segment, outcome):
