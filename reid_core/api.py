@@ -131,17 +131,17 @@ def train(  # noqa: PLR0913 - each option stands for itself, and all but two hav
     With `checkpoint`, continue from it: on CPU bit-identical to a run that was never interrupted. A `Fork` may be of
     another configuration. Of older checkpoints in `directory`, the best and those of the epochs in `keep` stay.
 
-    `on_epoch` is called after each epoch once its checkpoint is durable; `should_stop` is asked there.
-    `should_leave` is asked after each batch: the run then stops within the epoch, saves its middle in `directory`, and
-    goes on there when it is continued in it; an epoch whose images are labelled anew is finished first. `alive` is
-    called at every batch; both have to be quick. With `processes` above 1 each computes its share of every batch, on a
-    GPU of its own or with its share of the `threads`, and the losses see the whole batch: the result is that of one
-    process but for rounding, where batch norm sees the whole batch too (MODEL.BACKBONE.NORM and MODEL.HEADS.NORM
-    syncBN). This process is one of them; callbacks are called here. They spread evenly over this machine and those
-    `elsewhere`, which find data and checkpoints at the same paths. When the loss is no longer finite, the files of its
-    batch are listed in diverged-batch.json in `directory`. Raises ConfigError, DataError, CheckpointError,
-    TrainingDiverged; ReidTuneError when another process fails; torch.OutOfMemoryError (GPU) and MemoryError (CPU) pass
-    through.
+    `on_epoch` is called after each epoch once its checkpoint is durable; `should_stop` is asked there. `should_leave`
+    is asked after each batch: the run then stops within the epoch, saves its middle in `directory`, and goes on there
+    when it is continued in it; an epoch whose images are labelled anew, or before which none was saved
+    (SOLVER.CHECKPOINT_PERIOD), is left to `should_stop`. `alive` is called at every batch; both have to be quick. With
+    `processes` above 1 each computes its share of every batch, on a GPU of its own or with its share of the `threads`,
+    and the losses see the whole batch: the result is that of one process but for rounding, where batch norm sees the
+    whole batch too (MODEL.BACKBONE.NORM and MODEL.HEADS.NORM syncBN). This process is one of them; callbacks are called
+    here. They spread evenly over this machine and those `elsewhere`, which find data and checkpoints at the same paths.
+    When the loss is no longer finite, the files of its batch are listed in diverged-batch.json in `directory`. Raises
+    ConfigError, DataError, CheckpointError, TrainingDiverged; ReidTuneError when another process fails;
+    torch.OutOfMemoryError (GPU) and MemoryError (CPU) pass through.
     """
     from reid_core.config.teachers import check_lessons, teacher_files
     from reid_core.config.weights import starting_weights

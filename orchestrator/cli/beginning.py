@@ -19,6 +19,7 @@ def beginning(out: Path, *, resume: bool, quiet: bool) -> CheckpointFile | None:
     """The newest checkpoint in `out`, None where there is none. Raises Conflict for one that is not to be continued."""
     from reid_core import api
     from reid_core.errors import Conflict
+    from reid_core.results import UNFINISHED
 
     start = api.newest_checkpoint(out, log=lambda line: click.echo(line, err=True))
     if start is not None and not resume:
@@ -26,6 +27,7 @@ def beginning(out: Path, *, resume: bool, quiet: bool) -> CheckpointFile | None:
             f"{out} holds a training of {counted(start.epoch, 'epoch')}",
             hint="--resume continues it; for another training give another --out, or delete that folder",
         )
-    if resume and start is None and not quiet:  # of a checkpoint the training says that it continues after it
+    told = quiet or start is not None or (out / UNFINISHED).is_file()  # the training says what it continues from
+    if resume and not told:
         click.echo(f"no checkpoint in {out} yet: starts anew")
     return start

@@ -11,11 +11,12 @@ from orchestrator.cli.beginning import beginning
 from orchestrator.cli.command import Command
 from orchestrator.cli.data_options import data_settings, no_cameras_option, skip_bad_images_option
 from orchestrator.cli.measures import epoch_line
-from orchestrator.cli.output import console, json_option, print_json, table
+from orchestrator.cli.output import INTERRUPTED, console, json_option, print_json, table
 from orchestrator.cli.teachers import teacher_text
 from orchestrator.cli.training import (
     config_option,
     data_option,
+    interruptible,
     overrides,
     print_model,
     protocol_option,
@@ -87,7 +88,7 @@ def _terms(context: click.Context, option: click.Parameter, text: str) -> tuple[
 @click.option("--processes", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="As for `train`.")
 @click.option("--resume", is_flag=True, help="Continue from the newest checkpoint in --out.")
 @json_option
-def distill_command(*, out: Path, resume: bool, as_json: bool, **options: Any) -> None:
+def distill_command(*, out: Path, resume: bool, as_json: bool, **options: Any) -> int:
     """Train a student that learns from one or several teachers, and measure both.
 
     The configuration is the student's; a teacher brings its own, with another architecture or image size. Its weights
@@ -116,22 +117,26 @@ def distill_command(*, out: Path, resume: bool, as_json: bool, **options: Any) -
         if not as_json:
             click.echo(epoch_line(result, taught.config.solver.max_epoch, measures))
 
-    result = api.train(
-        taught.config,
-        directory=out,
-        protocol=protocol,
-        checkpoint=start,
-        seed=options["seed"],
-        threads=threads,
-        processes=options["processes"],
-        on_epoch=on_epoch,
-        log=None if as_json else click.echo,
-    )
+    with interruptible() as asked:
+        result = api.train(
+            taught.config,
+            directory=out,
+            protocol=protocol,
+            checkpoint=start,
+            seed=options["seed"],
+            threads=threads,
+            processes=options["processes"],
+            on_epoch=on_epoch,
+            should_stop=asked.stop,
+            should_leave=asked.leave,
+            log=None if as_json else click.echo,
+        )
     if as_json:
         print_json(_plain(result, taught, measured))
-        return
-    _print_beside(result, taught, measured, measures)
-    print_model(result, options["recipe"], options["data"], settings, options["protocol"])
+    elif not result.stopped:
+        _print_beside(result, taught, measured, measures)
+        print_model(result, options["recipe"], options["data"], settings, options["protocol"])
+    return INTERRUPTED if result.stopped else 0
 
 
 def _taught(options: dict[str, Any], settings: tuple[tuple[str, str], ...], protocol: Any) -> Taught:

@@ -12,10 +12,11 @@ from orchestrator.cli.beginning import beginning
 from orchestrator.cli.command import Command, Group
 from orchestrator.cli.data_options import data_settings, no_cameras_option, skip_bad_images_option
 from orchestrator.cli.measures import epoch_line, print_groups, print_metrics
-from orchestrator.cli.output import console, json_option, number, print_json, table
+from orchestrator.cli.output import INTERRUPTED, console, json_option, number, print_json, table
 from orchestrator.cli.training import (
     config_option,
     data_option,
+    interruptible,
     overrides,
     print_model,
     protocol_option,
@@ -189,8 +190,10 @@ def train_command(
     skip_bad_images: bool,
     resume: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """Train one configuration and measure it.
+
+    The first Ctrl-C ends it after its epoch, SIGTERM after its batch, with everything saved: --resume goes on there.
 
     Examples:
       reid-tune train --config demo
@@ -215,21 +218,25 @@ def train_command(
         if not as_json:
             click.echo(epoch_line(result, config.solver.max_epoch, measures_of(config.task.name)))
 
-    result = api.train(
-        config,
-        directory=out,
-        protocol=api.Protocol(protocol),
-        checkpoint=start,
-        seed=seed,
-        threads=threads or default_threads(),
-        processes=processes,
-        on_epoch=on_epoch,
-        log=None if as_json else click.echo,
-    )
+    with interruptible() as asked:
+        result = api.train(
+            config,
+            directory=out,
+            protocol=api.Protocol(protocol),
+            checkpoint=start,
+            seed=seed,
+            threads=threads or default_threads(),
+            processes=processes,
+            on_epoch=on_epoch,
+            should_stop=asked.stop,
+            should_leave=asked.leave,
+            log=None if as_json else click.echo,
+        )
     if as_json:
         print_json(result_json(result))
-        return
-    print_model(result, recipe, data, settings, protocol)
+    elif not result.stopped:
+        print_model(result, recipe, data, settings, protocol)
+    return INTERRUPTED if result.stopped else 0
 
 
 @click.command("evaluate", cls=Command)

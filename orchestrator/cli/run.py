@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import click
 from orchestrator.cli.command import Command
 from orchestrator.cli.completion import complete_space, complete_study
 from orchestrator.cli.detach import launched
+from orchestrator.cli.interrupts import Interrupts, saving
 from orchestrator.cli.output import discard_output
 from orchestrator.cli.request import build_request, request_options
 
@@ -161,7 +161,7 @@ def _run(service: Service, study: str, *, events: bool, track: bool) -> int:
         return print_outcome(service, study, state, quiet=events, tracked=None)
     screen = EventLines() if events else LiveTable() if console().is_terminal else PlainLines()
     reader = _Reader(screen)
-    with open_run(service, study, observer=reader.see, track=track) as handle, screen, _Signals(handle):
+    with open_run(service, study, observer=reader.see, track=track) as handle, screen, _interrupts(handle):
         reader.leaves = functools.partial(handle.interrupt, "whoever read the output left")
         state = handle.run()
     tracked = handle.tracked if track else None
@@ -190,41 +190,13 @@ class _Reader:
             self._screen.see(logged, state)
         except BrokenPipeError:
             discard_output()
-            name = state.created.name if state.created is not None else "latest"
-            click.echo(f"the output was closed: {_saving(name)}", err=True)
+            click.echo(f"the output was closed: {saving(_again(state))}", err=True)
             self.leaves()
 
 
-def _saving(name: str, *, within: bool = False) -> str:
-    what = "saving within the running epochs" if within else "finishing the running epochs and saving"
-    return f"{what}. Continue later with:\n  reid-tune run --resume {name}"
+def _interrupts(handle: RunHandle) -> Interrupts:
+    return Interrupts(lambda what, within: handle.interrupt(what, within=within), lambda: _again(handle.state))
 
 
-class _Signals:
-    """First Ctrl-C finishes the epochs and saves, SIGTERM stops and saves within them; the second stops now."""
-
-    def __init__(self, handle: RunHandle) -> None:
-        self._handle = handle
-        self._heard = 0
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, functools.partial(self._hear))
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _hear(self, number: int, _: object) -> None:
-        self._heard += 1
-        created = self._handle.state.created
-        name = created.name if created is not None else "latest"
-        if self._heard > 1:
-            again = f"reid-tune run --resume {name}"
-            click.echo(f"\nstopped now; every finished epoch is kept. Continue with:\n  {again}", err=True)
-            raise KeyboardInterrupt
-        what = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-        within = number == signal.SIGTERM  # the machine is about to go
-        click.echo(f"\n{what} (again: stop now): {_saving(name, within=within)}", err=True)
-        self._handle.interrupt(what, within=within)
+def _again(state: StudyState) -> str:
+    return f"reid-tune run --resume {state.created.name if state.created is not None else 'latest'}"

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
+
+from orchestrator.cli.interrupts import Interrupts, StopAsked
 
 if TYPE_CHECKING:
     from reid_core.api import TrainResult
@@ -13,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "config_option",
     "data_option",
+    "interruptible",
     "overrides",
     "print_model",
     "protocol_option",
@@ -62,6 +68,20 @@ def overrides(data: str, settings: tuple[tuple[str, str], ...]) -> list[tuple[st
     if data:
         said.append(("DATASETS.ROOT", full_name(data)))
     return said
+
+
+@contextmanager
+def interruptible() -> Iterator[StopAsked]:
+    """Inside, the first Ctrl-C or SIGTERM asks a training to stop with everything saved; the second ends it."""
+    asked = StopAsked()
+    with Interrupts(asked.ask, _again, kept="saved"):
+        yield asked
+
+
+def _again() -> str:
+    """This command, continuing."""
+    words = sys.argv[1:]
+    return shlex.join(["reid-tune", *words, *(() if "--resume" in words else ("--resume",))])
 
 
 def result_json(result: TrainResult) -> dict[str, object]:

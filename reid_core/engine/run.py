@@ -138,8 +138,6 @@ class Run:
     def _leave(self, progress: Progress) -> None:
         """Save the middle of the epoch under way. Without it the epoch is trained anew: a full disk is only told."""
         whole = self._epoch - 1
-        if whole != (0 if self._saved is None else self._saved.epoch):
-            return
         middle = {"after": _hash_of(self._saved), "progress": progress.state_dict()}
         state = replace(self._trainer.checkpoint(whole, self._metrics, self._best), unfinished=middle)
         try:
@@ -185,8 +183,9 @@ class Run:
         progress, self._progress = self._progress, Progress()
         began = time.perf_counter() - progress.seconds
         found = self._relabel()
-        # labels that were found anew are of the weights at the epoch's beginning, which its middle does not hold
-        leave = self._hooks.should_leave if found is None else lambda: False
+        # labels that were found anew are of the weights at the epoch's beginning, which its middle does not hold;
+        # after an epoch that was not saved there is nothing that a middle could come after
+        leave = self._hooks.should_leave if found is None and self._stands() else lambda: False
         try:
             trained = self._trainer.train_epoch(self._epoch, progress, leave=leave)
         except TrainingDiverged as error:
@@ -202,6 +201,10 @@ class Run:
         if self._crew.leads and (self._epoch == last or (period and self._epoch % period == 0)):
             metrics |= self._measure()
         return metrics | {"seconds": time.perf_counter() - began}
+
+    def _stands(self) -> bool:
+        """Whether the epoch before this one is saved."""
+        return self._epoch - 1 == (0 if self._saved is None else self._saved.epoch)
 
     def _relabel(self) -> dict[str, float] | None:
         """Let the task label the training images anew for this epoch; what it reports of that, None if it does not."""

@@ -10,7 +10,9 @@ import time
 import urllib.request
 
 import pytest
+import yaml
 from cli_space import RUN
+from trials.spaces import TINY
 
 from orchestrator.backends.usage import USAGE
 
@@ -95,6 +97,37 @@ def test_sigterm_saves_within_the_epoch_and_resume_goes_on_there(cli, start, hom
     assert cli("run", "--resume", "spot", "--no-mlflow").code == 0
     assert "goes on within epoch 1, after" in log.read_text()
     assert "spot completed: 2 of 2 trials, 3 of 3 epochs" in cli("status", "spot").out
+
+
+@pytest.mark.parametrize(
+    ("number", "told", "kept"),
+    [
+        (signal.SIGTERM, "saving within the running epochs", "unfinished-epoch.part"),
+        (signal.SIGINT, "finishing the running epochs and saving", "epoch-0002.pt"),
+    ],
+    ids=["SIGTERM", "Ctrl-C"],
+)
+def test_train_saves_what_it_has_and_resume_goes_on_there(cli, start, home, tmp_path, number, told, kept):
+    recipe, out = tmp_path / "tiny.yaml", tmp_path / "out"
+    fixed = yaml.safe_load(TINY)["fixed"] | {"DATASETS.SYNTHETIC.IMAGES": 120, "SOLVER.MAX_EPOCH": 3}
+    recipe.write_text(yaml.safe_dump({"_BASE_": "demo"}) + "".join(f"{key}: {value}\n" for key, value in fixed.items()))
+    words = ("train", "--config", recipe, "--out", out, "--threads", 1)
+    process = start(*words)
+    assert process.stdout is not None
+    while "epoch   1/3" not in (line := process.stdout.readline()):
+        assert line, process.communicate()[1]
+    process.send_signal(number)
+    said, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert told in err
+    assert err.rstrip().endswith(" --resume")
+    assert "Traceback" not in err
+    assert "Model " not in said
+    assert (out / kept).is_file()
+    again = cli(*words, "--resume")
+    assert again.code == 0, again.err
+    assert ("goes on within epoch 2" in again.out) == (number == signal.SIGTERM)
+    assert "epoch   3/3" in again.out
 
 
 def until_there(glob, pattern):

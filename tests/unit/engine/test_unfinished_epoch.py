@@ -86,6 +86,15 @@ def test_what_is_not_of_this_very_run_is_trained_anew_from_the_checkpoint(tiny, 
     assert not any("goes on within" in line for line in lines)
 
 
+def test_an_epoch_after_one_that_was_not_saved_is_finished_and_saved(tiny, tmp_path):
+    config, stops = tiny(SOLVER__CHECKPOINT_PERIOD=3, TEST__EVAL_PERIOD=3), iter([False, True])
+    options = {"seed": 3, "threads": 1, "should_leave": after(4), "should_stop": lambda: next(stops)}
+    results, end = train(config, tmp_path, **options)
+    assert [one.checkpoint for one in results] == [None, None]
+    assert (end.epoch, end.stopped, end.checkpoint.epoch) == (2, True, 2)
+    assert not (tmp_path / UNFINISHED).exists()
+
+
 def test_a_full_disk_costs_the_epoch_and_not_the_run(tiny, tmp_path, monkeypatch):
     from reid_core.engine import run
     from reid_core.errors import CheckpointError
