@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.command import Command
-from orchestrator.cli.output import console, json_option, print_json, study_argument, table
-from orchestrator.cli.training import threads_option
+from orchestrator.cli.output import INTERRUPTED, console, json_option, print_json, study_argument, table
+from orchestrator.cli.training import interruptible, threads_option
 
 if TYPE_CHECKING:
     from orchestrator.service.retrain import Retrained
@@ -70,8 +70,10 @@ def best_command(
     register: str,
     alias: str,
     as_json: bool,
-) -> None:
+) -> int:
     """The winner of a study; with --retrain, the model to use.
+
+    The first Ctrl-C ends a retraining after its epoch, SIGTERM after its batch; the same command goes on there.
 
     Examples:
       reid-tune best latest
@@ -92,28 +94,33 @@ def best_command(
         if retrain or baseline or pick:
             raise click.UsageError("--register takes the model that is there: retrain first, or name a --trial")
         _register(service, study, register, alias, trial=trial, threads=threads, as_json=as_json)
-        return
+        return 0
     if not retrain:
         if as_json:
             print_json(service.trial(study, service.winner(study, pick=pick, trial=trial).trial))
         else:
             print_winner(service, study, pick=pick, trial=trial)
-        return
+        return 0
     planned = [  # all of them first: what cannot be trained is refused before anything is
         retraining(service, study, which=which, pick=pick, trial=trial, epochs=epochs, teachers=teachers)
         for which in (("default", "winner") if baseline else ("winner",))
     ]
     out = console()
     results = []
-    for one in planned:
-        if not as_json:
-            out.print(f"training the {one.which} on all training data ...")
-        say = None if as_json else lambda line: out.print(f"  {line}", markup=False)
-        results.append(one.train(threads=threads, say=say))
+    with interruptible() as asked:
+        for one in planned:
+            if not as_json:
+                out.print(f"training the {one.which} on all training data ...")
+            say = None if as_json else lambda line: out.print(f"  {line}", markup=False)
+            made = one.train(threads=threads, say=say, should_stop=asked.stop, should_leave=asked.leave)
+            if made is None:
+                return INTERRUPTED
+            results.append(made)
     if as_json:
         print_json(results)
-        return
-    _print_retrained(results)
+    else:
+        _print_retrained(results)
+    return 0
 
 
 def _register(

@@ -117,7 +117,7 @@ def distill_command(*, out: Path, resume: bool, as_json: bool, **options: Any) -
         if not as_json:
             click.echo(epoch_line(result, taught.config.solver.max_epoch, measures))
 
-    with interruptible() as asked:
+    with interruptible("--resume") as asked:
         result = api.train(
             taught.config,
             directory=out,

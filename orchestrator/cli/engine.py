@@ -218,7 +218,7 @@ def train_command(
         if not as_json:
             click.echo(epoch_line(result, config.solver.max_epoch, measures_of(config.task.name)))
 
-    with interruptible() as asked:
+    with interruptible("--resume") as asked:
         result = api.train(
             config,
             directory=out,

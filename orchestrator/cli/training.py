@@ -71,17 +71,15 @@ def overrides(data: str, settings: tuple[tuple[str, str], ...]) -> list[tuple[st
 
 
 @contextmanager
-def interruptible() -> Iterator[StopAsked]:
-    """Inside, the first Ctrl-C or SIGTERM asks a training to stop with everything saved; the second ends it."""
-    asked = StopAsked()
-    with Interrupts(asked.ask, _again, kept="saved"):
+def interruptible(*more: str) -> Iterator[StopAsked]:
+    """Inside, the first Ctrl-C or SIGTERM asks a training to stop with everything saved; the second ends it.
+
+    It goes on with the same command and `more` words.
+    """
+    asked, words = StopAsked(), ["reid-tune", *sys.argv[1:]]
+    again = shlex.join([*words, *(word for word in more if word not in words)])
+    with Interrupts(asked.ask, lambda: again, kept="saved"):
         yield asked
-
-
-def _again() -> str:
-    """This command, continuing."""
-    words = sys.argv[1:]
-    return shlex.join(["reid-tune", *words, *(() if "--resume" in words else ("--resume",))])
 
 
 def result_json(result: TrainResult) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,8 +17,8 @@ from orchestrator.service.retaught import retaught, taught_by
 from orchestrator.service.service import Service
 from orchestrator.service.stages import stages_of
 from reid_core import api
-from reid_core.config import Values, from_values, scale_to
-from reid_core.errors import NotFound
+from reid_core.config import Values, from_values, scale_to, to_values
+from reid_core.errors import CheckpointError, NotFound
 from search_spaces.encoding import complete
 
 __all__ = ["LENGTH", "Retrained", "Retraining", "retraining"]
@@ -52,29 +53,44 @@ class Retraining:
     stages: tuple[tuple[int, Values], ...]
     teachers: tuple[Teacher, ...]
 
-    def train(self, *, threads: int | None = None, say: Callable[[str], None] | None = None) -> Retrained:
-        """Train and measure once. The files lie in `directory`; training again replaces them.
+    def train(
+        self,
+        *,
+        threads: int | None = None,
+        say: Callable[[str], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+        should_leave: Callable[[], bool] | None = None,
+    ) -> Retrained | None:
+        """Train and measure once; None: it was asked to stop. The files lie in `directory`.
 
-        A fork is trained as it came about: with each ancestor's values for their share of the epochs, then with its
-        own.
+        One that was interrupted goes on, and of one that ended the model is measured again. A fork is trained as it
+        came about: with each ancestor's values for their share of the epochs, then with its own.
         """
         threads = threads or default_threads()
         values = self.stages[-1][1]
         made: api.CheckpointFile | None = None
-        for until, own in self.stages:
+        place, start = self._beginning()
+        if start is not None and say is not None:
+            say(f"goes on after epoch {start.epoch} of {self.stages[-1][0]}")
+        for until, own in self.stages[place:]:
             result = api.train(
                 from_values(own),
                 directory=self.directory,
                 protocol=api.Protocol.TEST,
                 to_epoch=until,
-                checkpoint=None if made is None else api.Fork(made.path, made.epoch, made.sha256),
+                checkpoint=start,
                 seed=self.seed,
                 threads=threads,
                 on_epoch=_teller(say, from_values(values).solver.max_epoch),
+                should_stop=should_stop,
+                should_leave=should_leave,
             )
+            if result.stopped:
+                return None
             made = result.checkpoint
             if made is None:
                 break
+            start = api.Fork(made.path, made.epoch, made.sha256)
         if made is None:
             raise NotFound(f"training in {self.directory} left no checkpoint")
         report = api.evaluate(from_values(values), made.path, protocol=api.Protocol.TEST, threads=threads)
@@ -88,6 +104,22 @@ class Retraining:
             config=values,
             teachers=self.teachers,
         )
+
+    def _beginning(self) -> tuple[int, api.CheckpointFile | None]:
+        """Which stage to go on with, and from where: the newest checkpoint, if it is of this very training."""
+        newest = api.newest_checkpoint(self.directory)
+        with suppress(CheckpointError):
+            about = None if newest is None else api.describe_checkpoint(newest.path)
+            for place, (until, own) in enumerate(self.stages):
+                if newest is None or about is None or newest.epoch > until or to_values(about.config) != own:
+                    continue
+                data = about.trained_on.data if about.trained_on is not None else ""
+                if about.seed != self.seed or data != api.describe_data(about.config).fingerprint:
+                    break
+                if newest.epoch == until and place + 1 < len(self.stages):
+                    return place + 1, api.Fork(newest.path, newest.epoch, newest.sha256)
+                return place, newest
+        return 0, None
 
 
 def retraining(
