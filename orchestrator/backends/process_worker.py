@@ -32,6 +32,7 @@ class _Worker:
         self._jobs: queue.SimpleQueue[SegmentSpec] = queue.SimpleQueue()
         self._asked = Asked()
         self._trial: Trial | None = None
+        self._running: int | None = None
         threading.Thread(target=self._hear, name="hearing", daemon=True).start()
 
     def work(self) -> None:
@@ -43,8 +44,17 @@ class _Worker:
                 failed = Failed(FailureKind.BUG, why, retryable=False)
                 self._say(Ended(spec.segment, failed, 0.0, worker_name()))
                 continue
+            self._running = spec.segment
             run_alone(self._trial, spec, self._say, self._asked.of(spec.segment))
+            self._running = None
             self._asked.forget(spec.segment)
+
+    def warn(self) -> None:
+        """SIGTERM: the machine is about to go. What runs is saved within its epoch; where nothing runs this ends."""
+        if self._running is not None:
+            self._asked.stop(self._running, within=True)
+        else:
+            _end()
 
     def _say(self, message: Message) -> None:
         try:
@@ -87,7 +97,9 @@ def main(trial: str, descriptor: int) -> None:
     """Be a worker for segments of `trial`, spoken to over the socket `descriptor`."""
     os.set_inheritable(descriptor, False)  # noqa: FBT003 - else a child keeps the socket open after this process
     faulthandler.enable()
-    _Worker(trial, Connection(descriptor)).work()
+    worker = _Worker(trial, Connection(descriptor))
+    signal.signal(signal.SIGTERM, lambda *_: worker.warn())
+    worker.work()
 
 
 if __name__ == "__main__":

@@ -114,13 +114,13 @@ def best_command(
             say = None if as_json else lambda line: out.print(f"  {line}", markup=False)
             made = one.train(threads=threads, say=say, should_stop=asked.stop, should_leave=asked.leave)
             if made is None:
-                return INTERRUPTED
+                break
             results.append(made)
     if as_json:
         print_json(results)
-    else:
+    elif len(results) == len(planned):
         _print_retrained(results)
-    return 0
+    return 0 if len(results) == len(planned) else INTERRUPTED
 
 
 def _register(

@@ -113,11 +113,12 @@ def distill_command(*, out: Path, resume: bool, as_json: bool, **options: Any) -
     if not as_json:
         _introduce(taught, measured, measures)
 
-    def on_epoch(result: EpochResult) -> None:
-        if not as_json:
-            click.echo(epoch_line(result, taught.config.solver.max_epoch, measures))
-
     with interruptible("--resume") as asked:
+
+        def on_epoch(result: EpochResult) -> None:
+            if not as_json:
+                asked.say(epoch_line(result, taught.config.solver.max_epoch, measures))
+
         result = api.train(
             taught.config,
             directory=out,
@@ -129,7 +130,7 @@ def distill_command(*, out: Path, resume: bool, as_json: bool, **options: Any) -
             on_epoch=on_epoch,
             should_stop=asked.stop,
             should_leave=asked.leave,
-            log=None if as_json else click.echo,
+            log=None if as_json else asked.say,
         )
     if as_json:
         print_json(_plain(result, taught, measured))

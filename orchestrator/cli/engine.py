@@ -214,11 +214,12 @@ def train_command(
     check_lessons(config)
     start = beginning(out, resume=resume, quiet=as_json)
 
-    def on_epoch(result: EpochResult) -> None:
-        if not as_json:
-            click.echo(epoch_line(result, config.solver.max_epoch, measures_of(config.task.name)))
-
     with interruptible("--resume") as asked:
+
+        def on_epoch(result: EpochResult) -> None:
+            if not as_json:
+                asked.say(epoch_line(result, config.solver.max_epoch, measures_of(config.task.name)))
+
         result = api.train(
             config,
             directory=out,
@@ -230,7 +231,7 @@ def train_command(
             on_epoch=on_epoch,
             should_stop=asked.stop,
             should_leave=asked.leave,
-            log=None if as_json else click.echo,
+            log=None if as_json else asked.say,
         )
     if as_json:
         print_json(result_json(result))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Callable
 from typing import Any
 
 import click
+
+from orchestrator.cli.output import discard_output
 
 __all__ = ["Interrupts", "StopAsked", "saving"]
 
@@ -41,12 +44,18 @@ class Interrupts:
         self._heard += 1
         again = self._again()
         if self._heard > 1:
-            click.echo(f"\nstopped now; every {self._kept} epoch is kept. Continue with:\n  {again}", err=True)
+            _say(f"\nstopped now; every {self._kept} epoch is kept. Continue with:\n  {again}")
             raise KeyboardInterrupt
         what = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
         within = number == signal.SIGTERM
-        click.echo(f"\n{what} (again: stop now): {saving(again, within=within)}", err=True)
         self._ask(what, within)
+        _say(f"\n{what} (again: stop now): {saving(again, within=within)}")
+
+
+def _say(text: str) -> None:
+    """Tell, where somebody still reads: `| tee` hears the same Ctrl-C."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
 
 
 class StopAsked:
@@ -57,7 +66,7 @@ class StopAsked:
 
     def ask(self, _: str, within: bool) -> None:
         """Somebody wants it to stop."""
-        self._stop, self._leave = True, within
+        self._stop, self._leave = True, self._leave or within
 
     def stop(self) -> bool:
         """At the end of the epoch."""
@@ -66,3 +75,11 @@ class StopAsked:
     def leave(self) -> bool:
         """After the batch."""
         return self._leave
+
+    def say(self, line: str) -> None:
+        """Print a line; when nobody reads any more, that is what Ctrl-C is."""
+        try:
+            click.echo(line)
+        except BrokenPipeError:
+            discard_output()
+            self._stop = True

@@ -85,7 +85,8 @@ def interruptible(*more: str) -> Iterator[StopAsked]:
 def result_json(result: TrainResult) -> dict[str, object]:
     """A finished training for --json."""
     path, best = _paths(result)
-    return {"epoch": result.epoch, "metrics": dict(result.metrics), "checkpoint": path, "best": best}
+    said = {"epoch": result.epoch, "metrics": dict(result.metrics), "checkpoint": path, "best": best}
+    return {**said, "stopped": result.stopped}
 
 
 def print_model(

@@ -86,14 +86,14 @@ class Controller:
         self._shared = SharedSlots(store, study)
         self._silence = Silence(resources.silence)
         self._nodes = NodeTally()
-        self._stopping: set[int] = set()
+        self._stopping: dict[int, bool] = {}  # whether a segment that was asked to stop is to do so within its epoch
         self._retention = Retention()
         self._saved: dict[int, CheckpointSaved] = {}
         self.state = StudyState()
 
     def interrupt(self, by: str, *, within: bool = False) -> None:
         """Pause the study after the running epochs, or `within` them; safe to call from a signal handler."""
-        self._hurried, self._interrupted = within, by
+        self._hurried, self._interrupted = self._hurried or within, by
 
     def run(self) -> StudyState:
         """Run the study until nothing is left to do here."""
@@ -159,8 +159,9 @@ class Controller:
         if self._interrupted:
             by, self._interrupted = self._interrupted, ""
             self._append([CommandGiven(command=CommandKind.PAUSE, by=by)])
-            for segment in sorted(self._stopping) if self._hurried else ():
-                self._backend.stop(segment, within=True)
+        if self._at_once():
+            for segment in [segment for segment, within in self._stopping.items() if not within]:
+                self._stop(segment)
 
     def _carry_out(self, decision: Decision) -> None:
         match decision:
@@ -169,10 +170,17 @@ class Controller:
             case Start():
                 self._start(decision, [])
             case Stop(segment=segment):
-                self._stopping.add(segment)
-                self._backend.stop(segment, within=self._hurried or self.state.status is StudyStatus.QUEUED)
+                self._stop(segment)
             case Finish():
                 self._finish(decision)
+
+    def _stop(self, segment: int) -> None:
+        self._stopping[segment] = self._at_once()
+        self._backend.stop(segment, within=self._stopping[segment])
+
+    def _at_once(self) -> bool:
+        """Whether what is to pause does so within its epoch: this machine is about to go, or the service goes down."""
+        return self._hurried or self.state.status is StudyStatus.QUEUED
 
     def _suggest(self, decision: Suggest) -> None:
         move = decision.move
@@ -273,11 +281,11 @@ class Controller:
     def _between_epochs(self) -> None:
         """The inline backend runs a whole segment inside `pump`: hear commands here too, and pass stops on."""
         self._hear()
-        for segment in sorted(unwanted(self.state, self._clock()) - self._stopping):
+        for segment in sorted(unwanted(self.state, self._clock()) - self._stopping.keys()):
             self._carry_out(Stop(segment))
 
     def _ended(self, message: Ended, trial: int) -> SegmentEnded:
-        self._stopping.discard(message.segment)
+        self._stopping.pop(message.segment, None)
         self._silence.forget(message.segment)
         return ended_event(message, self.state.trials[trial])
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,14 +17,18 @@ from orchestrator.service.retaught import retaught, taught_by
 from orchestrator.service.service import Service
 from orchestrator.service.stages import stages_of
 from reid_core import api
-from reid_core.config import Values, from_values, scale_to, to_values
-from reid_core.errors import CheckpointError, NotFound
+from reid_core.config import Values, from_values, scale_to
+from reid_core.errors import NotFound
+from reid_core.results import UNFINISHED
 from search_spaces.encoding import complete
 
 __all__ = ["LENGTH", "Retrained", "Retraining", "retraining"]
 
 LENGTH = 2
 """A retraining is so many times as long as the search's full runs (docs/decisions/0006-retrain-longer.md)."""
+
+STAMP = "retraining.json"
+"""The file in a retraining's folder that tells what is trained there."""
 
 
 class Retrained(BaseModel):
@@ -71,8 +75,11 @@ class Retraining:
         made: api.CheckpointFile | None = None
         place, start = self._beginning()
         if start is not None and say is not None:
-            say(f"goes on after epoch {start.epoch} of {self.stages[-1][0]}")
+            last = self.stages[-1][0]
+            say("is trained already" if start.epoch == last else f"goes on after epoch {start.epoch} of {last}")
         for until, own in self.stages[place:]:
+            if should_stop is not None and should_stop():
+                return None
             result = api.train(
                 from_values(own),
                 directory=self.directory,
@@ -106,20 +113,32 @@ class Retraining:
         )
 
     def _beginning(self) -> tuple[int, api.CheckpointFile | None]:
-        """Which stage to go on with, and from where: the newest checkpoint, if it is of this very training."""
+        """Which stage to go on with, and from where: the newest checkpoint, if it is of this very training.
+
+        What another training left in the folder is removed.
+        """
+        stamp, own = self.directory / STAMP, self._told()
+        if not stamp.is_file() or stamp.read_text("utf-8", errors="replace") != own:
+            for file in (*self.directory.glob("epoch-*.pt*"), *self.directory.glob(f"{UNFINISHED}*")):
+                file.unlink(missing_ok=True)
+            self.directory.mkdir(parents=True, exist_ok=True)
+            stamp.write_text(own, "utf-8")
+            return 0, None
         newest = api.newest_checkpoint(self.directory)
-        with suppress(CheckpointError):
-            about = None if newest is None else api.describe_checkpoint(newest.path)
-            for place, (until, own) in enumerate(self.stages):
-                if newest is None or about is None or newest.epoch > until or to_values(about.config) != own:
-                    continue
-                data = about.trained_on.data if about.trained_on is not None else ""
-                if about.seed != self.seed or data != api.describe_data(about.config).fingerprint:
-                    break
-                if newest.epoch == until and place + 1 < len(self.stages):
-                    return place + 1, api.Fork(newest.path, newest.epoch, newest.sha256)
-                return place, newest
-        return 0, None
+        if newest is None:
+            return 0, None
+        ends = [until for until, _ in self.stages]
+        place = next((place for place, until in enumerate(ends) if newest.epoch < until), len(ends) - 1)
+        if place and newest.epoch == ends[place - 1]:
+            return place, api.Fork(newest.path, newest.epoch, newest.sha256)
+        return place, newest
+
+    def _told(self) -> str:
+        """All that this training is made of."""
+        data = api.describe_data(from_values(self.stages[-1][1])).fingerprint
+        teachers = [teacher.sha256 for teacher in self.teachers]
+        parts = {"stages": self.stages, "seed": self.seed, "teachers": teachers, "data": data}
+        return json.dumps(parts, sort_keys=True, indent=1, default=str)
 
 
 def retraining(

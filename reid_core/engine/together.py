@@ -253,7 +253,8 @@ def _group(plan: Plan, crew: Crew, store: Store, host: str) -> Iterator[None]:
 
 def main() -> None:
     """Be one of the other processes: read the part from standard input and train it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the leader decides when to stop
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the leader decides when to stop
     task: dict[str, Any] = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_leader, daemon=True).start()
     plan, crew = Plan(**task["plan"]), Crew(**task["crew"])

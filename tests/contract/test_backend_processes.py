@@ -10,7 +10,7 @@ import pytest
 from contract.backend_contract import BackendContract, EndingContract, drain, spec
 from orchestrator.backends import process_backend
 from orchestrator.backends.process_backend import ProcessBackend, gpus_of_slots
-from orchestrator.backends.protocol import Ended, Reported
+from orchestrator.backends.protocol import Beat, Ended, Reported
 from orchestrator.backends.wear import MAX_SEGMENTS_PER_PROCESS
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import Completed, Paused, Resources
@@ -62,6 +62,21 @@ def test_worker_that_died_in_its_sleep_is_replaced_before_the_next_segment(backe
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     backend.start(spec(tmp_path))
     assert isinstance(drain(backend, 1)[-1].outcome, Completed)
+
+
+def test_sigterm_to_a_worker_leaves_its_segment_within_the_epoch(backend, tmp_path):
+    """A machine that goes down tells all processes; one with nothing to save just ends."""
+    backend.start(spec(tmp_path, to_epoch=2, **{"TEST.DELAY": 3600.0}))
+    busy, idle = backend.workers()
+    told = []
+
+    def warn(message):
+        if isinstance(message, Beat) and not told and (tmp_path / "0001" / "trial.log").exists():
+            told.append(os.kill(busy, signal.SIGTERM))
+
+    assert drain(backend, 1, on_message=warn)[-1].outcome == Paused(None)
+    os.kill(idle, signal.SIGTERM)
+    os.waitid(os.P_PID, idle, os.WEXITED | os.WNOWAIT)
 
 
 def test_segments_run_side_by_side(backend, tmp_path):

@@ -14,7 +14,7 @@ from orchestrator.service.people import People, Role
 from orchestrator.service.service import Service
 
 HERE = "http://127.0.0.1:8080"
-ORDINARY, LONG = 2, 200
+ORDINARY, LONG = 2, 100
 HELPERS = Path(__file__).parents[1] / "unit" / "dashboards"
 
 

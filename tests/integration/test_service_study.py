@@ -99,17 +99,19 @@ def test_a_retraining_that_was_interrupted_goes_on_and_one_that_ended_is_not_rep
         told: list[str] = []
         return retraining(service, finished, epochs=3).train(threads=1, say=told.append, **asked), told
 
-    stopped, told = longer(should_stop=lambda: True)
+    asked = iter([False, True])
+    stopped, told = longer(should_stop=lambda: next(asked))
     assert stopped is None
     assert [line.partition(":")[0] for line in told] == ["epoch 1 of 3"]
     whole, told = longer()
     assert [line.partition(":")[0] for line in told] == ["goes on after epoch 1 of 3", "epoch 2 of 3", "epoch 3 of 3"]
     again, told = longer()
-    assert told == ["goes on after epoch 3 of 3"]
+    assert told == ["is trained already"]
     assert again.metrics == whole.metrics
-    anew, told = retraining(service, finished, epochs=2), []
-    assert anew.train(threads=1, say=told.append).epochs == 2
+    shorter, told = retraining(service, finished, epochs=2), []
+    assert shorter.train(threads=1, say=told.append).epochs == 2
     assert len(told) == 2, "another length is another training"
+    assert not list(shorter.directory.glob("epoch-0003*")), "and takes the place of the one before"
 
 
 def test_verbs_on_a_finished_study_change_nothing_or_say_so(service, finished):

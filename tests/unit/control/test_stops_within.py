@@ -72,3 +72,14 @@ def test_a_study_that_goes_back_into_the_queue_does_not_wait_for_its_epochs(aske
     state, asked = asked_at_first(lambda _, store: store.post("id-curves", CommandGiven(command=kind, by="anna"), 1.0))
     assert asked == [(1, within)]
     assert state.trials[1].epoch == (0 if within else 1)
+
+
+def test_a_pause_that_waits_for_the_epoch_does_not_once_the_service_goes_down(asked_at_first):
+    def both(made, store):
+        made.interrupt("Ctrl-C")
+        made._between_epochs()
+        store.post("id-curves", CommandGiven(command=CommandKind.QUEUE, by="the service"), 1.0)
+
+    state, asked = asked_at_first(both)
+    assert asked == [(1, False), (1, True)]
+    assert state.status.value == "queued"
