@@ -161,8 +161,8 @@ def test_ended_segment_takes_its_processes_with_it_and_its_slot_works_again(plac
 def test_bad_node_is_set_aside_and_the_study_ends_on_the_other(place, tmp_path):
     backend = place(2, trial="trials.nodes:NodeTrial")
     until_slots(backend, 2)
-    # a worker that failed for its node's sake begins anew, some seconds each time: the study has to last that long
-    log = run(backend, tmp_path, **{"TEST.BAD_NODE": "south", "TEST.DELAY": 2.0})
+    options = {"TEST.BAD_NODE": "south", "TEST.FAILURES": str(tmp_path / "failures")}
+    log = run(backend, tmp_path, **options)
     (aside,) = [event for event in log if isinstance(event, NodeSetAside)]
     assert aside.node == "south"
     assert "ECC" in aside.reason
