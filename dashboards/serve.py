@@ -103,7 +103,8 @@ class StreamingServer(uvicorn.Server):
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket. Raises Conflict that names a free port, UsageError for an address not of this machine."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio turns Nagle's algorithm off for sockets that say that they are TCP: else answers wait 40 ms for an ACK
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -116,3 +116,9 @@ def connected(port):
         else:
             return connection
     raise AssertionError("the server did not start")
+
+
+def test_answers_do_not_wait_for_nagle():
+    """asyncio sets TCP_NODELAY on the connections of a listener that says that it is TCP, and on no other's."""
+    with bind("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
