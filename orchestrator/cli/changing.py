@@ -8,12 +8,9 @@ from orchestrator.cli.acting import named_study, say, whoever
 from orchestrator.cli.command import Command
 from orchestrator.cli.completion import complete_study
 from orchestrator.cli.output import console, json_option, print_json, table
+from orchestrator.cli.training import set_option
 
-__all__ = ["COMMANDS", "set_option"]
-
-set_option = click.option(
-    "--set", "settings", nargs=2, multiple=True, metavar="KEY VALUE", help="Set a configuration key. Repeatable."
-)
+__all__ = ["COMMANDS"]
 
 
 @click.command("clone", cls=Command)

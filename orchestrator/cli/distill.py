@@ -113,12 +113,10 @@ def distill_command(*, out: Path, resume: bool, as_json: bool, **options: Any) -
     if not as_json:
         _introduce(taught, measured, measures)
 
+    def line(result: EpochResult) -> str:
+        return epoch_line(result, taught.config.solver.max_epoch, measures)
+
     with interruptible("--resume") as asked:
-
-        def on_epoch(result: EpochResult) -> None:
-            if not as_json:
-                asked.say(epoch_line(result, taught.config.solver.max_epoch, measures))
-
         result = api.train(
             taught.config,
             directory=out,
@@ -127,7 +125,7 @@ def distill_command(*, out: Path, resume: bool, as_json: bool, **options: Any) -
             seed=options["seed"],
             threads=threads,
             processes=options["processes"],
-            on_epoch=on_epoch,
+            on_epoch=None if as_json else lambda epoch: asked.say(line(epoch)),
             should_stop=asked.stop,
             should_leave=asked.leave,
             log=None if as_json else asked.say,

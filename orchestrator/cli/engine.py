@@ -214,12 +214,10 @@ def train_command(
     check_lessons(config)
     start = beginning(out, resume=resume, quiet=as_json)
 
+    def line(result: EpochResult) -> str:
+        return epoch_line(result, config.solver.max_epoch, measures_of(config.task.name))
+
     with interruptible("--resume") as asked:
-
-        def on_epoch(result: EpochResult) -> None:
-            if not as_json:
-                asked.say(epoch_line(result, config.solver.max_epoch, measures_of(config.task.name)))
-
         result = api.train(
             config,
             directory=out,
@@ -228,7 +226,7 @@ def train_command(
             seed=seed,
             threads=threads or default_threads(),
             processes=processes,
-            on_epoch=on_epoch,
+            on_epoch=None if as_json else lambda epoch: asked.say(line(epoch)),
             should_stop=asked.stop,
             should_leave=asked.leave,
             log=None if as_json else asked.say,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.acting import named_study, plain_verb, say, whoever
-from orchestrator.cli.changing import set_option
 from orchestrator.cli.command import Command
 from orchestrator.cli.output import json_option
+from orchestrator.cli.training import set_option
 
 if TYPE_CHECKING:
     from orchestrator.service.views_acting import EnqueueRequest

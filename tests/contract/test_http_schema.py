@@ -14,7 +14,7 @@ from orchestrator.service.people import People, Role
 from orchestrator.service.service import Service
 
 HERE = "http://127.0.0.1:8080"
-ORDINARY, LONG = 2, 100
+ORDINARY, LONG = 2, 200
 HELPERS = Path(__file__).parents[1] / "unit" / "dashboards"
 
 
@@ -104,7 +104,7 @@ def test_no_operation_answers_with_a_server_error(front, study):
 
 
 @pytest.mark.faults
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 def test_no_operation_answers_with_a_server_error_for_long(front, study):
     ask_all(front, study, LONG)
 

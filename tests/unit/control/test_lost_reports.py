@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from trials.scripted import ScriptedBackend
 from trials.studies import created
 
 from orchestrator.backends.protocol import Ended, Reported, Saved
@@ -12,13 +13,12 @@ from orchestrator.store import MemoryStore
 from orchestrator.trial.protocol import CheckpointRef, Completed, Failed, FailureKind, Resources
 
 
-class DiesOnce:
+class DiesOnce(ScriptedBackend):
     """Trials that compute nothing; trial 2, the best, is killed between saving and reporting its last epoch."""
 
-    slots = 1
-
     def __init__(self):
-        self.messages, self.killed = [], False
+        super().__init__()
+        self.killed = False
 
     def start(self, spec):
         say = self.messages.append
@@ -30,16 +30,6 @@ class DiesOnce:
                 return
             say(Reported(spec.segment, epoch, {"mAP": 0.9 if spec.trial == 2 else 0.1 * spec.trial}))
         say(Ended(spec.segment, Completed(reference(spec, spec.to_epoch)), 1.0, "here:1"))
-
-    def pump(self, sink, _timeout):
-        told, self.messages = self.messages, []
-        for message in told:
-            sink(message)
-
-    def stop(self, *_, **__):
-        """Nothing runs between two calls of `pump`."""
-
-    end = avoid = close = stop
 
 
 def reference(spec, epoch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fsspec
 import pytest
+from trials.scripted import ScriptedBackend
 from trials.studies import created
 
 from orchestrator.backends.protocol import Ended, Reported, Saved
@@ -14,13 +15,12 @@ from orchestrator.store import MemoryStore
 from orchestrator.trial.protocol import CheckpointRef, Completed, Resources
 
 
-class Uploading:
+class Uploading(ScriptedBackend):
     """Trials that compute nothing and upload each epoch's checkpoint before, or after, they report the epoch."""
 
-    slots = 1
-
     def __init__(self, early):
-        self.early, self.messages = early, []
+        super().__init__()
+        self.early = early
 
     def start(self, spec):
         say = self.messages.append
@@ -30,16 +30,6 @@ class Uploading:
             for message in (saved, reported) if self.early else (reported, saved):
                 say(message)
         say(Ended(spec.segment, Completed(uploaded(spec, spec.to_epoch)), 1.0, "here:1"))
-
-    def pump(self, sink, _timeout):
-        told, self.messages = self.messages, []
-        for message in told:
-            sink(message)
-
-    def stop(self, *_, **__):
-        """Nothing runs between two calls of `pump`."""
-
-    end = avoid = close = stop
 
 
 def uploaded(spec, epoch):
