@@ -116,6 +116,7 @@ def test_train_saves_what_it_has_and_resume_goes_on_there(cli, start, home, tmp_
     assert process.stdout is not None
     while "epoch   1/3" not in (line := process.stdout.readline()):
         assert line, process.communicate()[1]
+    time.sleep(0.5)  # into the second epoch, which takes seconds: a signal before its first step ends at the first
     process.send_signal(number)
     said, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
