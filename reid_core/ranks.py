@@ -6,6 +6,7 @@ A process may run on another machine: what starts it there is not known here (se
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -18,8 +19,18 @@ from typing import IO, Protocol
 
 import psutil
 
-__all__ = ["HERE", "Elsewhere", "Place", "RankProcess", "address_towards", "over_interface", "start_here"]
+__all__ = [
+    "HERE",
+    "Elsewhere",
+    "Place",
+    "RankProcess",
+    "address_towards",
+    "ignore_stops",
+    "over_interface",
+    "start_here",
+]
 
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 _END_SECONDS = 30.0
 _MODULE = "reid_core.engine.together"
 
@@ -62,7 +73,7 @@ class _Local:
     def __init__(self, task: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="reid-together-")
         self._words = Path(self._folder.name) / "words.txt"
-        with self._words.open("wb") as words:
+        with self._words.open("wb") as words, _held():
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter and our module
                 [sys.executable, "-m", _MODULE],
                 stdin=subprocess.PIPE,
@@ -96,6 +107,23 @@ class _Local:
             self._process.kill()
             self._process.wait()
         self._folder.cleanup()
+
+
+@contextmanager
+def _held() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait, in what starts in here, until it calls `ignore_stops`."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def ignore_stops() -> None:
+    """Ignore Ctrl-C and SIGTERM, also those of the first second: the leader decides when to stop."""
+    for number in _STOPS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
 
 
 def start_here(task: str) -> RankProcess:

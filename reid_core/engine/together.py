@@ -29,7 +29,7 @@ from reid_core.engine.compute import Compute, cpu_threads, memory_errors
 from reid_core.engine.crew import Crew
 from reid_core.engine.run import Hooks, Run
 from reid_core.errors import ProcessLost, ReidTuneError, UsageError
-from reid_core.ranks import HERE, Elsewhere, RankProcess, address_towards, over_interface, start_here
+from reid_core.ranks import HERE, Elsewhere, RankProcess, address_towards, ignore_stops, over_interface, start_here
 from reid_core.results import CheckpointFile, Fork, Protocol, TrainResult
 
 __all__ = ["Plan", "train_together"]
@@ -253,8 +253,7 @@ def _group(plan: Plan, crew: Crew, store: Store, host: str) -> Iterator[None]:
 
 def main() -> None:
     """Be one of the other processes: read the part from standard input and train it."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the leader decides when to stop
+    ignore_stops()
     task: dict[str, Any] = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_leader, daemon=True).start()
     plan, crew = Plan(**task["plan"]), Crew(**task["crew"])

@@ -23,7 +23,7 @@ from reid_core.engine.checkpoint import load
 from reid_core.engine.crew import ALONE, Crew
 from reid_core.engine.run import DIVERGED
 from reid_core.errors import ConfigError, ProcessLost, ReidTuneError, TrainingDiverged
-from reid_core.ranks import Elsewhere
+from reid_core.ranks import Elsewhere, start_here
 
 SYNC = {
     "MODEL__BACKBONE__NORM": "syncBN",
@@ -262,3 +262,15 @@ def test_a_process_alone_gathers_nothing():
     assert ALONE.gather(tree, [3]) is tree
     assert ALONE.sizes(3, torch.device("cpu")) == [3]
     assert ALONE.as_led(flag=True, device=torch.device("cpu"))
+
+
+def test_a_stop_in_its_first_moment_does_not_end_one_of_the_others():
+    other = start_here("{}")  # no part: it ends with an error of its own, after it has begun to ignore stops
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(other._process.pid, number)
+        assert other.code(60.0) == 1
+        assert "KeyError: 'plan'" in other.words()
+    finally:
+        other.end()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT, signal.SIGTERM} == set()
