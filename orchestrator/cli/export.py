@@ -15,7 +15,7 @@ from orchestrator.cli.output import json_option, print_json
 from orchestrator.cli.training import data_option, threads_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from orchestrator.service.model_out.find import FoundModel
     from reid_core.config.values import Values
@@ -246,10 +246,15 @@ def card_lines(card: ModelCard) -> list[str]:
         f"Data      {card.data or 'not known'}",
         f"Licence   {card.licence.value}: {_origins(card)}",
         *([f"Checks    {checks}"] if checks else []),
-        f"Versions  {', '.join(f'{name} {number}' for name, number in sorted(card.versions.items()))}",
+        f"Versions  trained with {_versions(card.trained_with)}",
+        f"          exported with {_versions(card.versions)}",
         f"Weights   {card.weights}",
         f"SHA-256   {card.sha256 or 'see the JSON beside the file'}",
     ]
+
+
+def _versions(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in sorted(versions.items())) or "versions that are not known"
 
 
 def _origins(card: ModelCard) -> str:

@@ -8,13 +8,17 @@ serves anyone; its SHA-256 stands beside it in `<name>.sha256`, as sha256sum wri
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import platform
 import zipfile
 from dataclasses import dataclass, field, fields
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 
 from reid_core.config import Values
@@ -45,6 +49,8 @@ class Checkpoint:
     `protocol` and the fingerprints `data` and `split` say what it was trained on; a file of an older version has none.
     `names` are those of what the model says (classes, attributes), where measured images are told the same.
     `unfinished` tells how far the epoch after `epoch` was, where the state is of its middle.
+    `versions` are those of the program, Python and packages that trained it; `save` notes them for what was trained
+    here, not for weights of other tools.
     """
 
     epoch: int
@@ -60,6 +66,7 @@ class Checkpoint:
     data: str = ""
     split: str = ""
     unfinished: State = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
 
     @property
     def trained_on(self) -> TrainedOn | None:
@@ -70,6 +77,8 @@ class Checkpoint:
 def save(checkpoint: Checkpoint, path: Path) -> CheckpointFile:
     """Write durably; a failed write leaves what was there. Raises CheckpointError when the disk refuses it."""
     content = {one.name: getattr(checkpoint, one.name) for one in fields(checkpoint)}
+    if checkpoint.trained_on and not checkpoint.versions:
+        content["versions"] = _versions()
     buffer = io.BytesIO()
     torch.save({"kind": _KIND, "format": _FORMAT} | content, buffer)
     data = buffer.getbuffer()
@@ -117,6 +126,14 @@ def load(path: Path, *, sha256: str = "") -> Checkpoint:
 def sidecar(path: Path) -> Path:
     """Where the SHA-256 of the checkpoint `path` stands."""
     return path.with_name(path.name + ".sha256")
+
+
+def _versions() -> dict[str, str]:
+    """Plain strings: torch's own version is of a class that `weights_only` does not load."""
+    found = {"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__}
+    with contextlib.suppress(PackageNotFoundError):  # on a Ray worker the program may be shipped, not installed
+        found["reid-tune"] = version("reid-tune")
+    return found
 
 
 def _verify(path: Path, sha256: str) -> None:

@@ -29,8 +29,9 @@ class ModelCard(BaseModel):
     `size` is height and width in pixels, `dim` the width of its embeddings; `flip` and `scales` say how an image is
     embedded, `preprocess` whether the file normalises pixels of 0..255 itself. `weights` is the SHA-256 of the
     checkpoint that it was made from, `sha256` that of the file itself (in the JSON beside it only: no file holds its
-    own). `metrics` are fractions under `protocol`; `data` and `split` fingerprints of what it was trained on. What is
-    not known is empty.
+    own). `metrics` are fractions under `protocol`; `data` and `split` fingerprints of what it was trained on.
+    `trained_with` are the versions of the program, Python and packages that trained it, `versions` of those that wrote
+    this file. What is not known is empty.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -57,6 +58,7 @@ class ModelCard(BaseModel):
     recipe: Values = Field(default_factory=dict)
     licence: LicenceClass = LicenceClass.UNKNOWN
     origins: tuple[Origin, ...] = ()
+    trained_with: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
     weights: str = ""
     sha256: str = ""

@@ -46,7 +46,7 @@ class CheckpointEmbedder(Embedder):
         self.model, self._state = load_model(self.config, path, self.compute)
         fuse(self.model.eval())
         test = self.config.test
-        card = card_of_checkpoint(path, self.model.embedding_dim)
+        card = card_of_checkpoint(path, self.model.embedding_dim, trained_with=self._state.versions)
         card = card.model_copy(update={"flip": test.flip.enabled, "scales": test.scales})
         super().__init__(card, batch=_BATCH[self.compute.device.type], threads=threads)
 

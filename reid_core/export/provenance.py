@@ -20,7 +20,7 @@ _LOCAL = ("OUTPUT_DIR", "DATALOADER.CACHE_DIR")
 _NAMED = ("DATASETS.ROOT", "MODEL.WEIGHTS", "MODEL.BACKBONE.PRETRAIN_PATH")
 
 
-def card_of_checkpoint(path: Path, dim: int) -> ModelCard:
+def card_of_checkpoint(path: Path, dim: int, *, trained_with: Mapping[str, str]) -> ModelCard:
     """The card of a checkpoint whose model gives embeddings of width `dim`. Raises CheckpointError."""
     about = checkpoint_summary(path)
     config, seen = about.config, about.trained_on
@@ -45,6 +45,7 @@ def card_of_checkpoint(path: Path, dim: int) -> ModelCard:
         recipe=_recipe(config),
         licence=licence.licence,
         origins=licence.origins,
+        trained_with=dict(trained_with),
         versions=dict(versions()),
         weights=about.sha256,
         sha256=about.sha256,

@@ -15,7 +15,7 @@ from reid_core.config.values import Values
 from reid_core.embedder import Embedder, open_embedder
 from reid_core.engine.contents import checkpoint_summary
 from reid_core.engine.durable import sha256_of
-from reid_core.errors import ReidTuneError
+from reid_core.errors import DataError, Finding, ReidTuneError
 from reid_core.export.agreement import Agreement, compare, compared_on_data
 from reid_core.export.card import ModelCard, sidecar_of
 from reid_core.export.checkpoint_embedder import CheckpointEmbedder
@@ -133,12 +133,21 @@ def _shorten(path: Path, card: ModelCard, wanted: Wanted, config: Config, thread
 def _calibration(
     config: Config, card: ModelCard, wanted: Wanted, threads: int | None
 ) -> Iterator[np.ndarray[Any, Any]]:
-    """Batches of training images, evenly over the data set, as the file takes them."""
+    """Batches of training images, evenly over the data set, as the file takes them.
+
+    A fixed batch is filled up with the first of them again. Raises DataError where there is no image.
+    """
     images = task_of(config).open(config, Protocol.TEST, threads=threads).train.images
+    if not len(images):
+        message = "there is no training image to calibrate 8 bits on"
+        hint = "give a data set with training images (--data), or export it as float32 or --fp16"
+        raise DataError(Finding("no-images", message, file=config.datasets.root, hint=hint, key="DATASETS.ROOT"))
     count = min(wanted.calibration, len(images))
     chosen = np.unique(np.linspace(0, len(images) - 1, count).astype(np.int64))
     batch = wanted.batch or 16
-    for start in range(0, len(chosen) - len(chosen) % batch, batch):
+    if wanted.batch is not None:
+        chosen = np.resize(chosen, -(-len(chosen) // batch) * batch)
+    for start in range(0, len(chosen), batch):
         pixels: np.ndarray[Any, Any] = images.take(chosen[start : start + batch]).transpose(0, 3, 1, 2)
         if card.preprocess == "outside":
             mean, std = (np.array(row, np.float32).reshape(1, -1, 1, 1) for row in (card.pixel_mean, card.pixel_std))

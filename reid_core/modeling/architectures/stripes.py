@@ -26,4 +26,7 @@ def stripes(feature_map: torch.Tensor, count: int) -> tuple[torch.Tensor, ...]:
             )
         )
     parts = feature_map.chunk(count, dim=2)
-    return parts if len(parts) == count else feature_map.tensor_split(count, dim=2)
+    if len(parts) == count:
+        return parts
+    low, higher = divmod(int(height), count)  # as `tensor_split`, which a traced ONNX file has as a sequence
+    return torch.split(feature_map, [low + 1] * higher + [low] * (count - higher), dim=2)

@@ -5,6 +5,7 @@ import hashlib
 import os
 import pickle
 import zipfile
+from dataclasses import replace
 
 import pytest
 import torch
@@ -53,6 +54,28 @@ def test_the_sum_is_that_of_the_file_and_stands_beside_it(tmp_path):
 def test_anyone_can_read_the_weights_without_unpickling_code(tmp_path):
     file = save(example(), tmp_path / "a.pt")
     assert "weight" in torch.load(file.path, weights_only=True)["model"]
+
+
+def test_what_was_trained_here_tells_the_versions_that_trained_it(tmp_path):
+    trained = replace(example(), protocol="test", data="d", split="s")
+    path = save(trained, tmp_path / "a.pt").path
+    plain = torch.load(path, weights_only=True)["versions"]
+    assert plain == load(path).versions
+    assert plain["torch"] == torch.__version__
+    assert {"python", "numpy", "reid-tune"} <= set(plain)
+    assert {type(one) for one in plain.values()} == {str}
+    given = replace(trained, versions={"torch": "2.4.0"})
+    assert load(save(given, path).path).versions == {"torch": "2.4.0"}
+    assert load(save(example(), path).path).versions == {}, "weights of other tools were not trained here"
+
+
+def test_a_checkpoint_older_than_the_versions_is_read(tmp_path):
+    path = save(replace(example(), protocol="test"), tmp_path / "a.pt").path
+    content = torch.load(path, weights_only=True)
+    del content["versions"]
+    torch.save(content, path)
+    sidecar(path).unlink()
+    assert (load(path).epoch, load(path).versions) == (3, {})
 
 
 def test_saving_again_replaces_it(tmp_path):

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
 import pytest
 from drawn_model import photos
 
+from orchestrator.cli.export import card_lines
 from reid_core import api
 from reid_core.config import from_values
+from reid_core.data.images import ImageArray
 from reid_core.embedder import open_embedder
-from reid_core.engine.checkpoint import load
-from reid_core.errors import CheckpointError, NotFound, ReidTuneError
+from reid_core.engine.checkpoint import load, save
+from reid_core.errors import CheckpointError, DataError, NotFound, ReidTuneError
 from reid_core.export import write
 from reid_core.export.agreement import compare
 from reid_core.export.card import METADATA_KEY, ModelCard, sidecar_of
@@ -87,6 +92,19 @@ def test_the_card_lies_in_the_file_and_beside_it(exported, checkpoint):
         exported.path.with_suffix(".away").rename(sidecar_of(exported.path))
 
 
+def test_the_card_tells_what_trained_the_model_and_what_wrote_the_file(checkpoint, tmp_path):
+    elsewhere = replace(load(checkpoint), versions={"torch": "2.4.0", "python": "3.10.1"})
+    old = save(elsewhere, tmp_path / "old.pt").path
+    card = export_checkpoint(old, tmp_path / "model.onnx", Wanted(), threads=1).card
+    assert card.trained_with == {"torch": "2.4.0", "python": "3.10.1"}
+    assert card.versions["python"] == platform.python_version()
+    lines = "\n".join(card_lines(card))
+    assert "trained with python 3.10.1, torch 2.4.0\n" in lines
+    assert f"exported with onnx {card.versions['onnx']}" in lines
+    unknown = card.model_copy(update={"trained_with": {}})
+    assert "trained with versions that are not known" in "\n".join(card_lines(unknown))
+
+
 @pytest.mark.parametrize(
     ("wanted", "name", "least"),
     [
@@ -104,6 +122,43 @@ def test_other_forms_agree_on_images(checkpoint, tmp_path, images, wanted, name,
     own = CheckpointEmbedder(checkpoint, device="cpu", threads=1, settings=flip).embed_files(images)
     rows = open_embedder(made.path, device="cpu", threads=1).embed_files(images)
     assert np.einsum("nd,nd->n", own, rows).min() > least
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sizes"),
+    [
+        (Wanted(batch=40, calibration=24), [40]),
+        (Wanted(batch=16, calibration=24), [16, 16]),
+        (Wanted(batch=8, calibration=24), [8, 8, 8]),
+        (Wanted(calibration=24), [16, 8]),
+        (Wanted(calibration=9), [9]),
+    ],
+    ids=["more at a time than there are", "not a whole number of batches", "whole", "open", "open, few"],
+)
+def test_every_chosen_image_calibrates_and_a_fixed_batch_is_filled_with_them_again(checkpoint, wanted, sizes):
+    model = CheckpointEmbedder(checkpoint, device="cpu", threads=1)
+    batches = list(write._calibration(model.config, model.card, wanted, 1))
+    assert [len(batch) for batch in batches] == sizes
+    rows = np.concatenate(batches).reshape(sum(sizes), -1)
+    count = wanted.calibration
+    assert len(np.unique(rows[:count], axis=0)) == count
+    np.testing.assert_array_equal(rows[count:], rows[: len(rows) - count])
+
+
+def test_eight_bits_of_a_batch_larger_than_the_data_set(checkpoint, tmp_path):
+    made = export_checkpoint(
+        checkpoint, tmp_path / "m.onnx", Wanted(precision="int8", batch=40, calibration=16), threads=1
+    )
+    assert made.verified
+
+
+def test_eight_bits_without_a_training_image_are_refused(checkpoint, tmp_path, monkeypatch):
+    nothing = SimpleNamespace(train=SimpleNamespace(images=ImageArray(np.empty((0, 64, 32, 3)), np.empty(0, int))))
+    monkeypatch.setattr(write, "task_of", lambda _: SimpleNamespace(open=lambda *_, **__: nothing))
+    with pytest.raises(DataError, match="no training image to calibrate") as caught:
+        export_checkpoint(checkpoint, tmp_path / "m.onnx", Wanted(precision="int8"), threads=1)
+    assert "--data" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_eight_bits_are_calibrated_and_their_loss_is_told(checkpoint, tmp_path):
