@@ -15,6 +15,7 @@ from search_spaces.constraints import Constraint, parse_constraint
 from search_spaces.equality import index_of
 from search_spaces.expression import ExpressionError
 from search_spaces.model import Parameter, Space
+from search_spaces.outcomes import shortfall
 from search_spaces.tied import Tied, derive
 
 __all__ = ["Encoder", "Vector", "complete", "default_values"]
@@ -148,6 +149,11 @@ class Encoder:
         """Say which constraint a configuration breaks; empty when it satisfies all."""
         constraint = self.broken(values)
         return "" if constraint is None else constraint.refusal(self.complete(values))
+
+    def shortfall(self, values: Mapping[str, Value]) -> float:
+        """Say how far a configuration is from satisfying its constraints: 0 when it does; see `outcomes.shortfall`."""
+        whole = self.complete(values) if self.constraints else {}
+        return sum([shortfall(constraint, whole) for constraint in self.constraints])
 
     def complete(self, values: Mapping[str, Value]) -> Values:
         """Build the whole configuration of a trial's values; see `complete`."""

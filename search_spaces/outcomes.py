@@ -12,7 +12,7 @@ from reid_core.config import Value
 from search_spaces.constraints import Constraint, ExpressionError, parse_constraint
 from search_spaces.evaluation import evaluate
 
-__all__ = ["constants", "names_outcome", "probe", "split", "violation"]
+__all__ = ["constants", "names_outcome", "probe", "shortfall", "split", "violation"]
 
 _LEAST = 1e-9
 """A comparison that fails by nothing, as `x < 5` at 5, still fails."""
@@ -76,6 +76,14 @@ def violation(text: str, metrics: Mapping[str, float]) -> float:
     """
     known = [(name, metrics[name]) for name in _names(text) if name in metrics]
     return _violation(text, tuple([one for one in known if math.isfinite(one[1])]))
+
+
+def shortfall(constraint: Constraint, values: Mapping[str, Value]) -> float:
+    """How far a whole configuration is from satisfying a constraint; counted as in `violation`."""
+    try:
+        return 0.0 if constraint.holds(values) else _amount(constraint.tree, values)
+    except ExpressionError:
+        return math.inf
 
 
 @lru_cache(maxsize=256)

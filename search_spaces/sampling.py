@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import product
+from functools import lru_cache
+from itertools import islice, product
 from math import prod
 
 import numpy as np
 
 from reid_core.config import Value, Values
 from reid_core.errors import Finding, SpaceError
-from search_spaces.encoding import Encoder, Vector
+from search_spaces.encoding import Encoder
 from search_spaces.model import Float, Space
+from search_spaces.walking import find, neighbour, walk
 
 __all__ = [
     "configurations",
     "draw",
     "draw_near",
+    "draw_uniform",
+    "draw_walking",
     "findings",
     "grid",
     "product_of",
@@ -27,14 +32,18 @@ __all__ = [
 ]
 
 _ATTEMPTS = 10_000
+_FEW = 500
 _MOST_LISTED = 10_000
+_WALKED = 32  # steps after which a walk has left its start behind
+_ASKED = 1000
 
 
 def sample(space: Space, base: Mapping[str, Value], rng: np.random.Generator) -> Values:
     """Draw a configuration, uniform on the scales of the space, that satisfies its constraints.
 
-    The same generator state gives the same configuration on any machine.
-    Raises SpaceError[unsatisfiable] when none of 10,000 draws satisfies them. For many draws, use `draw`.
+    The same generator state gives the same configuration on any machine. Where many draws do not satisfy them, it
+    is reached by a walk (search_spaces/walking.py).
+    Raises SpaceError[unsatisfiable] when that finds none either. For many draws, use `draw`.
     """
     return draw(Encoder(space, base), rng)
 
@@ -53,7 +62,35 @@ def validate_values(space: Space, base: Mapping[str, Value], values: Mapping[str
 
 def draw(encoder: Encoder, rng: np.random.Generator) -> Values:
     """Draw a configuration as `sample` does."""
-    return _until_satisfied(encoder, lambda: encoder.decode(encoder.from_unit(rng.random(encoder.dims))))
+    values = draw_uniform(encoder, rng)
+    return draw_walking(encoder, rng)[0] if values is None else values
+
+
+def draw_uniform(encoder: Encoder, rng: np.random.Generator) -> Values | None:
+    """Draw a configuration uniformly; None when none of many draws satisfies the constraints.
+
+    Many: 10,000, but 500 in a space of which 10,000 other draws find nothing valid either.
+    """
+    values = _uniform(encoder, rng, _FEW)
+    if values is None and not _is_tight(encoder):
+        values = _uniform(encoder, rng, _ATTEMPTS - _FEW)
+    return values
+
+
+def draw_walking(
+    encoder: Encoder, rng: np.random.Generator, known: Sequence[Mapping[str, Value]] = (), count: int = 1
+) -> list[Values]:
+    """Reach `count` valid configurations by a walk from one of `known`, or from one that a descent finds.
+
+    Raises SpaceError[unsatisfiable] when neither is there.
+    """
+    fitting = (encoder.fitting(known[place]) for place in rng.permutation(len(known)))
+    start = next((values for values in fitting if values is not None), None)
+    if start is None:
+        start = find(encoder, rng)
+    if start is None:
+        raise _unsatisfiable(encoder)
+    return list(islice(walk(encoder, start, rng), _WALKED, _WALKED + count))
 
 
 def draw_near(encoder: Encoder, centre: Mapping[str, Value], rng: np.random.Generator, width: float) -> Values:
@@ -64,7 +101,10 @@ def draw_near(encoder: Encoder, centre: Mapping[str, Value], rng: np.random.Gene
     Raises SpaceError as `sample` does.
     """
     middle = encoder.encode(centre)
-    return _until_satisfied(encoder, lambda: encoder.decode(_neighbour(encoder, middle, rng, width)))
+    values = _until_satisfied(encoder, lambda: encoder.decode(neighbour(encoder, middle, rng, width)), _ATTEMPTS)
+    if values is None:
+        raise _unsatisfiable(encoder)
+    return values
 
 
 def findings(encoder: Encoder, values: Mapping[str, Value]) -> list[Finding]:
@@ -117,29 +157,34 @@ def product_of(encoder: Encoder, lists: Sequence[Sequence[Value]]) -> Iterator[V
             yield values
 
 
-def _until_satisfied(encoder: Encoder, attempt: Callable[[], Values]) -> Values:
-    refusals: dict[str, int] = {}
-    for _ in range(_ATTEMPTS):
+@lru_cache(maxsize=16)
+def _is_tight(encoder: Encoder) -> bool:
+    """Whether uniform draws find nothing valid: the same for every generator, so that a walk begins early."""
+    return _uniform(encoder, np.random.default_rng(0), _ATTEMPTS) is None
+
+
+def _uniform(encoder: Encoder, rng: np.random.Generator, attempts: int) -> Values | None:
+    return _until_satisfied(encoder, lambda: encoder.decode(encoder.from_unit(rng.random(encoder.dims))), attempts)
+
+
+def _until_satisfied(encoder: Encoder, attempt: Callable[[], Values], attempts: int) -> Values | None:
+    for _ in range(attempts):
         values = attempt()
-        refusal = encoder.broken(values)
-        if refusal is None:
+        if encoder.broken(values) is None:
             return values
-        refusals[refusal.text] = refusals.get(refusal.text, 0) + 1
-    worst = max(refusals, key=lambda text: refusals[text])
-    raise SpaceError(
+    return None
+
+
+def _unsatisfiable(encoder: Encoder) -> SpaceError:
+    """The error that names the constraint which uniform configurations break most often."""
+    rng = np.random.default_rng(0)
+    drawn = encoder.from_unit(rng.random((_ASKED, encoder.dims)))
+    broken = Counter(one.text for point in drawn if (one := encoder.broken(encoder.decode(point))) is not None)
+    worst = max((one.text for one in encoder.constraints), key=lambda text: broken[text])
+    return SpaceError(
         Finding(
             "unsatisfiable",
             f"none of {_ATTEMPTS:,} configurations drawn satisfies the constraints of {encoder.space.name}",
             hint=f"most break `{worst}`: relax it or the bounds",
         )
     )
-
-
-def _neighbour(encoder: Encoder, middle: Vector, rng: np.random.Generator, width: float) -> Vector:
-    fresh = encoder.from_unit(rng.random(encoder.dims))
-    steps = rng.normal(0.0, width, encoder.dims)
-    jumps = rng.random(encoder.dims) < width
-    # Reflection: 1.1 is 0.9, -0.1 is 0.1, and so on for longer steps.
-    moved = 1.0 - np.abs(1.0 - np.mod(middle + steps, 2.0))
-    near = np.where(encoder.kind == "c", moved, np.where(jumps, fresh, middle))
-    return np.where(np.isnan(middle), fresh, near)

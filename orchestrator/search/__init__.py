@@ -19,13 +19,22 @@ from orchestrator.search.algorithm import (
 from orchestrator.search.freeze_thaw import FREEZE_THAW
 from orchestrator.search.grid_search import GRID, GridPoint, grid_points
 from orchestrator.search.pbt import PBT, epochs_to_go_on_from
-from orchestrator.search.plan import PlanRow, describe_plan, full_runs, make_plan, plan_for_epochs, scale_min_epochs
+from orchestrator.search.plan import (
+    MOST_TRIALS,
+    PlanRow,
+    describe_plan,
+    full_runs,
+    make_plan,
+    plan_for_epochs,
+    scale_min_epochs,
+)
 from orchestrator.search.schedules.named import SCHEDULES
 
 __all__ = [
     "ALGORITHMS",
     "FREEZE_THAW",
     "GRID",
+    "MOST_TRIALS",
     "PBT",
     "SCHEDULES",
     "Advance",

@@ -53,13 +53,21 @@ class Confirming:
 
 
 def finalists(state: StudyState, created: StudyCreated) -> list[TrialState]:
-    """The best trials that were trained in full, at most FINALISTS, best first; of several objectives their front's."""
+    """The best trials that were trained in full, at most FINALISTS, best first; of several objectives their front's.
+
+    Who was repeated once stays one, whatever is retried or promoted meanwhile; nobody joins after the first seed.
+    """
+    repeats = [state.trials[number] for number in sorted(state.trials) if state.trials[number].confirms is not None]
+    chosen = [state.trials[number] for number in dict.fromkeys(one.confirms for one in repeats) if number is not None]
+    if len(chosen) >= FINALISTS or len({one.seed for one in repeats}) > 1:
+        return chosen
     done = [
         trial
         for trial in state.trials.values()
         if trial.status is TrialStatus.COMPLETED and trial.confirms is None and trial.parent is None
     ]
-    return ranked(done, created.plan.max_epochs, Aims.of(created))[:FINALISTS]
+    best = ranked(done, created.plan.max_epochs, Aims.of(created))
+    return [*chosen, *(trial for trial in best if trial not in chosen)][:FINALISTS]
 
 
 def repetitions(created: StudyCreated, state: StudyState | None = None) -> int:

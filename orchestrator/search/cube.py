@@ -15,7 +15,7 @@ from orchestrator.search.models.kde import Axes, Floats
 from reid_core.config import Values
 from search_spaces.encoding import Encoder
 from search_spaces.model import Choice, Goal, Parameter, Space
-from search_spaces.sampling import configurations, draw
+from search_spaces.sampling import configurations, draw_uniform, draw_walking
 
 __all__ = ["Cube", "Proposal", "text_of"]
 
@@ -101,17 +101,29 @@ class Cube:
     def random(self, rng: np.random.Generator, seen: Collection[Values]) -> Values:
         """A uniformly drawn valid configuration, unseen where draws or the list of a small space have one left.
 
-        Raises SpaceError when none of many draws satisfies the constraints.
+        Where none of many draws satisfies the constraints, one that a walk from a known valid configuration reaches.
+        Raises SpaceError when there is none and none is found.
         """
-        values = draw(self.encoder, rng)
+        values = draw_uniform(self.encoder, rng)
         for _ in range(_UNSEEN_DRAWS):
-            if values not in seen:
+            if values is None or values not in seen:
                 break
-            values = draw(self.encoder, rng)
+            values = draw_uniform(self.encoder, rng)
+        if values is None:
+            walked = self.walked(rng, seen, _UNSEEN_DRAWS)
+            return next((one for one in walked if one not in seen), walked[0])
         if values in seen:
             left = [one for one in configurations(self.encoder) or () if one not in seen]
             values = left[int(rng.integers(len(left)))] if left else values
         return values
+
+    def walked(self, rng: np.random.Generator, seen: Collection[Values], count: int) -> list[Values]:
+        """`count` valid configurations on a random walk through those that satisfy the constraints.
+
+        It starts at one of `seen`, or of those that a study opens with; raises SpaceError as `random` does.
+        """
+        known = [*seen, *(one.values for one in self.opening)]
+        return draw_walking(self.encoder, rng, known, count)
 
     def around_prior(self, number: int, rng: np.random.Generator, seen: Collection[Values]) -> Values | None:
         """The prior with some of its parameters drawn anew; None without a prior or when nothing valid comes.

@@ -150,6 +150,8 @@ class FreezeThaw:
     ) -> tuple[Proposal, float] | None:
         """The most promising new configuration and its expected improvement; half are drawn near the best."""
         points = candidates(self._cube, table, rng, _CANDIDATES)
+        if all(self._cube.realise(point) is None for point in points):  # a tight constraint
+            points = self._cube.encoder.encode_many(self._cube.walked(rng, seen, _CANDIDATES))
         gains = belief.improvement(self._surrogate.at_the_end(points))
         for index in np.argsort(-gains, kind="stable"):
             values = self._cube.realise(points[index])

@@ -37,7 +37,8 @@ _ENDED_BY = re.compile(r"target .+ reached by trial |the limit of .+ is reached|
 def limit_met(state: StudyState, limits: Limits, now: float | None = None) -> str:
     """Why nothing new may start, in words; empty while nothing stands in the way.
 
-    `now` (Unix time in seconds, default: the controller's last word) is what wall time and GPU-hours are counted to.
+    `now` (Unix seconds by the clock of the controller, which nobody sets; default: its last word) is what wall time and
+    GPU-hours are counted to.
     """
     if limits.target:
         reached = target_reached(state, parse_target(limits.target))

@@ -16,6 +16,7 @@ from orchestrator.events import Bracket, Plan
 from reid_core.errors import Finding, SpaceError
 
 __all__ = [
+    "MOST_TRIALS",
     "PlanRow",
     "describe_plan",
     "equal_brackets",
@@ -29,6 +30,8 @@ __all__ = [
     "scale_min_epochs",
 ]
 
+MOST_TRIALS = 100_000
+"""What a study holds: ten times what its budgets are measured with. A mistyped number is an error, not an hour."""
 _LEAST_MEMBERS = 4
 
 
@@ -62,7 +65,7 @@ def make_plan(max_epochs: int, min_epochs: int, eta: int, trials: int) -> Plan:
 def plan_for_epochs(max_epochs: int, min_epochs: int, eta: int, epochs: int) -> Plan:
     """The plan with as many trials as `epochs` pay for: brackets in turn, the last as wide as what is left.
 
-    Raises SpaceError when not even one full run fits.
+    Never more than MOST_TRIALS. Raises SpaceError when not even one full run fits.
     """
     _check(max_epochs, min_epochs, eta, trials=1)
     if epochs < max_epochs:
@@ -71,14 +74,16 @@ def plan_for_epochs(max_epochs: int, min_epochs: int, eta: int, epochs: int) -> 
     rungs = _grid(max_epochs, min_epochs, eta)
     brackets: list[Bracket] = []
     left = epochs
+    places = MOST_TRIALS
     while True:
         depth = len(rungs) - 1 - len(brackets) % len(rungs)
         bracket = _bracket(rungs, eta, depth, eta**depth)
-        if bracket.epochs > left:
+        if bracket.epochs > left or bracket.sizes[0] > places:
             break
         brackets.append(bracket)
         left -= bracket.epochs
-    rest = [_rest(rungs, eta, size) for size in range(1, eta ** (len(rungs) - 1))]
+        places -= bracket.sizes[0]
+    rest = [_rest(rungs, eta, size) for size in range(1, min(eta ** (len(rungs) - 1), places + 1))]
     fitting = [bracket for bracket in rest if bracket.epochs <= left]
     brackets += fitting[-1:]
     return _plan(max_epochs, min_epochs, eta, rungs, brackets)
@@ -182,6 +187,9 @@ def _check(max_epochs: int, min_epochs: int, eta: int, trials: int) -> None:
         )
         if value < least
     ]
+    if trials > MOST_TRIALS:
+        message = f"{trials} trials are more than a study holds"
+        findings.append(Finding("budget", message, key="trials", hint=f"give at most {MOST_TRIALS}"))
     if not findings and min_epochs > max_epochs:
         message = f"min_epochs ({min_epochs}) is above max_epochs ({max_epochs})"
         hint = "lower min_epochs or raise max_epochs"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import itemgetter
 
 import numpy as np
 
@@ -62,7 +63,7 @@ def ranked(trials: Sequence[TrialState], epoch: int, objectives: Sequence[Object
     if aims.plain:
         only = aims.objectives
         scored = [(-value, trial.id, trial) for trial in trials if (value := value_at(trial, epoch, only)) > WORST]
-        return [trial for _, _, trial in sorted(scored, key=lambda entry: entry[:2])]
+        return [trial for _, _, trial in sorted(scored, key=itemgetter(0, 1))]
     sound: list[tuple[TrialState, tuple[float, ...]]] = []
     broken: list[tuple[float, float, int, TrialState]] = []
     for trial in sorted(trials, key=lambda one: one.id):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from orchestrator.events import Plan
-from orchestrator.search import GRID, PBT
+from orchestrator.search import GRID, MOST_TRIALS, PBT
 from orchestrator.service.views import StudyRequest
 from reid_core.config import Values
 from search_spaces.encoding import Encoder
@@ -20,7 +20,7 @@ def most_trials(space: Space, base: Values, trials: int) -> int:
     if not space.parameters:
         return trials
     every = configurations(Encoder(space, base))
-    return trials if every is None else max(1, sum(1 for _ in islice(every, trials)))
+    return trials if every is None else max(1, sum(1 for _ in islice(every, min(trials, MOST_TRIALS + 1))))
 
 
 def finite_notes(request: StudyRequest, space: Space, base: Values, algorithm: str, plan: Plan) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.events import Limits, Plan, StudyCreated, StudyState
-from orchestrator.search import GRID, PBT, SCHEDULES, lay_out, lay_out_epochs, schedule_of
+from orchestrator.search import GRID, MOST_TRIALS, PBT, SCHEDULES, lay_out, lay_out_epochs, schedule_of
 from orchestrator.search.limits import limit_met
 from orchestrator.service.finite import most_trials
 from reid_core.errors import Conflict, UsageError
@@ -69,6 +69,9 @@ def _check_grows(state: StudyState, created: StudyCreated) -> None:
 
 def _with_trials(created: StudyCreated, more: int) -> Plan:
     old = created.plan
+    if old.trials + more > MOST_TRIALS:
+        message = f"study {created.name} has {old.trials} trials: {more} more are more than a study holds"
+        raise UsageError(message, hint=f"{MOST_TRIALS} is the most")
     total = most_trials(created.space, created.base, old.trials + more)
     if total <= old.trials:
         message = f"the space of study {created.name} has only {total} configurations, and all are planned"

@@ -10,6 +10,7 @@ trials need more from every result than the paper's model, which waits for d + 2
 - Until the model knows enough, trials are the recipe with some of its values drawn anew.
 - Running trials count through what the model expects of them, so that parallel suggestions differ.
 - Every `_RANDOM_EVERY`-th trial is uniform, so that no belief of the model lasts for ever.
+- Where a tight constraint refuses all of the points, those of a walk through the valid space are judged instead.
 """
 
 from __future__ import annotations
@@ -63,13 +64,17 @@ class BohbSampler:
         count = len(state.trials)
         rng = np.random.default_rng([self._seed % 2**63, count])
         seen = [trial.values for trial in state.trials.values()]
+        # Drawn whether needed or not: what the model draws after it stays the same.
         uniform = Proposal(self.cube.random(rng, seen), Origin.RANDOM, "drawn uniformly, as every fifth trial")
         if count % _RANDOM_EVERY == _RANDOM_EVERY - 1:
             return uniform
         model = self._model(state)
         if model is None:
             return self._before_model(count, rng, seen, uniform)
-        return self._best(model, rng, seen) or Proposal(
+        points = self.cube.settle(model.good.draw(rng, _CANDIDATES, widen=_WIDEN))
+        if all(self.cube.realise(point) is None for point in points):  # a tight constraint
+            points = self.cube.encoder.encode_many(self.cube.walked(rng, seen, _CANDIDATES))
+        return self._best(model, points, seen) or Proposal(
             uniform.values, Origin.RANDOM, "drawn uniformly: the model found nothing new"
         )
 
@@ -124,9 +129,8 @@ class BohbSampler:
             Density.estimate(self.cube.axes, bad_points, np.ones(len(bad_points)), floor=_BANDWIDTH_FLOOR),
         )
 
-    def _best(self, model: _Model, rng: np.random.Generator, seen: list[Values]) -> Proposal | None:
-        """Of points drawn from the widened good density, the unseen valid one with the highest ratio."""
-        points = self.cube.settle(model.good.draw(rng, _CANDIDATES, widen=_WIDEN))
+    def _best(self, model: _Model, points: Floats, seen: list[Values]) -> Proposal | None:
+        """Of points (M, D), the unseen valid one with the highest ratio."""
         ratio = model.good.log_density(points) - model.bad.log_density(points)
         for index in np.argsort(-ratio, kind="stable"):
             values = self.cube.realise(points[index])

@@ -18,22 +18,24 @@ from dataclasses import dataclass
 
 from orchestrator.events import Bracket, Plan, StudyState, TrialState, TrialStatus
 from orchestrator.search.moves import Advance
-from orchestrator.search.schedules.brackets import Opening, contenders, members_of
-from orchestrator.search.score import Aims, known_at, show_at
+from orchestrator.search.schedules.brackets import Opening, members_of
+from orchestrator.search.score import WORST, Aims, ranked, show_at, value_at
 from search_spaces.model import Objective
 
 __all__ = ["next_in_asha"]
 
+_OVER = (TrialStatus.FAILED, TrialStatus.STOPPED)
+
 
 @dataclass(frozen=True, slots=True)
 class _Rung:
-    """A rung below the top: `places` is how many may have gone on by now, out of `results`."""
+    """A rung below the top: `places` is how many may have gone on by now, out of `results`; `rivals` compete."""
 
     epoch: int
     above: int
     places: int
     results: int
-    ranked: list[TrialState]
+    rivals: list[TrialState]
 
 
 def next_in_asha(plan: Plan, state: StudyState, objectives: Sequence[Objective] | Aims) -> Advance | Opening | None:
@@ -52,31 +54,34 @@ def next_in_asha(plan: Plan, state: StudyState, objectives: Sequence[Objective] 
 def _rungs(bracket: Bracket, trials: list[TrialState], eta: int, objectives: Sequence[Objective] | Aims) -> list[_Rung]:
     """The rungs from which trials may go on, the lowest first."""
     rungs: list[_Rung] = []
-    to_come = bracket.sizes[0] - len(trials)
+    to_come = len(trials) < bracket.sizes[0]
+    here = trials
     for level, size in enumerate(bracket.sizes[1:]):
         epoch = bracket.rungs[level]
-        here = [trial for trial in trials if trial.to_epoch >= epoch]
-        results = sum(known_at(trial, epoch) for trial in here if _stayed_in(trial, epoch))
-        out = to_come + sum(not known_at(trial, epoch) for trial in here)
-        places = size if out == 0 else min(size, results // eta)
-        best = [trial for trial in contenders(here, epoch, objectives) if known_at(trial, epoch)]
-        rungs.append(_Rung(epoch, bracket.rungs[level + 1], places, results, best))
+        here = [trial for trial in here if trial.to_epoch >= epoch]
+        known = [trial for trial in here if trial.epoch >= epoch or trial.status in _OVER]
+        results = sum(trial.status is not TrialStatus.STOPPED or trial.to_epoch > epoch for trial in known)
+        out = to_come or len(known) < len(here)
+        places = min(size, results // eta) if out else size
+        rivals = [trial for trial in known if trial.to_epoch > epoch or trial.status not in _OVER]
+        rungs.append(_Rung(epoch, bracket.rungs[level + 1], places, results, rivals))
         gone_on = sum(trial.to_epoch > epoch for trial in here)
-        still = sum(trial.to_epoch == epoch for trial in best) + out
-        to_come = max(0, min(size - gone_on, still))
+        to_come = gone_on < size and (out or any(_may_go_on(trial, epoch, objectives) for trial in rivals))
     return rungs
 
 
-def _stayed_in(trial: TrialState, epoch: int) -> bool:
-    """Whether the trial counts among the results of a rung: not when it was stopped before it went on."""
-    return trial.status is not TrialStatus.STOPPED or trial.to_epoch > epoch
+def _may_go_on(trial: TrialState, epoch: int, objectives: Sequence[Objective] | Aims) -> bool:
+    """Whether the trial has a score on its rung, and has not gone on."""
+    return trial.to_epoch == epoch and value_at(trial, epoch, objectives) > WORST
 
 
 def _promotion(rung: _Rung, objectives: Sequence[Objective] | Aims) -> Advance | None:
     """The best of the rung's top that has not gone on, if a place is left."""
-    if sum(trial.to_epoch > rung.epoch for trial in rung.ranked) >= rung.places:
+    gone_on = (trial for trial in rung.rivals if trial.to_epoch > rung.epoch)
+    if sum(value_at(trial, rung.epoch, objectives) > WORST for trial in gone_on) >= rung.places:
         return None
-    for rank, trial in enumerate(rung.ranked[: rung.places], start=1):
+    best = ranked(rung.rivals, rung.epoch, objectives)
+    for rank, trial in enumerate(best[: rung.places], start=1):
         if trial.to_epoch == rung.epoch and trial.status is TrialStatus.RESTING:
             value = show_at(trial, rung.epoch, objectives)
             top = f"in the top {rung.places} of {rung.results} results at epoch {rung.epoch}"

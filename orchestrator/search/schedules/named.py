@@ -10,6 +10,7 @@ from orchestrator.events import Plan, StudyState
 from orchestrator.events.aims import Aims
 from orchestrator.search.moves import Advance
 from orchestrator.search.plan import (
+    MOST_TRIALS,
     equal_brackets,
     everyone_on_every_rung,
     full_runs,
@@ -43,7 +44,7 @@ def for_epochs(layout: Layout, max_epochs: int, min_epochs: int, eta: int, epoch
     brackets = plan_for_epochs(max_epochs, min_epochs, eta, epochs)  # Hyperband's, and the check of the numbers
     if layout is make_plan:
         return brackets
-    low, high = 1, epochs // min_epochs + 1
+    low, high = 1, min(epochs // min_epochs, MOST_TRIALS) + 1
     while high - low > 1:  # a plan with more trials costs more
         middle = (low + high) // 2
         fits = layout(max_epochs, min_epochs, eta, middle).epochs <= epochs

@@ -23,7 +23,8 @@ __all__ = ["FEW_POINTS", "belief_of", "gain_of"]
 
 FEW_POINTS = 0.002
 """A gain in a fraction that is not worth a full run where the spread over seeds is unknown: 0.2 points."""
-_SMALL_SHARE = 0.01  # the same for other metrics: 1 % of the best value
+_SMALL_SHARE = 0.01
+"""The same for other metrics: of the distance from the best value to the quartile below which the worst ones lie."""
 _SHOWN = 5
 _DRAWN = 512
 _RUNS = 4
@@ -102,7 +103,7 @@ def gain_of(evidence: Evidence, belief: Belief, scale: Scale) -> GainPart:
 
 
 def _judged(evidence: Evidence, best: float, chosen: list[_Run], gains: list[float]) -> GainPart:
-    threshold, reason = _threshold(evidence, best)
+    threshold, reason = _threshold(evidence)
     first = chosen[0]
     what = "a new configuration" if first.new else f"trial {first.trial.id}, from epoch {first.trial.epoch}"
     part = GainPart(
@@ -135,7 +136,7 @@ def _amount(gain: float, *, fraction: bool) -> str:
     return f"{100 * gain:.2f} points" if fraction else f"{gain:.3g}"
 
 
-def _threshold(evidence: Evidence, best: float) -> tuple[float, str]:
+def _threshold(evidence: Evidence) -> tuple[float, str]:
     """The least gain that is worth a full run: the standard error over seeds where configurations were repeated."""
     repeated: dict[str, list[float]] = {}
     objectives = [evidence.objective]
@@ -151,7 +152,9 @@ def _threshold(evidence: Evidence, best: float) -> tuple[float, str]:
         return error, f"the standard error over the seeds of {len(groups)} repeated configurations"
     if evidence.fraction:
         return FEW_POINTS, "the usual limit where no configuration was repeated with other seeds"
-    return _SMALL_SHARE * abs(best), "1 % of the best value"
+    seen = evidence.expected[evidence.expected > WORST]
+    spread = float(seen.max() - np.quantile(seen, 0.25))
+    return _SMALL_SHARE * spread, "1 % of the distance from the best value to the worst quarter"
 
 
 def _best(evidence: Evidence, belief: Belief, scale: Scale) -> float:

@@ -21,6 +21,7 @@ from orchestrator.events import (
     StudyState,
 )
 from orchestrator.search import NewTrial, make_algorithm, make_plan
+from orchestrator.search.models.kde import Floats
 from orchestrator.service.progress import winner
 from reid_core.config import Values
 from search_spaces.model import Float, Space
@@ -37,12 +38,16 @@ class Landscape:
 
     seed: int
 
+    @property
+    def top(self) -> Floats:
+        """Where the highest value is (5,)."""
+        return np.random.default_rng([self.seed, 1]).uniform(0.1, 0.9, len(NAMES))
+
     def final(self, values: Values) -> float:
         """The true value at the last epoch."""
-        top = np.random.default_rng([self.seed, 1]).uniform(0.1, 0.9, len(NAMES))
         weights = np.random.default_rng([self.seed, 2]).uniform(0.2, 2.0, len(NAMES))
         point = np.array([float(str(values[name])) for name in NAMES])
-        return 0.2 + 0.6 * math.exp(-float(weights @ (point - top) ** 2))
+        return 0.2 + 0.6 * math.exp(-float(weights @ (point - self.top) ** 2))
 
     def measured(self, values: Values, epoch: int, seed: int) -> float:
         """The value at an epoch of 60 as a training with `seed` measures it: the true one, and normal noise."""
@@ -53,10 +58,13 @@ class Landscape:
         return self.final(values) * shape + float(noise)
 
 
-def run_study(landscape: Landscape, algorithm: str, confirm: int) -> StudyState:
-    """A whole study of 12 trials, one at a time."""
+def run_study(
+    landscape: Landscape, algorithm: str, confirm: int, *, trials: int = 12, base: Values | None = None
+) -> StudyState:
+    """A whole study of 12 trials, one at a time; the recipe is the middle of the space unless told otherwise."""
+    base = dict.fromkeys(NAMES, 0.5) if base is None else base
     created = StudyCreated(
-        study="s", name="s", space=SPACE, base=dict.fromkeys(NAMES, 0.5), plan=make_plan(60, 7, 3, 12),
+        study="s", name="s", space=SPACE, base=base, plan=make_plan(60, 7, 3, trials),
         seed=landscape.seed, algorithm=algorithm, backend="inline", workers=1, confirm=confirm,
     )  # fmt: skip
     state, search = StudyState(), make_algorithm(created)

@@ -190,6 +190,19 @@ def test_threshold_is_the_standard_error_over_seeds_where_there_are_some():
     assert "over the seeds of 8 repeated configurations" in part.threshold_reason
 
 
+def test_a_loss_near_zero_is_told_to_stop_by_the_spread_of_the_losses():
+    """1 % of a best value of nothing would be nothing: no gain is below it. A quarter is worse than X = 1/8 or 7/8."""
+    known = evidence(
+        lambda v: 4 * (v["X"] - 0.5) ** 2, 15, space=ONE, values=lambda n: {"X": (n - 1) / 14},
+        metric="loss", goal=Goal.MINIMIZE,
+    )  # fmt: skip
+    part = gain(known)
+    assert part.best < 0.02
+    assert part.threshold == pytest.approx(0.01 * (4 * (12.25 / 14 - 0.5) ** 2), rel=0.15)
+    assert part.threshold_reason == "1 % of the distance from the best value to the worst quarter"
+    assert part.stop
+
+
 def test_nothing_is_suggested_on_the_test_split():
     state = study(rises_with_lr, 10)
     assert state.created is not None
