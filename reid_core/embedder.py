@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from reid_core.data.sources import CorruptImage, FileSource, Interpolation, Pixels, Size, fit
+from reid_core.data.sources import CorruptImage, EncodedImage, FileSource, Interpolation, Pixels, Size, fit
 from reid_core.errors import DataError, Finding, NotFound
 
 if TYPE_CHECKING:
@@ -77,12 +77,15 @@ class Embedder(ABC):
         """The same of decoded images of any size, uint8 (h, w, 3) RGB, resized as training resizes them."""
         return self.embed(self._stacked(self.resized(image) for image in images))
 
-    def embed_files(self, paths: Sequence[Path]) -> Rows:
-        """The same of image files, decoded as training decodes them. Raises DataError naming one that does not."""
+    def embed_files(self, images: Sequence[Path | EncodedImage]) -> Rows:
+        """The same of image files, or their bytes, decoded as training decodes them.
+
+        Raises DataError naming one that does not decode.
+        """
         with ThreadPoolExecutor(self.threads, thread_name_prefix="reid-decode") as pool:
             parts = [
-                self.embed(self._stacked(pool.map(self._read, paths[start : start + self.batch])))
-                for start in range(0, len(paths), self.batch)
+                self.embed(self._stacked(pool.map(self._read, images[start : start + self.batch])))
+                for start in range(0, len(images), self.batch)
             ]
         return np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
 
@@ -92,16 +95,18 @@ class Embedder(ABC):
             raise ValueError(f"{image.dtype} {image.shape}; an image is uint8 (height, width, 3)")
         return fit(Image.fromarray(image), self.size, self._interpolation)
 
-    def read(self, path: Path) -> Pixels:
-        """An image file at the model's size, uint8 (H, W, 3). Raises CorruptImage."""
-        return self._files.decode(str(path), self.size, self._interpolation)
+    def read(self, image: Path | EncodedImage) -> Pixels:
+        """An image file, or its bytes, at the model's size, uint8 (H, W, 3). Raises CorruptImage."""
+        if isinstance(image, EncodedImage):
+            return image.decode(self.size, self._interpolation)
+        return self._files.decode(str(image), self.size, self._interpolation)
 
-    def _read(self, path: Path) -> Pixels:
+    def _read(self, image: Path | EncodedImage) -> Pixels:
         try:
-            return self.read(path)
+            return self.read(image)
         except CorruptImage as error:
             message = f"the image does not decode: {error.reason}"
-            raise DataError(Finding("corrupt-image", message, file=str(path))) from error
+            raise DataError(Finding("corrupt-image", message, file=error.path)) from error
 
     def _stacked(self, images: Iterable[Pixels]) -> Pixels:
         found = list(images)

@@ -52,14 +52,17 @@ def embed_command(
     skip_bad_images: bool,
     as_json: bool,
 ) -> int:
-    """Embed IMAGES: files, folders, manifests (.csv), lists of paths (.txt, `-` for standard input), videos.
+    """Embed IMAGES: files, folders, manifests (.csv), lists of paths (.txt), videos.
 
-    The rows have unit length: their dot products are cosines. What is interrupted goes on when it is run again.
+    `-` is standard input: a list of paths, or one image (JPEG, PNG, WebP, BMP, GIF), whose file is then `-`. The rows
+    have unit length: their dot products are cosines. What is interrupted goes on when it is run again; images that
+    were replaced meanwhile are embedded anew.
 
     Examples:
       reid-tune embed photos/ --model latest --out features.parquet
       reid-tune embed film.mp4 --fps 2 --model cows.onnx --out film.npy
       find photos -name '*.jpg' | reid-tune embed - --model cows --out features.parquet --json
+      curl -s https://example.org/cow.jpg | reid-tune embed - --model cows --out cow.parquet
     """
     from orchestrator.service.machine import default_threads
     from orchestrator.service.model_out.embed import embed_pictures

@@ -19,7 +19,10 @@ __all__ = ["index_group", "model_option"]
 index_argument = click.argument("folder", metavar="INDEX", type=click.Path(path_type=Path))
 sources_argument = click.argument("sources", nargs=-1, metavar="[IMAGES]...")
 model_option = click.option(
-    "--model", default="", metavar="FILE", help="The checkpoint or .onnx file that embeds the images."
+    "--model",
+    default="",
+    metavar="STUDY|FILE",
+    help="What embeds the images: a study (its retrained winner, else its best trial), a checkpoint, or an .onnx file.",
 )
 data_option = click.option(
     "--data", default="", metavar="DIR", help="A data set of a layout that `train` reads: identities and cameras too."
@@ -101,7 +104,7 @@ def index_build(folder: Path, sources: tuple[str, ...], *, model: str, kind: Any
 @wait_option
 @json_option
 def index_add(folder: Path, sources: tuple[str, ...], *, model: str, as_json: bool, **options: Any) -> int:
-    """Add images, or vectors, to INDEX. Files that are in it already are skipped.
+    """Add images, or vectors, to INDEX. Files that are in it already, however spelled, are skipped.
 
     Examples:
       reid-tune index add people --model model.onnx photos/tuesday/

@@ -13,6 +13,7 @@ from orchestrator.cli.output import console, json_option, print_json, table
 
 if TYPE_CHECKING:
     from orchestrator.service.image_index.views import SearchView
+    from reid_core.data.sources import EncodedImage
 
 __all__ = ["search_command"]
 
@@ -35,7 +36,8 @@ def search_command(
 ) -> None:
     """Find the images of an index that are nearest to each IMAGE (files, folders, lists, as for `index build`).
 
-    The model must be the one that the index was built with: another one is refused.
+    `-` is standard input: a list of paths, or one image (JPEG, PNG, WebP, BMP, GIF). The model must be
+    the one that the index was built with: another one is refused.
 
     Examples:
       reid-tune search query.jpg --index people --model model.onnx
@@ -44,11 +46,12 @@ def search_command(
     """
     from orchestrator.service.image_index.index import search
 
-    found = search(folder, images, model, top=top, rerank=rerank)
+    piped: dict[str, EncodedImage] = {}
+    found = search(folder, images, model, top=top, rerank=rerank, piped=piped)
     if html is not None:
         from orchestrator.service.image_index.page import search_page
 
-        html.write_text(search_page(found), "utf-8")
+        html.write_text(search_page(found, piped=piped), "utf-8")
     if as_json:
         print_json(found)
     else:

@@ -14,7 +14,7 @@ __all__ = ["drift_command", "serve_model_command"]
 
 
 @click.command("serve-model", cls=Command)
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", metavar="STUDY|FILE")
 @click.option("--index", type=click.Path(path_type=Path), help="The index that /search and /identify look in.")
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Address to listen on; beyond loopback needs a token."
@@ -50,7 +50,7 @@ __all__ = ["drift_command", "serve_model_command"]
     "--threads", type=click.IntRange(1), help="CPU threads of the model. Default: OMP_NUM_THREADS, or all cores."
 )
 def serve_model_command(
-    model: Path,
+    model: str,
     index: Path | None,
     host: str,
     port: int,
@@ -62,25 +62,27 @@ def serve_model_command(
     device: str,
     threads: int | None,
 ) -> None:
-    """Serve MODEL (a checkpoint or .onnx file): POST /embed, /search, /identify.
+    """Serve a model: of a study (retrained winner, else best trial), or a file.
 
+    POST /embed, /search, /identify.
     Images of many requests go through the model together. GET /model, /healthz, /readyz, /metrics, /openapi.json.
     Ctrl-C (or SIGTERM) finishes what is in flight.
 
     Examples:
-      reid-tune serve-model model.onnx
+      reid-tune serve-model cows
       reid-tune serve-model model.onnx --index people --port 8400
       reid-tune serve-model model.onnx --index people --host 0.0.0.0 --token "$(openssl rand -hex 16)"
     """
     from dashboards.model_app import serve_model
     from orchestrator.service import logs
     from orchestrator.service.machine import default_threads
+    from orchestrator.service.model_out.named import model_file
     from orchestrator.service.served_model.service import ModelService, ModelSettings
     from reid_core.embedder import open_embedder
 
     settings = ModelSettings(max_batch=max_batch, max_delay=max_delay_ms / 1000, queue=queue, threshold=threshold)
     with logs.told_to_the_terminal():
-        embedder = open_embedder(model, device=device, threads=threads or default_threads())
+        embedder = open_embedder(model_file(model), device=device, threads=threads or default_threads())
         serve_model(ModelService(embedder, index, settings), host, port, token)
 
 

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import IO, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-__all__ = ["CorruptImage", "FileSource", "ImageSource", "Interpolation", "Pixels", "Size", "fit", "read_image"]
+__all__ = [
+    "CorruptImage",
+    "EncodedImage",
+    "FileSource",
+    "ImageSource",
+    "Interpolation",
+    "Pixels",
+    "Size",
+    "fit",
+    "read_image",
+    "reason_of",
+]
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 """RGB grey levels: one image (H, W, 3) or a batch (B, H, W, 3)."""
@@ -42,6 +55,22 @@ class CorruptImage(Exception):
         self.path = path
         self.reason = reason
         super().__init__(path, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedImage:
+    """An image that lies in no file: its bytes, and what it is called."""
+
+    name: str
+    data: bytes
+
+    def decode(self, size: Size, interpolation: Interpolation) -> Pixels:
+        """RGB (H, W, 3) at `size`. Raises CorruptImage."""
+        stream = io.BytesIO(self.data)
+        try:
+            return fit(read_image(stream), size, interpolation)
+        except _UNREADABLE as error:
+            raise CorruptImage(self.name, reason_of(error, stream, self.name)) from error
 
 
 class ImageSource(Protocol):
@@ -82,10 +111,15 @@ class FileSource:
         return digest.hexdigest()
 
 
-def read_image(path: Path) -> Image.Image:
+def read_image(source: Path | IO[bytes]) -> Image.Image:
     """The image in RGB, upright as its EXIF orientation says."""
-    with Image.open(path) as image:
+    with Image.open(source) as image:
         return ImageOps.exif_transpose(image).convert("RGB")
+
+
+def reason_of(error: Exception, stream: IO[bytes], name: str) -> str:
+    """What the decoder says of a stream, which it calls by its address, with the image's name instead."""
+    return str(error).replace(repr(stream), repr(name)) or type(error).__name__
 
 
 def fit(image: Image.Image, size: Size, interpolation: Interpolation) -> Pixels:

@@ -8,7 +8,7 @@ import numpy as np
 
 from reid_core.errors import DataError, Finding
 from reid_core.gallery.index import GalleryIndex
-from reid_core.gallery.items import Item
+from reid_core.gallery.items import Item, places
 from reid_core.gallery.labelled import labels_of_items
 from reid_core.gallery.vectors import Block, Floats, Ids, exact
 
@@ -37,9 +37,10 @@ class Agreement:
 def agreement(left: GalleryIndex, right: GalleryIndex, k: int = 10) -> Agreement:
     """Compare two indexes on a sample of the files that both hold: 20,000 at most, 1,000 of them queries.
 
-    Identities and cameras are those of `left`. Raises DataError when they share fewer than two files.
+    A file is the same however its path is spelled, relative ones from the working folder. Identities and
+    cameras are those of `left`. Raises DataError when they share fewer than two files.
     """
-    first, second = ({item.file: (id_, item) for id_, item in one.rows() if item.file} for one in (left, right))
+    first, second = (_by_place(one) for one in (left, right))
     shared = sorted(first.keys() & second.keys())
     if len(shared) < 2:
         message = f"they share {len(shared)} files: the same images must be in both"
@@ -64,6 +65,12 @@ def agreement(left: GalleryIndex, right: GalleryIndex, k: int = 10) -> Agreement
         first=float((near[0][:, 0] == near[1][:, 0]).mean()),
         metrics=_metrics(rows, items, asking),
     )
+
+
+def _by_place(index: GalleryIndex) -> dict[str, tuple[int, Item]]:
+    """Id and item of each file."""
+    rows = [(id_, item) for id_, item in index.rows() if item.file]
+    return dict(zip(places(item.file for _, item in rows), rows, strict=True))
 
 
 def _others(vectors: Floats, asking: Ids, depth: int) -> Ids:

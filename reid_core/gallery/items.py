@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from reid_core.data.records import NO_CAMERA
 
-__all__ = ["Item", "ItemColumns", "TextColumn", "write_array", "write_items"]
+__all__ = ["Item", "ItemColumns", "TextColumn", "places", "write_array", "write_items"]
 
 _TEXTS = ("file", "pid", "fields")
 
@@ -27,6 +27,19 @@ class Item:
     pid: str = ""
     camid: int = NO_CAMERA
     fields: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+
+
+def places(files: Iterable[str]) -> Iterator[str]:
+    """Where each file lies, one spelling for all of a file's: its folder, links resolved, and its name; "" stays "".
+
+    Relative ones are taken from the working folder. A file that is a link has a place of its own.
+    """
+    folders: dict[str, str] = {}
+    for file in files:
+        folder, name = os.path.split(file)
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder).rstrip(os.sep)
+        yield f"{folders[folder]}{os.sep}{name}" if file else ""
 
 
 class TextColumn:

@@ -12,9 +12,11 @@ import numpy as np
 
 from orchestrator.service.image_index.sources import VECTORS, embedded, image_items, stored_vectors, written_for
 from orchestrator.service.image_index.views import AgreementView, HitView, IndexView, QueryView, SearchView, WrittenView
+from orchestrator.service.model_out.named import model_file
+from reid_core.data.sources import EncodedImage
 from reid_core.errors import DataError, NotFound, UsageError
 from reid_core.gallery.index import GalleryIndex, open_index
-from reid_core.gallery.items import Item
+from reid_core.gallery.items import Item, places
 from reid_core.gallery.manifest import MANIFEST, ThresholdMark
 from reid_core.gallery.structure import Asked
 from reid_core.gallery.vectors import NOBODY, Floats, Hits
@@ -63,12 +65,12 @@ def build(folder: Path, sources: Sources, model: str = "", *, kind: Asked = "aut
         dim = next((part.shape[1] for part, _ in stored_vectors(files[0], sources.manifest)), 0)
         if not dim:
             raise UsageError(f"{files[0]} holds no vectors")
-        create_index(folder, dim, model=model or written_for(files[0]), kind=kind)
+        create_index(folder, dim, model=_maker(model, files[0]), kind=kind)
         return add(folder, sources, model, **options)  # type: ignore[arg-type]  # the same options
-    image_items(sources.paths, data=sources.data, split=sources.split)  # before a model is loaded
+    items = image_items(sources.paths, data=sources.data, split=sources.split)  # before a model is loaded
     embedder = _opened(model)
     create_index(folder, embedder.dim, model=embedder.name, kind=kind)
-    return add(folder, sources, model, embedder=embedder, **options)  # type: ignore[arg-type]
+    return add(folder, sources, model, items=items, embedder=embedder, **options)  # type: ignore[arg-type]
 
 
 def add(
@@ -76,6 +78,7 @@ def add(
     sources: Sources,
     model: str = "",
     *,
+    items: list[Item] | None = None,
     embedder: Embedder | None = None,
     wait: float = 60.0,
     progress: Progress | None = None,
@@ -83,21 +86,24 @@ def add(
 ) -> WrittenView:
     """Add images or vectors; files that are in the index already are skipped. `progress` hears (done, total).
 
+    A file is the same however its path is spelled; the index keeps the first spelling. `items` are the images of
+    `sources`, `embedder` is `model`, where they are known already: standard input is read once.
+
     Raises NotFound, Conflict for another model's index or a writer that is there longer than `wait`, DataError.
     """
     began, bad, files = time.perf_counter(), list[str](), sources.vectors()
     index = open_index(folder)
     if files:
         for file in files:
-            index.check_model(model if model and not Path(model).exists() else written_for(file))
+            index.check_model(_maker(model, file))
         wanted: list[Item] = []
     else:
-        wanted = image_items(sources.paths, data=sources.data, split=sources.split)
+        wanted = items or image_items(sources.paths, data=sources.data, split=sources.split)
         embedder = embedder or _opened(model)
         index.check_model(embedder.name)
     with writing(folder, wait=wait, log=log) as writer:
-        known = writer.index().files()
-        fresh = [item for item in wanted if item.file not in known]
+        known = set(places(writer.index().files()))
+        fresh = _not_in(known, wanted)
         if files:
             parts: Iterable[tuple[Floats, list[Item]]] = (
                 part for file in files for part in stored_vectors(file, sources.manifest)
@@ -126,10 +132,11 @@ def _put(
     total: int | None,
     progress: Progress | None,
 ) -> tuple[int, int]:
-    """Add part by part, durably; how many were added, and how many were there already."""
+    """Add part by part, durably, but what lies at a `known` place; how many were added, and how many were there."""
     added = skipped = 0
     for vectors, items in parts:
-        new = [row for row, item in enumerate(items) if not item.file or item.file not in known]
+        where = places(item.file for item in items)
+        new = [row for row, place in enumerate(where) if not place or place not in known]
         whole = len(new) == len(items)
         writer.add(vectors if whole else vectors[new], items if whole else [items[row] for row in new])
         added, skipped = added + len(new), skipped + len(items) - len(new)
@@ -138,16 +145,25 @@ def _put(
     return added, skipped
 
 
+def _not_in(known: set[str], items: Sequence[Item]) -> list[Item]:
+    where = places(item.file for item in items)
+    return [item for place, item in zip(where, items, strict=True) if place not in known]
+
+
 def remove(
     folder: Path, *, files: Sequence[str] = (), pids: Sequence[str] = (), ids: Sequence[int] = (), wait: float = 60.0
 ) -> WrittenView:
     """Remove what has one of the files, identities or ids. Raises NotFound when nothing has, Conflict."""
     began = time.perf_counter()
     with writing(folder, wait=wait) as writer:
-        names, people = set(files), set(pids)
+        gone, people = set(places(files)), set(pids)
         found = set(ids)
-        if names or people:
-            found |= {id_ for id_, item in writer.index().rows() if item.file in names or item.pid in people}
+        if gone or people:
+            rows = list(writer.index().rows())
+            where = places(item.file for _, item in rows)
+            found |= {
+                id_ for place, (id_, item) in zip(where, rows, strict=True) if place in gone or item.pid in people
+            }
         removed = writer.remove(found)
         if not removed:
             raise NotFound(f"nothing in {folder} has these files, identities or ids", hint="nothing was removed")
@@ -231,13 +247,24 @@ def index_view(folder: Path) -> IndexView:
     )
 
 
-def search(folder: Path, images: Sequence[str], model: str, *, top: int = 10, rerank: bool = False) -> SearchView:
-    """The nearest of each image. Raises NotFound, Conflict for another model's index, DataError."""
-    index = open_index(folder)
-    files = [item.file for item in image_items(images)]
+def search(
+    folder: Path,
+    images: Sequence[str],
+    model: str,
+    *,
+    top: int = 10,
+    rerank: bool = False,
+    piped: dict[str, EncodedImage] | None = None,
+) -> SearchView:
+    """The nearest of each image; one on standard input goes to `piped` too.
+
+    Raises NotFound, Conflict for another model's index, DataError.
+    """
+    index, piped = open_index(folder), {} if piped is None else piped
+    files = [item.file for item in image_items(images, piped=piped)]
     embedder = _opened(model)
     index.check_model(embedder.name)
-    queries = embedder.embed_files([Path(file) for file in files])
+    queries = embedder.embed_files([piped.get(file) or Path(file) for file in files])
     began = time.perf_counter()
     hits = index.reranked(queries, top) if rerank else index.search(queries, top)
     took = time.perf_counter() - began
@@ -276,5 +303,17 @@ def _opened(model: str) -> Embedder:
     from reid_core.embedder import open_embedder  # noqa: PLC0415 - vectors need no model
 
     if not model:
-        raise UsageError("images need a model that embeds them", hint="name it with --model FILE")
-    return open_embedder(Path(model))
+        raise UsageError("images need a model that embeds them", hint="name it with --model STUDY or --model FILE")
+    return open_embedder(model_file(model))
+
+
+def _maker(model: str, vectors: Path) -> str:
+    """The name of the model that made `vectors`: what their file says; else of the study or file `model`, else `model`.
+
+    A `model` that is neither study nor file is a name by itself, and goes before what the file says.
+    """
+    try:
+        found = model_file(model) if model else None
+    except NotFound:
+        return model
+    return written_for(vectors) or (_opened(str(found)).name if found else "")

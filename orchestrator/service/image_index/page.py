@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.service.image_index.views import HitView, QueryView, SearchView
+
+if TYPE_CHECKING:
+    from reid_core.data.sources import EncodedImage
 
 __all__ = ["search_page"]
 
@@ -32,11 +37,16 @@ figcaption { font-size: .8rem; overflow-wrap: anywhere; } b { font-variant-numer
 """
 
 
-def search_page(found: SearchView, pids: dict[str, str] | None = None) -> str:
-    """A search as HTML. `pids`, identity by query file where it is known, marks each hit as the same or another."""
-    known = pids or {}
+def search_page(
+    found: SearchView, pids: dict[str, str] | None = None, piped: Mapping[str, EncodedImage] | None = None
+) -> str:
+    """A search as HTML. `pids`, identity by query file where it is known, marks each hit as the same or another.
+
+    `piped` are queries that lie in no file.
+    """
+    known, sent = pids or {}, piped or {}
     how = "k-reciprocal re-ranked distance" if found.reranked else "cosine distance, 0 to 2"
-    sections = "\n".join(_section(query, known.get(query.file, "")) for query in found.queries)
+    sections = "\n".join(_section(query, known.get(query.file, ""), sent.get(query.file)) for query in found.queries)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -47,10 +57,9 @@ def search_page(found: SearchView, pids: dict[str, str] | None = None) -> str:
     )
 
 
-def _section(query: QueryView, pid: str) -> str:
-    first = (
-        f'<li class="query"><figure>{_image(query.file, "query")}<figcaption><b>query</b> {escape(pid)}</figcaption>'
-    )
+def _section(query: QueryView, pid: str, sent: EncodedImage | None) -> str:
+    image = _image(query.file, "query", sent)
+    first = f'<li class="query"><figure>{image}<figcaption><b>query</b> {escape(pid)}</figcaption>'
     hits = "\n".join(_hit(rank, hit, pid) for rank, hit in enumerate(query.hits, start=1))
     return f"<section><h2>{escape(query.file)}</h2>\n<ol>{first}</figure></li>\n{hits}</ol></section>"
 
@@ -62,14 +71,14 @@ def _hit(rank: int, hit: HitView, pid: str) -> str:
     return f"<li{mark}><figure>{_image(hit.file, f'hit {rank}')}<figcaption>{caption}</figcaption></figure></li>"
 
 
-def _image(file: str, what: str) -> str:
+def _image(file: str, what: str, sent: EncodedImage | None = None) -> str:
     """A thumbnail as a data URI; a file that is gone is said so."""
     from PIL import Image  # noqa: PLC0415
 
     from reid_core.data.sources import read_image  # noqa: PLC0415
 
     try:
-        image = read_image(Path(file))
+        image = read_image(io.BytesIO(sent.data) if sent is not None else Path(file))
     except (OSError, ValueError, Image.DecompressionBombError):
         return '<div class="none">no image</div>'
     image.thumbnail((2 * _HEIGHT, _HEIGHT))

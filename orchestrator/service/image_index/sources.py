@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from orchestrator.service.image_index.piped import STDIN, lines_of, standard_input
 from reid_core.data.files import IMAGE_SUFFIXES, scan
 from reid_core.data.layouts.manifest import MANIFEST, read_rows
 from reid_core.data.records import NO_CAMERA
+from reid_core.data.sources import EncodedImage
 from reid_core.errors import DataError, Finding, NotFound, UsageError
-from reid_core.gallery.items import Item
+from reid_core.gallery.items import Item, places
 from reid_core.gallery.vectors import Floats
 
 if TYPE_CHECKING:
@@ -28,19 +29,22 @@ _STORED = 65_536
 _OWN = frozenset({"file", "pid", "camid", "split"})
 
 
-def image_items(sources: Sequence[str], *, data: str = "", split: str = "gallery") -> list[Item]:
+def image_items(
+    sources: Sequence[str], *, data: str = "", split: str = "gallery", piped: dict[str, EncodedImage] | None = None
+) -> list[Item]:
     """The images that sources name, each once, in their order: folders, image files, manifests (.csv), lists, `-`.
 
-    A folder with a manifest.csv is that manifest; a list has one path a line. `data` is a data set of any layout that
-    `train` reads, of which `split` is taken: train, query, gallery, all; or validation, the training images of those
-    identities that a search holds out. Raises NotFound, DataError.
+    A folder with a manifest.csv is that manifest; a list has one path a line. `-` is a list on standard input, or one
+    image, which goes to `piped`; None: it raises UsageError. An image is the same however it is spelled.
+
+    `data` is a data set of any layout that `train` reads, of which `split` is taken: train, query, gallery, all; or
+    validation, the training images of those identities that a search holds out. Raises NotFound, DataError.
     """
+    named = [item for source in sources for item in _items_of(source, piped)]
+    named += _items_of_data(data, split) if data else []
     found: dict[str, Item] = {}
-    for source in sources:
-        for item in _items_of(source):
-            found.setdefault(item.file, item)
-    for item in _items_of_data(data, split) if data else ():
-        found.setdefault(item.file, item)
+    for place, item in zip(places(item.file for item in named), named, strict=True):
+        found.setdefault(place, item)
     if not found:
         raise UsageError("there are no images to look at", hint="name a folder, image files, a manifest.csv or a list")
     return list(found.values())
@@ -126,10 +130,10 @@ def _from_parquet(path: Path) -> Iterator[tuple[Floats, list[Item]]]:
         yield vectors.astype(np.float32), [_item(row, "") for row in others]
 
 
-def _items_of(source: str) -> list[Item]:
+def _items_of(source: str, piped: dict[str, EncodedImage] | None = None) -> list[Item]:
     path = Path(source)
-    if source == "-":
-        return [Item(line.strip()) for line in sys.stdin if line.strip()]
+    if source == STDIN:
+        return _items_of_stdin(piped)
     if path.is_dir() and (path / MANIFEST).is_file():
         path /= MANIFEST
     if path.is_dir():
@@ -140,11 +144,21 @@ def _items_of(source: str) -> list[Item]:
         return [Item(str(path))]
     if path.suffix.lower() == ".csv":
         return [_item(row.fields, str(path.parent)) for row in read_rows(path, ["file"])]
-    try:
-        return [Item(line.strip()) for line in path.read_text("utf-8").splitlines() if line.strip()]
-    except UnicodeDecodeError as error:
-        message = "is no image, manifest (.csv) or list of paths"
-        raise DataError(Finding("unknown-source", message, file=source)) from error
+    lines = lines_of(path.read_bytes())
+    if lines is None:
+        raise DataError(Finding("unknown-source", "is no image, manifest (.csv) or list of paths", file=source))
+    return [Item(line) for line in lines]
+
+
+def _items_of_stdin(piped: dict[str, EncodedImage] | None) -> list[Item]:
+    found = standard_input()
+    if not isinstance(found, EncodedImage):
+        return [Item(line) for line in found]
+    if piped is None:
+        hint = "save it, and give its path; `embed` and `search` take an image on standard input"
+        raise UsageError("- is an image here, and an index keeps images by their paths", hint=hint)
+    piped[found.name] = found
+    return [Item(found.name)]
 
 
 def _item(row: dict[str, Any], folder: str) -> Item:

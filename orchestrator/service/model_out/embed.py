@@ -117,7 +117,7 @@ def _embedded(
         if picture.pixels is not None:
             return embedder.resized(picture.pixels)
         try:
-            return embedder.read(Path(picture.file))
+            return embedder.read(picture.encoded or Path(picture.file))
         except CorruptImage as error:
             return Bad(picture.file, error.reason)
 
@@ -137,6 +137,11 @@ def _embedded(
     return embedder.embed(stacked), bad
 
 
+def _marks(chosen: Sequence[Picture]) -> list[list[str | int]]:
+    """What a part is recognised by: a picture that was replaced, or that a manifest tells of anew, is another one."""
+    return [[one.file, one.stamp, one.pid, one.camid] for one in chosen]
+
+
 class _Part:
     """A part on the disk: rows and, written last, what they are of."""
 
@@ -144,18 +149,18 @@ class _Part:
         self._rows, self._about = stem.with_suffix(".npy"), stem.with_suffix(".json")
 
     def holds(self, chosen: Sequence[Picture]) -> bool:
-        """Whether it is there and of these pictures."""
+        """Whether it is there and of these pictures, as they are now."""
         if not self._about.is_file():
             return False
         about = json.loads(self._about.read_text("utf-8"))
-        return bool(about["all"] == [one.file for one in chosen])
+        return bool(about["all"] == _marks(chosen))
 
     def write(self, chosen: Sequence[Picture], rows: Rows, bad: Sequence[Bad]) -> None:
         """Take the rows of those of `chosen` that are not `bad`."""
         left_out = {one.file for one in bad}
         good = [(one.file, one.pid, one.camid) for one in chosen if one.file not in left_out]
         about = {
-            "all": [one.file for one in chosen],
+            "all": _marks(chosen),
             "good": good,
             "bad": [(one.file, one.reason) for one in bad],
         }

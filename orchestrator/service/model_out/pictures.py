@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from reid_core.data.records import NO_CAMERA
 from reid_core.errors import DataError, Finding, NotFound, ReidTuneError, UsageError
 
 if TYPE_CHECKING:
-    from reid_core.data.sources import Pixels
+    from reid_core.data.sources import EncodedImage, Pixels
 
 __all__ = ["VIDEO_SUFFIXES", "Picture", "Pictures", "Sampling"]
 
@@ -22,15 +23,18 @@ VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".m
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """An image file, or a frame of a video (`name.mp4#12`, counted from 0) with its `pixels` (h, w, 3).
+    """An image file; a frame of a video (`name.mp4#12`, counted from 0) with its `pixels` (h, w, 3); or `encoded`.
 
-    `pid` and `camid` are what a manifest says of it.
+    `pid` and `camid` are what a manifest says of it. `stamp` is another one when the content is: size and time of
+    change of the file or video.
     """
 
     file: str
     pixels: Pixels | None = None
     pid: str = ""
     camid: int = NO_CAMERA
+    stamp: str = ""
+    encoded: EncodedImage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,35 +46,40 @@ class Sampling:
 
 
 class Pictures:
-    """What `sources` name: images, folders, lists, manifests, `-` for a list on standard input, and videos.
+    """What `sources` name: images, folders, lists, manifests, `-` for a list or an image on standard input, and videos.
 
     `total` is how many there are, 0 where a video is among them. Raises NotFound, DataError.
     """
 
     def __init__(self, sources: Sequence[str], sampling: Sampling | None = None) -> None:
         if not sources:
-            raise UsageError("there are no images to embed", hint="name images, folders, videos or lists; - is a list")
+            raise UsageError(
+                "there are no images to embed", hint="name images, folders, videos or lists; - is a list or an image"
+            )
         self._sampling = sampling or Sampling()
         self._videos = [source for source in sources if Path(source).suffix.lower() in VIDEO_SUFFIXES]
         for video in self._videos:
             if not Path(video).is_file():
                 raise NotFound(f"there is no video {video}", hint="check the path")
         others = [source for source in sources if source not in self._videos]
-        self._items = image_items(others) if others else []
+        self._piped: dict[str, EncodedImage] = {}
+        self._items = image_items(others, piped=self._piped) if others else []
         self.total = 0 if self._videos else len(self._items)
         if self._videos:
             _av()  # said before any work
 
     def __iter__(self) -> Iterator[Picture]:
         for item in self._items:
-            yield Picture(item.file, None, item.pid, item.camid)
+            sent = self._piped.get(item.file)
+            stamp = _stamp(item.file) if sent is None else hashlib.sha256(sent.data).hexdigest()
+            yield Picture(item.file, None, item.pid, item.camid, stamp, sent)
         for video in self._videos:
             yield from _frames(video, self._sampling)
 
 
 def _frames(video: str, sampling: Sampling) -> Iterator[Picture]:
     """The chosen frames, decoded one by one. Raises DataError for what is no video."""
-    av = _av()
+    av, stamp = _av(), _stamp(video)
     try:
         with av.open(video) as container:
             if not container.streams.video:
@@ -86,9 +95,18 @@ def _frames(video: str, sampling: Sampling) -> Iterator[Picture]:
                     due = max(due + 1 / sampling.fps, seconds)
                 elif number % sampling.every:
                     continue
-                yield Picture(f"{video}#{number}", frame.to_ndarray(format="rgb24"))
+                yield Picture(f"{video}#{number}", frame.to_ndarray(format="rgb24"), stamp=stamp)
     except av.error.FFmpegError as error:
         raise _no_video(video, str(error)) from error
+
+
+def _stamp(file: str) -> str:
+    """Size and time of change; nothing where it is gone, which decoding will tell."""
+    try:
+        status = Path(file).stat()
+    except OSError:
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def _av() -> Any:

@@ -76,7 +76,7 @@ class ModelService:
             raise UsageError(f"{len(images)} images; a request takes 1 to {self.settings.limits.images}")
         limits = self.settings.limits
         return np.stack(
-            [self.embedder.resized(decoded(data, limits, f"images.{row}")) for row, data in enumerate(images)]
+            [self.embedder.resized(decoded(data, limits, number)) for number, data in enumerate(images, start=1)]
         )
 
     def embed(self, pixels: Pixels) -> Future[Rows]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +56,46 @@ def test_embeddings_are_the_same_from_study_and_file_in_both_forms(cli, exported
     with Path(f"{array}.csv").open() as file:
         assert [Path(row["file"]).name for row in csv.DictReader(file)] == ["0.png", "1.png", "2.png", "3.png"]
     assert pq.read_schema(table).metadata[b"reid-tune.model"].decode() == told["model"]
+
+
+def test_standard_input_is_a_list_or_an_image(cli, exported, photos, tmp_path, monkeypatch):
+    def embedded(data):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        done = cli("embed", "-", "--model", exported["file"], "--out", tmp_path / "f.parquet", "--threads", 1)
+        return done, pq.read_table(tmp_path / "f.parquet").to_pylist() if done.code == 0 else []
+
+    files = [str(photos / f"{index}.png") for index in (2, 0)]
+    _, listed = embedded("\n".join(files).encode())
+    assert [row["file"] for row in listed] == files
+    _, sent = embedded(Path(files[1]).read_bytes())
+    assert [row["file"] for row in sent] == ["-"]
+    np.testing.assert_allclose(sent[0]["embedding"], listed[1]["embedding"], atol=1e-6)
+    refused, _ = embedded("\0".join(files).encode())
+    assert refused.code == 2
+    assert "- takes a list of paths or one image" in refused.err
+
+
+def test_a_study_is_a_model_for_indexes_searches_and_services_too(cli, finished, photos, tmp_path, monkeypatch):
+    index, model = tmp_path / "index", ("--model", "tiny")
+    built = cli("index", "build", index, photos / "0.png", *model, "--json")
+    assert built.code == 0, built.err
+    assert json.loads(cli("index", "add", index, photos, *model, "--json").out)["added"] == 3
+    (photos / "manifest.csv").write_text("file,pid\n0.png,1\n1.png,1\n2.png,2\n3.png,2\n")
+    calibrated = cli("index", "calibrate", index, photos, *model)
+    assert calibrated.code == 0, calibrated.err
+    found = cli("search", photos / "1.png", "--index", index, *model, "--top", 1, "--json")
+    assert json.loads(found.out)["queries"][0]["hits"][0]["distance"] < 1e-5
+    np.save(tmp_path / "f.npy", np.eye(json.loads(built.out)["index"]["dim"], dtype=np.float32)[:2])
+    assert cli("index", "add", index, tmp_path / "f.npy", *model).code == 0
+    served = []
+    monkeypatch.setattr("dashboards.model_app.serve_model", lambda service, *_: served.append(service))
+    assert cli("serve-model", "tiny", "--index", index, "--threads", 1).code == 0
+    served[0].close()
+    assert served[0].embedder.name == json.loads(found.out)["model"]
+    for words in (("serve-model", "nobody"), ("search", photos, "--index", index, "--model", "no.pt")):
+        missing = cli(*words)
+        assert missing.code == 5
+        assert "nobody" in missing.err or "no.pt" in missing.err
 
 
 def test_what_was_interrupted_goes_on_and_bad_images_are_named(cli, exported, photos, tmp_path, monkeypatch):

@@ -16,18 +16,19 @@ from reid_core.data.layouts.recognise import read_dataset
 from reid_core.data.pipeline import validation_cut
 
 
-def said(place, *words):
+def said(place, *words, sent=b""):
     """What a command prints as JSON."""
-    done = ended(place, *words)
+    done = ended(place, *words, sent=sent)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-def ended(place, *words):
-    """How a command ends, and what it says."""
+def ended(place, *words, sent=b""):
+    """How a command ends, and what it says, with `sent` on standard input."""
     settings = {**os.environ, "REID_TUNE_HOME": str(place.home)}
     command = [sys.executable, "-m", "orchestrator.cli", *map(str, words), "--json"]
-    return subprocess.run(command, check=False, capture_output=True, text=True, env=settings)
+    done = subprocess.run(command, check=False, capture_output=True, env=settings, input=sent)
+    return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 @pytest.mark.parametrize("form", ["parquet", "npy"])
@@ -46,6 +47,22 @@ def test_an_index_of_what_embed_wrote_finds_what_one_of_the_images_finds(place, 
     assert [far for _, far in ours] == pytest.approx([far for _, far in theirs], abs=1e-5)
     assert ours[0][0] == Path(place.images[5]).name
     assert ours[1][1] > 1e-3, "all images are the same to the model"
+
+
+def test_an_index_of_a_list_on_standard_input_is_asked_with_an_image_there(place, tmp_path):
+    index, page = tmp_path / "index", tmp_path / "found.html"
+    listed = "".join(f"{file}\n" for file in place.images[:6]).encode()
+    built = said(place, "index", "build", index, "-", "--model", place.model, sent=listed)
+    assert (built["added"], built["index"]["rows"]) == (6, 6)
+    image = place.images[5].read_bytes()
+    words = ["search", "-", "--index", index, "--model", place.model, "--top", 1]
+    (query,) = said(place, *words, "--html", page, sent=image)["queries"]
+    assert (query["file"], query["hits"][0]["file"]) == ("-", str(place.images[5]))
+    assert query["hits"][0]["distance"] < 1e-5
+    assert page.read_text().count("<img") == 2
+    refused = ended(place, "index", "add", index, "-", "--model", place.model, sent=image)
+    assert refused.returncode == 2
+    assert "an index keeps images by their paths" in refused.stderr
 
 
 def test_a_threshold_of_other_images_is_that_of_an_index_of_them_and_stays(place, tmp_path):

@@ -15,6 +15,7 @@ from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
 from orchestrator.service.served_model.spread import drift_view
+from reid_core.gallery.index import open_index
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,10 @@ def test_search_and_identify_find_the_image_itself(served, place):
     assert len(reranked) == 3
     known = httpx.post(f"{served.url}/identify?threshold=0.001", content=body).json()["people"][0]
     assert (known["pid"], known["threshold"]) == ("1", 0.001)
+    kept = open_index(place.index).state.threshold
+    by_default = httpx.post(f"{served.url}/identify", content=body).json()["people"][0]
+    assert (by_default["pid"], by_default["threshold"]) == ("1", kept.distance)
+    assert kept.fpr == 1e-3
     noise = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)).save(noise, "PNG")
     unknown = httpx.post(f"{served.url}/identify?threshold=0", content=noise.getvalue()).json()["people"][0]
@@ -57,7 +62,6 @@ def test_search_and_identify_find_the_image_itself(served, place):
 
 
 def test_what_is_added_to_the_index_is_found_without_a_restart(served, place):
-    from reid_core.gallery.index import open_index
     from reid_core.gallery.items import Item
     from reid_core.gallery.writer import writing
 
