@@ -49,6 +49,7 @@ lint: setup  ## ruff, mypy --strict, import-linter, generated files up to date
 	$(BIN)/python tools/command_reference.py --check
 	$(BIN)/python tools/api_types.py --check
 	$(BIN)/python tools/http_reference.py --check
+	$(BIN)/python tools/configuration_reference.py --check
 	@$(MAKE) --no-print-directory lint-js
 
 lint-js:  ## the pages' modules: tsc --checkJs and eslint; says so where there is no npm
@@ -86,8 +87,10 @@ dist: setup  ## wheel, source, man pages, bill of materials and licences in dist
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist
 	$(BIN)/python tools/command_reference.py --man dist/man
-	$(BIN)/cyclonedx-py environment --output-reproducible --output-file dist/sbom.json $(BIN)/python
-	$(BIN)/pip-licenses --from=mixed --format=markdown --order=license --output-file=dist/licences.md
+	$(PYTHON) -m venv --clear build/shipped  # what a user gets, without the tools of this tree
+	build/shipped/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt dist/*.whl
+	$(BIN)/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --output-file dist/sbom.json build/shipped/bin/python
+	$(BIN)/pip-licenses --python=build/shipped/bin/python --from=mixed --format=markdown --order=license --output-file=dist/licences.md
 
 docs: setup  ## the documentation's site in build/site; a broken link is an error
 	$(BIN)/mkdocs build --quiet

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from generated import write_or_check
-from openapi import Schema, answer, openapi_document, operations
+from openapi import Schema, answer, model_document, openapi_document, operations
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference" / "http.md"
 INTRODUCTION = """\
@@ -32,6 +32,11 @@ _TITLES = {
     "service": "The service",
     "health": "Health and metrics",
 }
+_MODEL = """\
+## A served model
+
+What [`reid-tune serve-model`](../serving.md) answers; `GET /openapi.json` there is its whole document.
+"""
 
 
 def page() -> str:
@@ -45,7 +50,8 @@ def page() -> str:
         parts.append(
             "\n".join([f"## {_TITLES[tag]}\n", *_HEAD, *(_row(verb, path, one) for _, verb, path, one in group)]) + "\n"
         )
-    return "\n".join(parts)
+    served = (_row(verb, path, one) for verb, path, one in operations(model_document()))
+    return "\n".join([*parts, _MODEL, *_HEAD, *served]) + "\n"
 
 
 def _row(verb: str, path: str, operation: Schema) -> str:

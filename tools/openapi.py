@@ -5,12 +5,15 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from types import SimpleNamespace
+from typing import Any, TypeAlias, cast
 
 from dashboards.app import create_app
+from dashboards.model_app import create_model_app
+from orchestrator.service.served_model.service import ModelService, ModelSettings
 from orchestrator.service.service import Service
 
-__all__ = ["Schema", "answer", "openapi_document", "operations"]
+__all__ = ["Schema", "answer", "model_document", "openapi_document", "operations"]
 
 Schema: TypeAlias = Mapping[str, Any]
 
@@ -22,6 +25,13 @@ def openapi_document() -> Schema:
         document = create_app(service).openapi()
         service.close()
     return document
+
+
+def model_document() -> Schema:
+    """What `GET /openapi.json` of a served model answers."""
+    never_asked = SimpleNamespace(settings=ModelSettings(), batches=None)
+    unasked = cast("ModelService", never_asked)
+    return create_model_app(unasked).openapi()
 
 
 def operations(document: Schema) -> Iterator[tuple[str, str, Schema]]:

@@ -66,11 +66,11 @@ def config_show(recipe: str, prefix: str, settings: tuple[tuple[str, str], ...],
     if as_json:
         print_json(dict(shown))
         return
-    rows = [[key, number(value), _allowed(describe(key)), describe(key).help] for key, value in shown.items()]
+    rows = [[key, number(value), allowed(describe(key)), describe(key).help] for key, value in shown.items()]
     console().print(table(["key", "value", "allowed", "what"], rows, fold=["value", "allowed", "what"]))
 
 
-def _allowed(info: KeyInfo) -> str:
+def allowed(info: KeyInfo) -> str:
     """The type and its bounds: `true or false`, `Adam | SGD`, `float above 0`, `list[int] 1 to 100`."""
     if info.type == "bool":
         return "true | false"

@@ -22,7 +22,7 @@ def run(*words, check=True, **options):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """The wheel, built from a copy: nothing is left in the tree."""
+    """The wheel, built from the source archive of a copy: nothing is left in the tree."""
     source = tmp_path_factory.mktemp("source") / "reid-tune"
     leave = shutil.ignore_patterns("__pycache__", "node_modules")
     for name in PARTS:
@@ -30,7 +30,8 @@ def wheel(tmp_path_factory):
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source / name)
     out = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, source)
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", out, source)  # the archive, and the wheel from it
+    assert len(list(out.glob("*.tar.gz"))) == 1
     return next(out.glob("*.whl"))
 
 

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ["api_types", "command_reference", "http_reference", "space_reference", "task_table"]
+PROGRAMS = [
+    "api_types",
+    "command_reference",
+    "configuration_reference",
+    "http_reference",
+    "space_reference",
+    "task_table",
+]
 
 
 @pytest.mark.parametrize("name", [*PROGRAMS, pytest.param("backbone_reference", marks=pytest.mark.slow)])

@@ -66,6 +66,25 @@ def test_commands_that_do_not_exist_are_found(line):
         resolve(words, mention)
 
 
+MEASURING = re.compile(
+    r"^(?: {4})?(?:\.venv/bin/)?python (tests/perf/\w+\.py)([^#\n]*(?:\n {4,}-[^#\n]*)*)", re.MULTILINE
+)
+
+
+@every_page
+def test_every_program_that_measures_takes_the_options_it_is_given(page):
+    for program, words in MEASURING.findall(page.read_text()):
+        file = ROOT / program
+        assert file.is_file(), program
+        known = set(re.findall(r'add_argument\("(--[\w-]+)"', file.read_text()))
+        assert set(re.findall(r"(?<!\S)--[\w-]+", words)) <= known, f"{program} {words}"
+
+
+def test_programs_that_measure_are_found():
+    found = [name for page in PAGES for name, _ in MEASURING.findall(page.read_text())]
+    assert len(found) >= 8
+
+
 @every_page
 def test_every_relative_link_leads_somewhere(page):
     for link in links(page.read_text()):

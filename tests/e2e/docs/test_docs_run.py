@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
-from markdown_pages import PAGES, ROOT, shell_lines
+from markdown_pages import PAGES, ROOT, blocks, shell_lines
 from page_shell import Shell
 from page_ways import ELSEWHERE, FOLLOWED, NOT_FOLLOWED, SKIPPED, UNTIL
 
@@ -43,6 +46,24 @@ def follow(shell, page, written, line):
     else:
         code = next((code for start, code in page.codes.items() if written.startswith(start)), 0)
         shell.run(line, code)
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(1800)
+def test_training_from_python_runs_as_the_guide_has_it(tmp_path):
+    page = (ROOT / "docs" / "guide.md").read_text("utf-8")
+    [example] = [block for block in blocks(page) if block.language == "python"]
+    done = subprocess.run(
+        [sys.executable, "-c", example.body],
+        cwd=tmp_path,
+        env={**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "'mAP':" in done.stdout
+    assert list((tmp_path / "runs" / "python").glob("epoch-*.pt"))
 
 
 def test_what_is_skipped_stands_on_a_page():

@@ -61,6 +61,18 @@ def test_the_manifests_fit_the_schemas_of_kubernetes():
             assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_pods_of_the_ray_cluster_fit_the_schemas_of_kubernetes(tmp_path):
+    spec = next(one for one in documents() if one["kind"] == "RayCluster")["spec"]
+    groups = [spec["headGroupSpec"], *spec["workerGroupSpecs"]]
+    assert len(groups) >= 2
+    for number, group in enumerate(groups):
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"group-{number}"}, **group["template"]}
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(yaml.safe_dump(pod), "utf-8")
+        done = run("kubernetes-validate", "--strict", "--quiet", file)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_kustomize_puts_the_manifests_together(tmp_path):
     if shutil.which("kubectl") is None:
         pytest.skip("kubectl is not installed")
