@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dashboards.people import caller
 from dashboards.refs import StudyRef
+from orchestrator.events import NO_LIMIT
 from orchestrator.service.daemon.view import DaemonView
 from orchestrator.service.service import Service
 from orchestrator.service.views_acting import Acted
@@ -19,7 +20,7 @@ class ShareRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_slots: int | None = Field(None, ge=1, le=1_000_000, description="never more slots than this")
+    max_slots: int | None = Field(None, ge=0, le=NO_LIMIT, description="never more slots than this; 0: no limit")
     priority: int | None = Field(None, ge=-1000, le=1000, description="the higher is served first")
     weight: float | None = Field(None, gt=0, le=1e6, allow_inf_nan=False, description="share within its priority")
 

@@ -17,7 +17,7 @@ from dashboards.formats import value
 from dashboards.people import caller
 from dashboards.refs import StudyRef, TrialRef
 from dashboards.rendering import Renderer
-from orchestrator.service.errors import Finding, InvalidInput
+from orchestrator.service.errors import Finding, InvalidInput, ServerUnreachable
 from orchestrator.service.inspection.build import has_winner, is_inspected
 from orchestrator.service.retention import trial_checkpoints
 from orchestrator.service.service import Service
@@ -120,6 +120,14 @@ def _clone(trial: TrialDetail, fields: dict[str, str]) -> TrialCloneRequest:
     return TrialCloneRequest.model_validate({"set": changes})
 
 
+def _log(service: Service, study: str, number: int, log: LogName) -> list[str]:
+    """The lines to show; one that says so when they are kept where they cannot be read now."""
+    try:
+        return service.trial_log(study, number, _LINES, output_of(log))
+    except ServerUnreachable as error:
+        return [error.message]
+
+
 def _context(service: Service, study: str, number: int, log: LogName) -> dict[str, object]:
     trial, detail = service.trial(study, number), service.study(study)
     ids = sorted(row.id for row in detail.trials)
@@ -137,7 +145,7 @@ def _context(service: Service, study: str, number: int, log: LogName) -> dict[st
         "compared": _compared(trial, other),
         "panels": _panels(detail, trial),
         "checkpoints": trial_checkpoints(service, study, number),
-        "log": service.trial_log(study, number, _LINES, output_of(log)),
+        "log": _log(service, study, number, log),
         "log_name": log,
         "log_names": list(LogName),
         "tracked": is_tracked(service, study),

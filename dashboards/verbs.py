@@ -26,7 +26,7 @@ from orchestrator.service.views_acting import (
 
 __all__ = ["add_verbs"]
 
-_NOW = StopRequest()
+_AFTER_EPOCHS = StopRequest()
 _NOTHING_MORE = ExtendRequest()
 
 
@@ -69,9 +69,9 @@ def _add_plain(router: APIRouter, service: Service) -> None:
 
 def _add_study_verbs(router: APIRouter, service: Service) -> None:
     @router.post("/studies/{study}/stop", tags=["studies"])
-    def stop(study: StudyRef, request: Request, how: StopRequest = _NOW) -> Acted:
-        """End a study: what runs finishes its epoch and saves, or goes on to its rung; nothing new starts."""
-        return service.stop(study, caller(request), at_rung=how.at_rung)
+    def stop(study: StudyRef, request: Request, how: StopRequest = _AFTER_EPOCHS) -> Acted:
+        """End a study: what runs saves after its epoch, at its rung, or now; nothing new starts."""
+        return service.stop(study, caller(request), at_rung=how.at_rung, now=how.now)
 
     @router.post("/studies/{study}/extend", tags=["studies"])
     def extend(study: StudyRef, request: Request, more: ExtendRequest = _NOTHING_MORE) -> Acted:

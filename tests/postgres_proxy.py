@@ -11,16 +11,21 @@ from postgres_server import free_port
 
 __all__ = ["Proxy"]
 
+_READY = b"Z\0\0\0\5I"
+"""How the server's greeting ends: ReadyForQuery, no transaction."""
+
 
 class Proxy:
-    """Passes bytes both ways. `delay` is the seconds that each packet of an answer takes longer.
+    """Passes bytes both ways. `delay` is the seconds that each answer takes longer once a connection stands.
 
-    `lose_commits` is how many of the next commits reach the server while their answers, and the connection, are lost.
+    `lose_commits` is how many of the next commits reach the server while their answers, and the connection, are lost;
+    `lose_renewals` those of renewals of a lease, which are statements of their own.
     """
 
     def __init__(self, port: int) -> None:
         self.port, self._server_port = free_port(), port
-        self.delay, self.lose_commits, self.lost = 0.0, 0, 0
+        self.delay, self.lost = 0.0, 0
+        self.lose_commits, self.lose_renewals = 0, 0
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -50,16 +55,21 @@ class Proxy:
                 if b"COMMIT\0" in data and self.lose_commits > 0:
                     self.lose_commits -= 1
                     losing.set()
+                if b"UPDATE leases" in data and self.lose_renewals > 0:
+                    self.lose_renewals -= 1
+                    losing.set()
                 server.sendall(data)
         _end(server)
 
     def _answer(self, client: socket.socket, server: socket.socket, losing: threading.Event) -> None:
+        stands = False
         with contextlib.suppress(OSError):
             while data := server.recv(65536):
                 if losing.is_set():
                     self.lost += 1
                     break
-                time.sleep(self.delay)
+                time.sleep(self.delay if stands else 0.0)
+                stands = stands or _READY in data
                 client.sendall(data)
         _end(client)
         _end(server)

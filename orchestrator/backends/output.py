@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["LARGEST", "STDERR", "STDOUT", "captured"]
+__all__ = ["LARGEST", "STDERR", "STDOUT", "captured", "flush"]
 
 STDOUT, STDERR = "stdout.log", "stderr.log"
 LARGEST = 10 * 2**20
@@ -35,7 +35,7 @@ def captured(directory: Path, *, largest: int = LARGEST) -> Iterator[None]:
     try:
         for descriptor, path in paths.items():
             files[descriptor] = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        _flush()
+        flush()
         for descriptor, file in files.items():
             before[descriptor] = os.dup(descriptor)
             os.dup2(file, descriptor)
@@ -43,7 +43,7 @@ def captured(directory: Path, *, largest: int = LARGEST) -> Iterator[None]:
         yield
     finally:
         ended.set()
-        _flush()
+        flush()
         for descriptor, old in before.items():
             os.dup2(old, descriptor)
             os.close(old)
@@ -55,7 +55,8 @@ def captured(directory: Path, *, largest: int = LARGEST) -> Iterator[None]:
             _turn(path, largest)
 
 
-def _flush() -> None:
+def flush() -> None:
+    """What Python holds back of this process's output is written."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()

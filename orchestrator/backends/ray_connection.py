@@ -10,6 +10,7 @@ import threading
 import time
 import traceback
 from typing import Any
+from urllib.parse import urlsplit
 
 from reid_core.errors import Conflict, ServerUnreachable
 
@@ -19,6 +20,8 @@ _PROBE_SECONDS, _PROBES = 2.0, 5
 """The head counts as gone after so many attempts to reach it, so many seconds apart. Ray itself would end this process
 after a minute."""
 _SHUTDOWN_SECONDS = 15.0
+_ANSWER_SECONDS, _ANSWER_PAUSE = 10.0, 0.5
+"""How long a head may take to answer at the beginning: Ray itself would try for many minutes, deaf to signals."""
 
 
 class Connection:
@@ -81,10 +84,39 @@ class Connection:
 
 
 def _answers(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    with contextlib.suppress(OSError, ValueError), socket.create_connection((host, int(port)), timeout=1.0):
+    with contextlib.suppress(OSError, ValueError), socket.create_connection(_place(address), timeout=1.0):
         return True
     return False
+
+
+def _place(address: str) -> tuple[str, int]:
+    """Host and port of an address of Ray's. Raises ValueError for one that names none, as "auto" does."""
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    if parts.hostname is None or parts.port is None:
+        raise ValueError(f"{address} names no host and port")
+    return parts.hostname, parts.port
+
+
+def _wait_for(address: str) -> None:
+    """Return once somebody answers at the address, or at once where it names no port. Raises OSError: why nobody does.
+
+    `auto` stands for RAY_ADDRESS, as for Ray.
+    """
+    try:
+        place = _place(os.environ.get("RAY_ADDRESS", "") or address if address == "auto" else address)
+    except ValueError:
+        return
+    end = time.monotonic() + _ANSWER_SECONDS
+    while True:
+        try:
+            socket.create_connection(place, timeout=1.0).close()
+        except OSError as error:
+            if time.monotonic() + _ANSWER_PAUSE > end:
+                why = error.strerror or str(error) or type(error).__name__
+                raise OSError(f"nobody answers there: {why}") from error
+        else:
+            return
+        time.sleep(_ANSWER_PAUSE)
 
 
 def _connect(address: str, cores: int) -> tuple[Any, bool]:
@@ -114,6 +146,7 @@ def _start(ray: Any, address: str, cores: int) -> None:
     """Connect to the cluster, or start a Ray of this process's own; on a busy machine its thirty seconds may not do."""
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address:
+        _wait_for(address)
         ray.init(address=address, **quiet)
         return
     try:

@@ -8,6 +8,7 @@ import socket
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,9 +17,11 @@ from typing import TextIO
 import psutil
 
 from orchestrator.backends.memory import give_back, memory_failure
+from orchestrator.backends.output import flush
 from orchestrator.backends.protocol import Beat, Ended, Message, Reported, Saved, Sink
 from orchestrator.backends.usage import Usage
 from orchestrator.trial.files import disk_is_full
+from orchestrator.trial.kept_logs import KeptLogs, logs_of
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.lasting import run_lasting
 from orchestrator.trial.protocol import (
@@ -131,12 +134,13 @@ def run_segment(trial: Trial, spec: SegmentSpec, sink: Sink, ask: Asking) -> Non
     outcome: Outcome
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with (directory / "trial.log").open("a", encoding="utf-8") as log:
+        with _keeping(spec, directory), (directory / "trial.log").open("a", encoding="utf-8") as log:
             usage = Usage()
             context = _Context(spec, sink, ask, log, usage)
             context.log(f"segment {spec.segment}: epochs {spec.from_epoch + 1} to {spec.to_epoch} on {worker_name()}")
             outcome = _guarded(trial, spec, context, usage)
             context.log(f"segment {spec.segment}: {_told(outcome)}")
+            flush()
     except OSError as error:
         outcome = failure_of_error(error, directory)
     seconds = time.monotonic() - started
@@ -144,6 +148,11 @@ def run_segment(trial: Trial, spec: SegmentSpec, sink: Sink, ask: Asking) -> Non
     if short or seconds >= _LONG or _resident() - before >= _LARGE:
         give_back()
     sink(Ended(spec.segment, outcome, seconds, worker_name()))
+
+
+def _keeping(spec: SegmentSpec, directory: Path) -> AbstractContextManager[object]:
+    """Logs are kept where checkpoints are."""
+    return KeptLogs(logs_of(spec.vault), directory, spec.segment) if spec.vault else nullcontext()
 
 
 def failure_of_error(error: Exception, directory: Path) -> Failed:

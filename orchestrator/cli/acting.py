@@ -94,17 +94,19 @@ unarchive_command = plain_verb(
 @click.command("stop", cls=Command)
 @study_argument
 @click.option("--at-rung", is_flag=True, help="What runs goes on to its rung; else it ends after its epoch.")
+@click.option("--now", is_flag=True, help="What runs does not end its epoch: it saves in the middle of it.")
 @json_option
-def stop_command(study: str, *, at_rung: bool, as_json: bool) -> None:
+def stop_command(study: str, *, at_rung: bool, now: bool, as_json: bool) -> None:
     """Finish what runs, save, and end the study: nothing new starts.
 
     Examples:
       reid-tune studies stop cows
       reid-tune studies stop cows --at-rung      # comparable to the other trials
+      reid-tune studies stop cows --now          # where an epoch takes an hour
     """
     from orchestrator.service.service import Service
 
-    say(Service().stop(study, whoever(), at_rung=at_rung), as_json=as_json)
+    say(Service().stop(study, whoever(), at_rung=at_rung, now=now), as_json=as_json)
 
 
 @click.command("delete", cls=Command)

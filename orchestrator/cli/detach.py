@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 __all__ = ["launched"]
 
 
-def launched(service: Service, study: str) -> int:
+def launched(service: Service, study: str, *, resumed: bool = False) -> int:
     """Hand the study to the service, or start it in the background without one, and say which; the exit code."""
-    summary = service.launch(study, whoever())
+    summary = service.launch(study, whoever(), resumed=resumed)
     if summary.ended_at is not None:
         click.echo(f"{summary.name} has ended already: {summary.status}")
         return 0

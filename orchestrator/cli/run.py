@@ -56,6 +56,7 @@ def run_command(
       reid-tune run --resume latest
       reid-tune run --space bnneck.yaml --detach --priority 5
     """
+    from orchestrator.cli.acting import whoever
     from orchestrator.service.service import Service
     from reid_core.errors import UsageError
 
@@ -68,7 +69,11 @@ def run_command(
         study = _resumed(service, resume, space, options)
     else:
         study = _created(service, str(space), options, quiet=events)
-    return launched(service, study) if detach else _run(service, study, events=events, track=not no_mlflow)
+    if detach:
+        return launched(service, study, resumed=bool(resume))
+    if resume:
+        service.take_up(study, whoever())
+    return _run(service, study, events=events, track=not no_mlflow)
 
 
 @click.command("demo", cls=Command)

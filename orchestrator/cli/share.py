@@ -35,7 +35,12 @@ SHARE_OPTIONS = (
 
 @click.command("share", cls=Command)
 @click.argument("study", default="latest", shell_complete=complete_study)
-@SHARE_OPTIONS[0]
+@click.option(
+    "--max-slots",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="In the service: never more of its slots than this. 0: no limit any more.",
+)
 @SHARE_OPTIONS[1]
 @SHARE_OPTIONS[2]
 @json_option
@@ -49,6 +54,7 @@ def share_command(
     Examples:
       reid-tune studies share cows --priority 5
       reid-tune studies share cows --weight 2 --max-slots 4
+      reid-tune studies share cows --max-slots 0      # as many as there are
     """
     from orchestrator.service.errors import UsageError
     from orchestrator.service.service import Service

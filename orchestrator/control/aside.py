@@ -25,6 +25,8 @@ _WINDOW = 500  # events read at once, from the log's end
 def write_aside(store: Store, study: str, commands: Sequence[CommandGiven], at: float) -> bool:
     """Record the inbox and `commands` (Unix time `at`); False, with nothing written, while a controller lives.
 
+    What is recorded is never earlier than what stands before it, whatever the date of this machine was set to: a study
+    resumed before its controller's last word would be charged the time in between.
     A study that was asked to stop ends here, whoever heard the stop: nobody else is there to say so.
     """
     if not _write(store, study, commands, at):
@@ -41,6 +43,7 @@ def _write(store: Store, study: str, commands: Sequence[CommandGiven], at: float
     except Conflict:
         return False
     try:
+        at = max(at, store.find(study).updated_at)
         pending = store.pending(study)
         given = [one.model_copy(update={"aside": True}) for one in (*(one.command for one in pending), *commands)]
         if given:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from orchestrator.control.checkpoints import (
     instead_of,
     needed_epochs,
 )
+from orchestrator.control.clock import SteadyClock
 from orchestrator.control.costs import known_costs
 from orchestrator.control.decide import Decision, Finish, Start, Stop, Suggest, decide, unwanted
 from orchestrator.control.lease import Lease, held
@@ -61,6 +61,8 @@ class Controller:
     """Owns one study while it runs. `run` returns when the study ended, was paused, or was interrupted.
 
     `observer` sees every event right after it is durable. A controller that finds another one alive raises Conflict.
+    `clock` (Unix seconds, for the log, limits of time and the lease) must not be set while it runs. Without one, log
+    and limits go by a SteadyClock and the lease by the store's clock.
     """
 
     def __init__(
@@ -76,13 +78,14 @@ class Controller:
     ) -> None:
         self._store, self._study, self._backend = store, study, backend
         self._directory, self._resources = directory, resources
-        self._observer, self._clock = observer, clock or time.time
+        self._observer, self._clock = observer, clock or SteadyClock()
         self._lease_clock = clock or store.now  # machines agree on it where the store has a server
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
         self._lease: Lease
         self._algorithm: Algorithm
         self._made_of: StudyCreated
         self._interrupted, self._hurried = "", False
+        self._stops_now = False  # of the last stop that was heard: it does not wait for epochs
         self._shared = SharedSlots(store, study)
         self._silence = Silence(resources.silence)
         self._nodes = NodeTally()
@@ -156,6 +159,8 @@ class Controller:
             )
         for command in self._store.pending(self._study):
             self._append([command.command], taken=(command.id,))
+            if command.command.command is CommandKind.STOP:
+                self._stops_now = command.command.asked.now
         if self._interrupted:
             by, self._interrupted = self._interrupted, ""
             self._append([CommandGiven(command=CommandKind.PAUSE, by=by)])
@@ -179,8 +184,12 @@ class Controller:
         self._backend.stop(segment, within=self._stopping[segment])
 
     def _at_once(self) -> bool:
-        """Whether what is to pause does so within its epoch: this machine is about to go, or the service goes down."""
-        return self._hurried or self.state.status is StudyStatus.QUEUED
+        """Whether what is to pause does so within its epoch: this machine is about to go, or the service goes down.
+
+        Or somebody stopped the study and waits for no epoch.
+        """
+        stops = self._stops_now and self.state.status is StudyStatus.STOPPED
+        return stops or self._hurried or self.state.hurried or self.state.status is StudyStatus.QUEUED
 
     def _suggest(self, decision: Suggest) -> None:
         move = decision.move

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ SECONDS = 15.0
 RECORDING = " recording a command"
 """How the owner of a lease is named that holds it for a moment only."""
 _MOMENT, _POLL_SECONDS = 6.0, 0.02  # a recorder's own lease is shorter, should it die
+_LOG = logging.getLogger(__name__)
 
 
 class Lease:
@@ -36,6 +38,9 @@ class Lease:
                 self._unreachable = False
             except ReidTuneError as error:
                 self._unreachable = isinstance(error, ServerUnreachable)
+                continue
+            except Exception:  # noqa: BLE001 - without its lease a controller that works would be taken for dead
+                _LOG.exception("the lease of study %s could not be renewed, the next beat tries again", self._study)
                 continue
             if self.lost:
                 return

@@ -3,7 +3,7 @@
 What may come in: frozen values and pure functions over them. No clock, file, database or process.
 """
 
-from orchestrator.events.given import Asked, EarlierResult, Limits, Teacher
+from orchestrator.events.given import NO_LIMIT, Asked, EarlierResult, Limits, Teacher
 from orchestrator.events.keep import Keep
 from orchestrator.events.log import (
     CheckpointSaved,
@@ -30,6 +30,7 @@ from orchestrator.events.plan import Bracket, Plan
 from orchestrator.events.state import Checkpoint, Running, StudyState, TrialState, TrialStatus, fold
 
 __all__ = [
+    "NO_LIMIT",
     "Asked",
     "Bracket",
     "Checkpoint",

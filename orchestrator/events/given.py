@@ -8,7 +8,10 @@ from orchestrator.events.keep import Keep
 from orchestrator.events.plan import Plan
 from reid_core.config import Values
 
-__all__ = ["Asked", "EarlierResult", "Limits", "Teacher"]
+__all__ = ["NO_LIMIT", "Asked", "EarlierResult", "Limits", "Teacher"]
+
+NO_LIMIT = 1_000_000
+"""`max_slots` of a study whose limit was lifted: more slots than any service has."""
 
 
 class _Given(BaseModel):
@@ -77,6 +80,7 @@ class Asked(_Given):
     priority: int | None = Field(None, description="share: the higher is served first")
     max_slots: int | None = Field(None, ge=1, description="share: never more slots than this")
     at_rung: bool = Field(default=False, description="stop: what runs goes on to its rung")
+    now: bool = Field(default=False, description="stop: what runs saves in the middle of its epoch")
     text: str = Field("", max_length=10_000, description="note: the study's note from now on")
     tags: tuple[str, ...] | None = Field(None, description="tag: the study's tags from now on")
     keep: Keep | None = Field(None, description="keep: which checkpoints stay from now on")

@@ -32,8 +32,10 @@ from orchestrator.events.log import (
 from orchestrator.events.tally import Tally
 from orchestrator.events.trials import Checkpoint, Running, TrialState, TrialStatus
 
-__all__ = ["Checkpoint", "Running", "StudyState", "TrialState", "TrialStatus", "fold"]
+__all__ = ["SERVICE", "Checkpoint", "Running", "StudyState", "TrialState", "TrialStatus", "fold", "is_queued_by"]
 
+SERVICE = "reid-tune up"
+"""Who asks a controller for its slots, in the log of a study, when the service does."""
 _OVER = frozenset({StudyStatus.COMPLETED, StudyStatus.STOPPED, StudyStatus.FAILED})
 _BY_ANYONE = (CommandGiven, StudyEnded)
 _LONG = 20_000  # events; a shorter log is not worth the settling
@@ -69,6 +71,7 @@ class StudyState:
     max_slots: int | None = None
     keep: Keep = Keep.BEST
     at_rung: bool = False  # of a stop: what runs goes on to its rung
+    hurried: bool = False  # of a pause: what runs does not wait for its epoch, the service wants the slots back
     wanted: tuple[Wanted, ...] = ()  # configurations enqueued after the creation and not tried yet
     from_wanted: int = 0  # how many trials were
     tally: Tally = field(default_factory=Tally, compare=False, repr=False)  # what readers counted so far
@@ -162,6 +165,7 @@ class StudyState:
         self.token, self.workers = event.token, event.workers
         self.avoided.clear()
         self.status, self.reason, self.ended_at, self.at_rung = StudyStatus.RUNNING, "", None, False
+        self.hurried = False
         for run in self.running.values():
             trial = self.trials[run.trial]
             if trial.status is not TrialStatus.STOPPED:
@@ -220,8 +224,7 @@ class StudyState:
                 self.status, self.reason = StudyStatus.STOPPED, f"stopped by {event.by or 'request'}"
                 self.at_rung = event.asked.at_rung
             case CommandKind.QUEUE if self.status not in _OVER:
-                self._rest(until)
-                self.status = StudyStatus.QUEUED
+                self._queue(event, until)
             case CommandKind.PAUSE | CommandKind.RESUME | CommandKind.STOP if self.status in _OVER:
                 # what is over stays so; who wants a pause does not wait for rungs
                 self.at_rung = self.at_rung and event.command is not CommandKind.PAUSE
@@ -230,13 +233,20 @@ class StudyState:
                 self.status = StudyStatus.PAUSED
             case CommandKind.RESUME:
                 self._rest(until)
-                self.status, self.ran_since = StudyStatus.RUNNING, at
+                self.status, self.ran_since, self.hurried = StudyStatus.RUNNING, at, False
             case CommandKind.LIMITS if self.created is not None:
                 self.created = limited(self.created, event.asked)
             case CommandKind.ENQUEUE:
                 self._enqueue(event)
             case _:
                 self._describe(event)
+
+    def _queue(self, event: CommandGiven, until: float) -> None:
+        """The study waits for its turn; one that a person paused keeps its pause, and what runs only hurries."""
+        self._rest(until)
+        self.hurried = not is_queued_by(event, self.status)
+        if not self.hurried:
+            self.status = StudyStatus.QUEUED
 
     def _describe(self, event: CommandGiven) -> None:
         """What people say of a study: it changes no decision."""
@@ -288,6 +298,15 @@ class StudyState:
                 trial.promoted = event.by or "request"
             case CommandKind.TRIAL_PIN | CommandKind.TRIAL_UNPIN:
                 trial.pinned = event.command is CommandKind.TRIAL_PIN
+
+
+def is_queued_by(event: CommandGiven, status: StudyStatus) -> bool:
+    """Whether a QUEUE puts a study of this status, which is not over, into the queue.
+
+    A paused one only when somebody wants it to go on. What a controller hears, and whatever the service asks for, is
+    about slots: nobody took the pause back.
+    """
+    return status is not StudyStatus.PAUSED or (event.aside and event.by != SERVICE)
 
 
 def fold(log: Iterable[Logged], state: StudyState | None = None) -> StudyState:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -114,20 +114,25 @@ class Tools:
 
     def launch(self, request: StudyRequest) -> StudySummary:
         """Create a study and start it in the background. Ask `plan` first: it costs compute."""
-        made = self._acted("launch", "", lambda: self._service.create(request))
-        return self._acted("launch", made.id, lambda: self._service.launch(made.id, BY))
+        made: list[str] = []
+
+        def created_and_launched() -> StudySummary:
+            made.append(self._service.create(request, BY).id)
+            return self._service.launch(made[0], BY)
+
+        return self._acted("launch", made, created_and_launched)
 
     def pause(self, study: str) -> Acted:
         """Let running epochs end, save them, then rest. `resume` goes on."""
-        return self._acted("pause", study, lambda: self._service.pause(study, BY))
+        return self._acted("pause", [study], lambda: self._service.pause(study, BY))
 
     def resume(self, study: str) -> Acted:
         """Go on with a paused study."""
-        return self._acted("resume", study, lambda: self._service.resume(study, BY))
+        return self._acted("resume", [study], lambda: self._service.resume(study, BY))
 
     def stop(self, study: str) -> Acted:
         """End a study for good; what was found stays."""
-        return self._acted("stop", study, lambda: self._service.stop(study, BY))
+        return self._acted("stop", [study], lambda: self._service.stop(study, BY))
 
     def _space(self, name: str) -> SpaceView:
         names = [view.name for view in self._service.spaces()]
@@ -135,15 +140,21 @@ class Tools:
             raise NotFound(f"the catalog has no space {name}", hint=f"one of {', '.join(names)}")
         return self._service.space(name)
 
-    def _acted(self, what: str, study: str, work: Callable[[], Answer]) -> Answer:
-        """Do it and note who asked for it, as the pages do."""
+    def _acted(self, what: str, study: Sequence[str], work: Callable[[], Answer]) -> Answer:
+        """Do it and note who asked for it, as the pages do; `study` may be known only afterwards, or never."""
         status = 422
         try:
             made = told(work)
             status = 200
         finally:
             entry = AuditEntry(
-                at=time.time(), what=what, who=BY, role=self._role.value, method="MCP", study=study, status=status
+                at=time.time(),
+                what=what,
+                who=BY,
+                role=self._role.value,
+                method="MCP",
+                study="".join(study),
+                status=status,
             )
             self._audit.write(entry)
         return made

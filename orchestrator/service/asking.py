@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.control.aside import write_aside
-from orchestrator.events import CommandGiven
+from orchestrator.events import CommandGiven, CommandKind
 from orchestrator.service.processes import release_if_dead
 from orchestrator.store import Store
 
-__all__ = ["ask", "record"]
+__all__ = ["ask", "ask_on", "record"]
 
 
 def ask(store: Store, study: str, command: CommandGiven, now: float) -> bool:
@@ -21,6 +21,15 @@ def ask(store: Store, study: str, command: CommandGiven, now: float) -> bool:
         return True
     store.post(study, command, now)
     return record(store, study, [], now)  # whoever held the log may have left before it could hear
+
+
+def ask_on(store: Store, study: str, by: str, now: float) -> bool:
+    """Record, once, that somebody lets a study go on whose controller starts next; else as `ask`."""
+    last = [one.event for one in store.events(study, after=max(0, store.last_seq(study) - 1))]
+    match last:
+        case [CommandGiven(command=CommandKind.RESUME) as asked] if asked.by == by:
+            return True
+    return ask(store, study, CommandGiven(command=CommandKind.RESUME, by=by), now)
 
 
 def record(store: Store, study: str, commands: Sequence[CommandGiven], now: float) -> bool:

@@ -2,7 +2,8 @@
 
 On loopback without a login whoever asks has this machine's files anyway, and nothing is confined. With a login, a
 request may name files below the roots, and what studies themselves wrote; nothing else is looked at, not even to say
-whether it is there. Code is never chosen over the network: a backbone by its import path is refused as well.
+whether it is there. Code is never chosen over the network: a backbone by its import path is refused as well, and a
+Ray runtime environment that brings any, wherever it lies.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from orchestrator.service.runtime_env import code_in
 from orchestrator.service.teachers import STUDY
 from orchestrator.service.views import StudyRequest
 from reid_core.config import Value, read_yaml
@@ -124,6 +126,7 @@ class Roots:
         if "\n" not in request.space and ("/" in request.space or "\\" in request.space):
             _refuse([found for found in [self._finding("--space", "space", request.space)] if found])
         _refuse([found for place, key, path in _named(request) if (found := self._finding(place, key, path))])
+        _refuse(code_in(request.runtime_env))
 
     def _finding(self, place: str, key: str, path: str) -> Finding | None:
         if key.endswith("NAME"):

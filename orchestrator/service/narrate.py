@@ -66,6 +66,7 @@ def _asked(asked: Asked) -> str:
     """What a command says besides its name, for the one line of its story."""
     told = [
         *(["at the next rungs"] if asked.at_rung else []),
+        *(["within the running epochs"] if asked.now else []),
         *([f"to {asked.plan.trials} trials and {asked.plan.epochs} epochs"] if asked.plan is not None else []),
         *([f"limits {_limits(asked.limits)}"] if asked.limits is not None else []),
         *([", ".join(f"{key} {value}" for key, value in asked.values.items())] if asked.values else []),

@@ -14,6 +14,7 @@ import psutil
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.events import StudyStatus
+from orchestrator.service.daemon import record
 from orchestrator.service.daemon.view import DaemonView
 from orchestrator.service.gpus import ask_driver, driver_program
 from orchestrator.service.machine import cores, gpu_count
@@ -69,12 +70,13 @@ def overview(service: Service, nodes: Nodes) -> Overview:
 
 
 def ray_address(service: Service) -> str:
-    """The cluster of the newest running study that names one, else RAY_ADDRESS."""
+    """The cluster of the newest running study that names one, else that of the service, else RAY_ADDRESS."""
     for row in service.store.studies():
         created = service.state(row.id).created if row.status is StudyStatus.RUNNING else None
         if created is not None and created.ray_address:
             return created.ray_address
-    return os.environ.get("RAY_ADDRESS", "")
+    found = record.read(service.home)
+    return (found.ray_address if found is not None else "") or os.environ.get("RAY_ADDRESS", "")
 
 
 class Nodes:

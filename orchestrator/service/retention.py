@@ -14,6 +14,7 @@ from orchestrator.control.checkpoints import kept, named, needed_epochs
 from orchestrator.events import Asked, Checkpoint, CommandGiven, CommandKind, Keep, StudyState, TrialState, TrialStatus
 from orchestrator.service.asking import ask
 from orchestrator.service.service import Service
+from orchestrator.trial.kept_logs import FOLDER
 from orchestrator.trial.vault import Stored, Vault, is_url, told
 from reid_core.errors import NotFound, ServerUnreachable
 
@@ -143,8 +144,9 @@ def _remove(path: str, vault: Vault | None) -> None:
 
 
 def _remote(place: str) -> list[Stored]:
+    """Every file of a study's URL but its trials' logs, which no policy removes."""
     try:
-        return Vault(place).files()
+        return [one for one in Vault(place).files() if not one.url.startswith(f"{place}/{FOLDER}/")]
     except Exception as error:  # each file system has errors of its own
         message = f"the checkpoints under {place} cannot be listed: {told(error)}"
         raise ServerUnreachable(message, hint="check the network, and the credentials in the environment") from error

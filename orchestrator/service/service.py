@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from functools import cache, partial
 from pathlib import Path
 
-from orchestrator.events import Asked, CommandGiven, CommandKind, StudyState, StudyStatus
+from orchestrator.events import CommandGiven, CommandKind, StudyState, StudyStatus
 from orchestrator.service.analysis.analyse import KeptAnalyses
 from orchestrator.service.analysis.evidence import Evidence
 from orchestrator.service.asking import ask
@@ -28,6 +28,7 @@ from orchestrator.service.narrate import narrate
 from orchestrator.service.plan_view import plan_view, space_view
 from orchestrator.service.processes import controller_of, release_if_dead, spawn
 from orchestrator.service.progress import picked, view_at, winner
+from orchestrator.service.remote_log import follow_remote, remote_lines
 from orchestrator.service.report import StudyReport, report_of
 from orchestrator.service.trial_output import Output, follow, last_lines
 from orchestrator.service.trial_verbs import TrialVerbs
@@ -46,10 +47,11 @@ from orchestrator.service.views import (
     TrialDetail,
     TrialRow,
 )
-from orchestrator.service.views_acting import Acted
 from orchestrator.service.views_analysis import AnalysisView
 from orchestrator.store import Store, StudyRow, open_store
 from orchestrator.store.rules import check_unused
+from orchestrator.trial.kept_logs import logs_of
+from orchestrator.trial.vault import vault_of
 from reid_core import api
 from reid_core.config import from_values
 from reid_core.errors import Conflict, NotFound, UsageError
@@ -65,6 +67,8 @@ def _catalog() -> tuple[SpaceView, ...]:
     return tuple(space_view(name) for name in catalog.names())
 
 
+_RECENT = 10_000
+"""Lines of a trial's log in which its newest segment is looked for."""
 SHARED_AT_CREATION = "the request"
 """Who asked for the share that a study begins with."""
 
@@ -145,11 +149,11 @@ class Service(StudyVerbs, TrialVerbs):
         """Raise Conflict when another study has the name: `create` would say so only after the plan."""
         check_unused({name}, name, self.store.studies())
 
-    def launch(self, study: str, by: str = "") -> StudySummary:
+    def launch(self, study: str, by: str = "", *, resumed: bool = False) -> StudySummary:
         """Start (or continue) a study in the background and return at once.
 
-        It goes into the queue of the service; without one its controller starts at once, in a process of its own.
-        An archived one is listed again: the service starts none that nobody sees.
+        It goes into the queue of the service; without one its controller starts at once, in a process of its own, and
+        `resumed` is recorded first. An archived one is listed again: the service starts none that nobody sees.
         """
         row = self.store.find(study)
         self.check_free(row)
@@ -157,32 +161,13 @@ class Service(StudyVerbs, TrialVerbs):
             ask(self.store, row.id, CommandGiven(command=CommandKind.UNARCHIVE, by=by), time.time())
         daemon = daemon_record.read(self.home)
         if daemon is None:
+            if resumed and not self.take_up(row.id, by):
+                return self._summary(row)  # somebody else's controller was faster, and hears of it
             log = self.home.study(row.id) / "controller.log"
             spawn("orchestrator.service.controller_process", [str(self.home.root), row.id], log)
         elif row.status is not StudyStatus.QUEUED or row.id in daemon.troubles:
             ask(self.store, row.id, CommandGiven(command=CommandKind.QUEUE, by=by), time.time())
         return self._summary(self.store.find(row.id))
-
-    def share(
-        self,
-        study: str,
-        by: str = "",
-        *,
-        max_slots: int | None = None,
-        priority: int | None = None,
-        weight: float | None = None,
-    ) -> Acted:
-        """Change the study's share of the service's slots, from now on; None leaves a value as it is."""
-        row, state, _ = self._found(study)
-        if state.ended_at is not None:
-            return self._nothing(row, f"has ended already: {state.status}")
-        wanted = {"max_slots": max_slots, "priority": priority, "weight": weight}
-        new = {name: value for name, value in wanted.items() if value not in {None, getattr(state, name)}}
-        told = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in wanted.items() if value is not None)
-        command = CommandGiven(command=CommandKind.SHARE, by=by, asked=Asked.model_validate(new))
-        if not new or command in (one.command for one in self.store.pending(row.id)):
-            return self._nothing(row, f"has this share already: {told}")
-        return self._ask(row, command, f"its share from now on: {told}")
 
     def trouble(self, study: str) -> str:
         """Why the service does not go on with the study; empty when it does, or is not up."""
@@ -265,8 +250,13 @@ class Service(StudyVerbs, TrialVerbs):
             return kept.trial(trial, str(self._trial_folder(row.id, trial)), alive=alive)
 
     def trial_log(self, study: str, trial: int, lines: int = 200, output: Output = Output.LOG) -> list[str]:
-        """The last lines of a trial's log, or of what its processes printed; empty when there are none."""
-        return last_lines(Path(self.trial(study, trial).directory) / output, lines)
+        """The last lines of a trial's log, or of what its processes printed; empty when there are none.
+
+        They come from its folder here or, where that lacks its newest segment, from the URL of the checkpoints. Raises
+        ServerUnreachable when that does not answer.
+        """
+        path, url = self._log_places(study, trial, output)
+        return (url and remote_lines(url, output, lines)) or last_lines(path, lines)
 
     def follow_log(self, study: str, trial: int, lines: int = 200, output: Output = Output.LOG) -> Iterator[str]:
         """The same lines and those that come, until the trial or its study has ended or rests."""
@@ -276,7 +266,23 @@ class Service(StudyVerbs, TrialVerbs):
             going = {StudyStatus.CREATED, StudyStatus.QUEUED, StudyStatus.RUNNING}
             return known or self.study(study).status not in going
 
-        return follow(Path(self.trial(study, trial).directory) / output, lines, ended)
+        path, url = self._log_places(study, trial, output)
+        return follow_remote(url, output, lines, ended) if url else follow(path, lines, ended)
+
+    def _log_places(self, study: str, trial: int, output: Output) -> tuple[Path, str]:
+        """A trial's file on this machine, and the URL to read instead: empty where the file has all, or there is none.
+
+        The newest segment names itself in the log of the machine that it ran on.
+        """
+        row = self.store.find(study)
+        found = self.trial(row.id, trial)
+        created, folder = self._state(row).created, Path(found.directory)
+        if created is None or not created.checkpoints:
+            return folder / output, ""
+        marks = [f" segment {one.segment}: " for one in found.segments[-1:]]
+        if marks and any(marks[0] in line for line in last_lines(folder / Output.LOG, _RECENT)):
+            return folder / output, ""
+        return folder / output, logs_of(vault_of(created.checkpoints, row.id, trial))
 
     def metrics(self, study: str) -> MetricsView:
         """Every reported epoch, in columns."""

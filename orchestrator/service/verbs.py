@@ -10,8 +10,8 @@ import time
 from abc import ABC, abstractmethod
 
 from orchestrator.control.aside import unfinished_stop
-from orchestrator.events import Asked, CommandGiven, CommandKind, StudyCreated, StudyState, StudyStatus
-from orchestrator.service.asking import ask, record
+from orchestrator.events import NO_LIMIT, Asked, CommandGiven, CommandKind, StudyCreated, StudyState, StudyStatus
+from orchestrator.service.asking import ask, ask_on, record
 from orchestrator.service.audit import Audit, AuditEntry
 from orchestrator.service.cloning import cloned
 from orchestrator.service.comparing import difference
@@ -50,8 +50,8 @@ class Asking(ABC):
     roots: Roots | None
 
     @abstractmethod
-    def launch(self, study: str, by: str = "") -> StudySummary:
-        """Start (or continue) a study in the background and return at once."""
+    def launch(self, study: str, by: str = "", *, resumed: bool = False) -> StudySummary:
+        """Start (or continue, `resumed`) a study in the background and return at once."""
 
     @abstractmethod
     def _state(self, row: StudyRow) -> StudyState:
@@ -110,7 +110,7 @@ class StudyVerbs(Asking):
         return self._ask(row, command, "rests", "asked to pause", hint=hint)
 
     def resume(self, study: str, by: str = "") -> Acted:
-        """Take a paused or interrupted study up again; launches a controller when none runs."""
+        """Take a paused or interrupted study up again; launches a controller when none runs, once that is recorded."""
         row, state, _ = self._found(study)
         if state.status in ENDED and not self._alive(row):
             hint = f"`reid-tune studies extend {row.name}` lets it go on, or start a new one with `reid-tune run`"
@@ -121,29 +121,46 @@ class StudyVerbs(Asking):
                 return self._acted(row, "runs already", changed=False, hint=follow)
             if not ask(self.store, row.id, CommandGiven(command=CommandKind.RESUME, by=by), time.time()):
                 return self._acted(row, "goes on (its controller hears it in a moment)", hint=follow)
-        queued = self.launch(row.id, by).status is StudyStatus.QUEUED
+        queued = self.launch(row.id, by, resumed=True).status is StudyStatus.QUEUED
+        changed = self.store.last_seq(row.id) > row.seq
         if queued and daemon_record.read(self.home) is not None:
-            return self._acted(row, "waits in the queue of the service", hint=follow)
-        return self._acted(row, "continues in the background", hint=follow)
+            return self._acted(row, "waits in the queue of the service", changed=changed, hint=follow)
+        return self._acted(row, "continues in the background", changed=changed, hint=follow)
 
-    def stop(self, study: str, by: str = "", *, at_rung: bool = False) -> Acted:
+    def take_up(self, study: str, by: str = "") -> bool:
+        """Record, once, who lets a study go on that nobody runs yet; False where somebody does. Nothing if it ended."""
+        row = self.store.find(study)
+        return self._state(row).ended_at is not None or ask_on(self.store, row.id, by, time.time())
+
+    def stop(self, study: str, by: str = "", *, at_rung: bool = False, now: bool = False) -> Acted:
         """Ask for the end: nothing new starts; what runs finishes its epoch, or `at_rung` goes on to its rung.
 
-        A study that nobody runs has ended when this returns.
+        `now` does not wait for the epoch: what runs saves in the middle of it. UsageError for both. A study that nobody
+        runs has ended when this returns.
         """
+        if at_rung and now:
+            raise UsageError("a study stops now or at its rungs, not both", hint="leave one of them out")
         row, state, _ = self._found(study)
         if state.ended_at is not None:
             return self._nothing(row, _over(state))
-        command = CommandGiven(command=CommandKind.STOP, by=by, asked=Asked(at_rung=at_rung))
-        if state.status is StudyStatus.STOPPED and (at_rung or not state.at_rung):
+        command = CommandGiven(command=CommandKind.STOP, by=by, asked=Asked(at_rung=at_rung, now=now))
+        sooner = (not at_rung and state.at_rung) or (now and not self._stops_now(row))
+        if state.status is StudyStatus.STOPPED and not sooner:
             return self._nothing(row, "was asked to stop already")
         when = "when what runs has reached its rung" if at_rung else "after the running epochs"
+        when = "within the running epochs" if now else when
         if not ask(self.store, row.id, command, time.time()):
             return self._acted(row, f"asked to stop; it ends {when}")
         status = self.store.find(row.id).status
         if status is not StudyStatus.STOPPED:
             return self._acted(row, f"has ended already: {status}")
         return self._acted(row, "has ended", hint=f"see the winner with `reid-tune best {row.name}`")
+
+    def _stops_now(self, row: StudyRow) -> bool:
+        """Whether a study that is about to stop was asked not to wait for its epochs."""
+        heard = unfinished_stop(self.store, row.id)
+        asked = [one.command for one in self.store.pending(row.id)] + ([] if heard is None else [heard])
+        return any(one.command is CommandKind.STOP and one.asked.now for one in asked)
 
     def archive(self, study: str, by: str = "") -> Acted:
         """Hide a study that nobody runs from the list of studies. Conflict while it is being run, or waits for it."""
@@ -252,6 +269,31 @@ class StudyVerbs(Asking):
         hint = f"go on with `reid-tune studies resume {row.name}`" if kind is CommandKind.EXTEND else ""
         return self._ask(row, command, f"limits from now on: {words}", hint=hint)
 
+    def share(
+        self,
+        study: str,
+        by: str = "",
+        *,
+        max_slots: int | None = None,
+        priority: int | None = None,
+        weight: float | None = None,
+    ) -> Acted:
+        """Change the study's share of the service's slots, from now on; None leaves a value as it is.
+
+        `max_slots` 0 lifts the limit.
+        """
+        row, state, _ = self._found(study)
+        if state.ended_at is not None:
+            return self._nothing(row, f"has ended already: {state.status}")
+        wanted = {"max_slots": NO_LIMIT if max_slots == 0 else max_slots, "priority": priority, "weight": weight}
+        now = {"max_slots": state.max_slots or NO_LIMIT, "priority": state.priority, "weight": state.weight}
+        new = {name: value for name, value in wanted.items() if value not in {None, now[name]}}
+        told = ", ".join(_shared(name, value) for name, value in wanted.items() if value is not None)
+        command = CommandGiven(command=CommandKind.SHARE, by=by, asked=Asked.model_validate(new))
+        if not new:
+            return self._nothing(row, f"has this share already: {told}")
+        return self._ask(row, command, f"its share from now on: {told}")
+
     def note(self, study: str, text: str, by: str = "") -> Acted:
         """Write a note beside a study, in place of the one before; an empty text takes it away."""
         row, state, _ = self._found(study)
@@ -273,3 +315,7 @@ class StudyVerbs(Asking):
 
 def _over(state: StudyState) -> str:
     return f"has ended already: {state.status}" if state.ended_at is not None else "was asked to stop already"
+
+
+def _shared(name: str, value: float) -> str:
+    return "no limit of slots" if (name, value) == ("max_slots", NO_LIMIT) else f"{name.replace('_', ' ')} {value:g}"

@@ -65,6 +65,7 @@ class StopRequest(_View):
     """How a study is to be stopped."""
 
     at_rung: bool = Field(default=False, description="what runs goes on to its rung; else it ends after its epoch")
+    now: bool = Field(default=False, description="what runs saves in the middle of its epoch, and ends there")
 
 
 class CloneRequest(_View):

@@ -16,6 +16,7 @@ from orchestrator.events import (
     StudyEnded,
     StudyStatus,
 )
+from orchestrator.events.state import is_queued_by
 from orchestrator.store.protocol import Lease, StudyRow
 from reid_core.errors import Conflict, NotFound, UsageError
 
@@ -141,6 +142,8 @@ def status_after(status: StudyStatus, events: Iterable[Event]) -> StudyStatus:
                 status = StudyStatus.CREATED
             case ControllerStarted():
                 status = StudyStatus.RUNNING
+            case CommandGiven(command=CommandKind.QUEUE) if status in _OVER or not is_queued_by(event, status):
+                pass
             case CommandGiven():
                 if status not in _OVER:
                     status = _COMMANDED.get(event.command, status)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, insert, literal_column, select, update
 
 from orchestrator.events import CommandGiven, Event, Logged, StudyCreated, StudyStatus, event_to_json
 from orchestrator.events.collection import collector_at_rest
@@ -65,7 +65,10 @@ class SqlStore:
         self._outage = _OUTAGE_SECONDS
         served = is_server(engine)
         self._ahead = None if served else Path(f"{engine.url.database}-wal")
-        self._clock: Callable[[], float] = ServerClock(engine) if served else time.time
+        self._server = ServerClock(engine) if served else None
+        self._clock: Callable[[], float] = self._server or time.time
+        # a server commits one statement by itself; a lease on a slow one must not run out between BEGIN and COMMIT
+        self._single = engine.execution_options(isolation_level="AUTOCOMMIT") if served else self._writer
         # writers of this process queue here instead of polling SQLite's lock; a server has a queue of its own
         self._turn = contextlib.nullcontext() if served else threading.Lock()
 
@@ -182,6 +185,7 @@ class SqlStore:
     # the one writer ---------------------------------------------------------
     def acquire(self, study: str, owner: str, ttl: float, now: float) -> int:
         """Take the lease and return a fencing token."""
+        asked = time.monotonic()
 
         def take(connection: Connection) -> int:
             row = locked_study(connection, study)
@@ -190,7 +194,8 @@ class SqlStore:
             token = int(row["token"]) + 1
             connection.execute(update(studies).where(studies.c.key == key).values(token=token))
             connection.execute(delete(leases).where(leases.c.study == key))
-            values = {"study": key, "token": token, "owner": owner, "since": now, "expires": now + ttl}
+            expires = now + _waited(asked) + ttl
+            values = {"study": key, "token": token, "owner": owner, "since": now, "expires": expires}
             connection.execute(insert(leases).values(**values))
             return token
 
@@ -198,12 +203,21 @@ class SqlStore:
 
     def renew(self, study: str, token: int, ttl: float, now: float) -> bool:
         """Prolong the lease; False when it is no longer this token's."""
+        asked = time.monotonic()
+        key = select(studies.c.key).where(studies.c.id == study).scalar_subquery()
+        mine = update(leases).where(leases.c.study == key, leases.c.token == token)
+        told = mine.returning(leases.c.token if self._server is None else literal_column(ServerClock.ASKED))
 
         def prolong(connection: Connection) -> bool:
-            mine = (leases.c.study == key_of(connection, study)) & (leases.c.token == token)
-            return connection.execute(update(leases).where(mine).values(expires=now + ttl)).rowcount == 1
+            sent = time.monotonic()
+            answer = connection.execute(told.values(expires=now + _waited(asked) + ttl)).scalar()
+            if answer is None:
+                key_of(connection, study)  # raises NotFound
+            elif self._server is not None:
+                self._server.tell(float(answer), sent)
+            return answer is not None
 
-        return self._write(prolong)
+        return self._write(prolong, self._single)
 
     def release(self, study: str, token: int) -> None:
         """Give the lease up."""
@@ -278,9 +292,9 @@ class SqlStore:
         self._engine.dispose()
 
     # inside -----------------------------------------------------------------
-    def _write(self, work: Callable[[Connection], _Result]) -> _Result:
+    def _write(self, work: Callable[[Connection], _Result], engine: Engine | None = None) -> _Result:
         def once() -> _Result:
-            with self._writer.begin() as connection:
+            with (engine or self._writer).begin() as connection:
                 return work(connection)
 
         with self._turn, explained(self._engine.url):
@@ -306,3 +320,8 @@ class SqlStore:
 
     def _page(self, key: int, low: int, high: int) -> list[Logged]:
         return self._read(lambda connection: page_of(connection, key, low, high, self.place))
+
+
+def _waited(asked: float) -> int:
+    """Whole seconds since a lease was asked for: on a slow server, or behind a lock, they are no part of its time."""
+    return int(time.monotonic() - asked)

@@ -6,11 +6,14 @@ Credentials come from the environment only, and are in no message.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -141,13 +144,31 @@ class Vault:
             with source.open("rb") as stream:
                 copy_whole(stream, Path(target), sha256)
             return
+        self._in_folder(target, partial(self._files.put_file, str(source), target))
+
+    def _in_folder(self, target: str, send: Callable[[], object]) -> None:
+        """Send, once more with the folder made where it was missing."""
         try:
-            self._files.put_file(str(source), target)
+            send()
         except FileNotFoundError:
             if self._protocol in _BUCKETS:
                 raise
             self._files.makedirs(str(PurePosixPath(target).parent), exist_ok=True)
-            self._files.put_file(str(source), target)
+            send()
+
+    def write(self, name: str, content: bytes) -> None:
+        """`content` as the file `name` here, in place of what it was, and read back. Raises as the file system does."""
+        target, sha256 = f"{self._root}/{name}", hashlib.sha256(content).hexdigest()
+        if self._local:
+            copy_whole(BytesIO(content), Path(target), sha256)
+        else:
+            self._in_folder(target, partial(self._files.pipe_file, target, content))
+        if self._digest(target) != sha256:
+            raise OSError(f"{name} is not what was sent there: its SHA-256 is another")
+
+    def read(self, url: str, start: int, end: int) -> bytes:
+        """The bytes from `start` to `end` of a file. Raises as the file system does."""
+        return bytes(self._files.cat_file(self._place(url), start=start, end=end))
 
     def _digest(self, target: str) -> str:
         with self._files.open(target, "rb", block_size=_BLOCK) as stream:

@@ -356,6 +356,9 @@ class StoreContract:
         assert not store.find(study).archived
         store.append(study, [CommandGiven(command=CommandKind.QUEUE, by="anna")], token=token, at=NOW)
         assert store.find(study).status is StudyStatus.QUEUED
+        for kind in (CommandKind.PAUSE, CommandKind.QUEUE):  # heard by its controller: it hurries, and stays paused
+            store.append(study, [CommandGiven(command=kind, by="anna")], token=token, at=NOW)
+            assert store.find(study).status is StudyStatus.PAUSED
 
 
 WRITER = """

@@ -46,7 +46,9 @@ def study(service) -> str:
 
 
 @pytest.fixture
-def client(service):
+def client(service, monkeypatch):
+    """Pages over the service; a study that is resumed gets no controller."""
+    monkeypatch.setattr("orchestrator.service.service.spawn", lambda *_words, **_more: None)
     with TestClient(create_app(service), base_url="http://127.0.0.1:8080", follow_redirects=False) as client:
         yield client
 
@@ -60,8 +62,10 @@ def commands(service, study):
     ("path", "body", "kind"),
     [
         ("/pause", None, "pause"),
+        ("/resume", None, "resume"),
         ("/stop", None, "stop"),
         ("/stop", {"at_rung": True}, "stop"),
+        ("/stop", {"now": True}, "stop"),
         ("/archive", None, "archive"),
         ("/limits", {"epochs": 99}, "limits"),
         ("/note", {"text": "a note"}, "note"),
@@ -143,6 +147,7 @@ def test_a_deleted_study_is_gone_and_one_that_runs_is_not_deleted(client, servic
         ("/trials/1/clone", {"set": {"lr": "fast"}}, 422),
         ("/trials/99/pin", None, 404),
         ("/stop", {"unheard": 1}, 422),
+        ("/stop", {"at_rung": True, "now": True}, 422),
     ],
 )
 def test_what_makes_no_sense_is_refused_and_leaves_no_trace(client, service, study, path, body, status):

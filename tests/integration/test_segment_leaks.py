@@ -1,15 +1,24 @@
-"""Pausing and resuming again and again leaves nothing behind: no file, thread, process or memory."""
+"""Pausing and resuming again and again leaves nothing behind: no file, thread, process or memory.
+
+The log is in memory and the trials only sleep: test_trial_leaks.py has real trainings.
+"""
 
 from __future__ import annotations
 
 import gc
+import os
+import shlex
+import subprocess
+import sys
 import tempfile
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
+from shared_memory import left_in_shared_memory, names_in_shared_memory
 from trials.studies import created
 
 from orchestrator.backends.inline import InlineBackend
@@ -32,13 +41,13 @@ class Held:
     threads: int
     processes: int
     temporary: int
-    shared: int
+    shared: frozenset[str]
     worker_descriptors: int
     worker_threads: int
     memory: int
 
     @classmethod
-    def now(cls, temporary: Path) -> Held:
+    def now(cls, temporary: Path, before: frozenset[str]) -> Held:
         gc.collect()
         process = psutil.Process()
         children = process.children(recursive=True)
@@ -47,7 +56,7 @@ class Held:
             threading.active_count(),
             len(children),
             len(list(temporary.iterdir())),
-            len(list(Path("/dev/shm").glob("psm_*"))),
+            left_in_shared_memory(before),
             max((child.num_fds() for child in children), default=0),
             max((child.num_threads() for child in children), default=0),
             process.memory_info().rss // MEGABYTES,
@@ -58,6 +67,7 @@ def held_along(backend, folder, monkeypatch, *, early, late, plan=None, **option
     """(what is held after `early` segments, after `late` ones, the state at the end, the log)."""
     temporary = folder / "tmp"
     temporary.mkdir()
+    before = names_in_shared_memory()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     store = MemoryStore()
     first = created(**options)
@@ -66,18 +76,54 @@ def held_along(backend, folder, monkeypatch, *, early, late, plan=None, **option
 
     def look(logged, state):
         if isinstance(logged.event, SegmentStarted) and logged.event.segment in {early, late}:
-            seen.append(Held.now(temporary))
+            seen.append(Held.now(temporary, before))
 
     state = Controller(store, "id-curves", backend, directory=folder, resources=Resources(), observer=look).run()
     return *seen, state, [logged.event for logged in store.events("id-curves")]
 
 
 def assert_flat(first, last, *, megabytes):
-    exact = ("processes", "temporary", "shared")
+    assert last.shared <= first.shared
+    exact = ("processes", "temporary")
     assert [getattr(last, name) for name in exact] == [getattr(first, name) for name in exact]
     for name in ("descriptors", "threads", "worker_descriptors", "worker_threads"):
         assert getattr(last, name) <= getattr(first, name) + 2, (name, first, last)
     assert last.memory <= first.memory + megabytes, (first, last)
+
+
+HOLD = """
+import mmap, sys, time
+from pathlib import Path
+with open(sys.argv[1], "w+b") as file:
+    file.truncate(4096)
+    held = mmap.mmap(file.fileno(), 4096)
+    Path(sys.argv[2]).touch()
+    while Path(sys.argv[2]).exists():
+        time.sleep(0.05)
+"""
+
+
+def test_what_a_dead_process_left_in_shared_memory_counts_and_what_another_tree_holds_does_not(tmp_path):
+    before, ours = names_in_shared_memory(), Path(f"/dev/shm/psm_of_{os.getpid()}")
+    leave = "import os; open(f'/dev/shm/torch_{os.getpid()}_1_1', 'w'); open(f'/dev/shm/sem.of_{os.getppid()}', 'w')"
+    subprocess.run([sys.executable, "-c", leave], check=True)
+    ready = tmp_path / "ready"
+    words = shlex.join([sys.executable, "-c", HOLD, str(ours), str(ready)])
+    subprocess.run(["sh", "-c", f"{words} &"], check=True)  # whose parent is gone: no child of this process
+    try:
+        while not ready.exists():
+            time.sleep(0.05)
+        left = left_in_shared_memory(before)
+        assert f"sem.of_{os.getpid()}" in left
+        assert any(name.startswith("torch_") for name in left)
+        assert ours.name not in left
+        ready.unlink()
+        while ours.name not in left_in_shared_memory(before):
+            time.sleep(0.05)  # its holder has died and left it
+    finally:
+        for name in (*left_in_shared_memory(before), ours.name):
+            if name in {ours.name, f"sem.of_{os.getpid()}"} or name.endswith("_1_1"):
+                (Path("/dev/shm") / name).unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize("cycles", [150, pytest.param(1000, marks=pytest.mark.faults)])

@@ -151,6 +151,47 @@ def test_what_runs_and_waits_goes_on_with_the_next_up(service):
     assert all(epochs_are_whole(service, study) for study in (first, second))
 
 
+def test_what_a_person_paused_within_its_epoch_stays_paused_when_the_service_goes_down_and_up(service):
+    up(service.home, settings(slots=1))
+    study = add(service, "resting", workers=1, delay=2.0)
+    service.launch(study)
+    wait_for(lambda: service.state(study).running)
+    service.pause(study, "anna")
+    down(service.home)
+    assert status(service, study) is service.state(study).status is StudyStatus.PAUSED
+    assert not service.state(study).running
+    up(service.home, settings(slots=1))
+    wait_for(lambda: service.daemon().up)
+    time.sleep(2.0)
+    assert (service.daemon().running, service.daemon().queue) == ((), ())
+    service.resume(study, "anna")
+    wait_for(lambda: service.state(study).running)
+
+
+def test_a_ray_head_that_does_not_answer_is_told_holds_up_no_other_and_down_does_not_wait_for_it(service):
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        address = f"127.0.0.1:{gone.getsockname()[1]}"
+    up(service.home, settings(slots=1, ray_address=address))
+    far, near = add(service, "far", workers=1, backend="ray"), add(service, "near", workers=1, trials=1)
+    service.launch(far)
+    wait_for(lambda: address in service.trouble(far))
+    assert "nobody answers there" in service.trouble(far)
+    service.launch(near)
+    wait_for(lambda: status(service, near) is StudyStatus.COMPLETED)
+    wait_for(lambda: len(ray_controllers(service)) == 1)
+    began = time.monotonic()
+    down(service.home)
+    assert time.monotonic() - began < 10
+    assert ray_controllers(service) == []
+    assert status(service, far) is StudyStatus.QUEUED
+
+
+def ray_controllers(service: Service) -> list[int]:
+    """Controllers of this home that look for a cluster."""
+    words = [(one.pid, one.info["cmdline"] or []) for one in psutil.process_iter(["cmdline"])]
+    return [pid for pid, said in words if str(service.home.root) in said and "id-far" in said]
+
+
 @pytest.mark.faults
 def test_down_now_leaves_no_process_and_the_next_up_goes_on(service):
     begun, _ = up(service.home, settings())

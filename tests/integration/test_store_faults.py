@@ -16,7 +16,20 @@ from postgres_proxy import Proxy
 from postgres_server import PASSWORD, Server, started
 from trials.studies import controller, created
 
-from orchestrator.events import CommandGiven, CommandKind, EpochReported, Logged, StudyStatus, TrialSuggested, fold
+from orchestrator.control.aside import write_aside
+from orchestrator.events import (
+    CommandGiven,
+    CommandKind,
+    EpochReported,
+    Limits,
+    Logged,
+    StudyCreated,
+    StudyState,
+    StudyStatus,
+    TrialSuggested,
+    fold,
+)
+from orchestrator.search.limits import gpu_hours
 from orchestrator.store import MemoryStore, Store, StoreError, open_store
 from reid_core.errors import Conflict, ReidTuneError, ServerUnreachable
 
@@ -136,8 +149,12 @@ def test_a_lease_whose_answer_was_lost_is_held(proxied: tuple[Proxy, Store, Stor
     holder = direct.holder(STUDY)
     assert holder is not None
     assert holder.token == token
-    proxy.lose_commits = 1
+    proxy.lose_renewals = 1
     assert store.renew(STUDY, token, 60.0, 2.0)
+    assert (proxy.lose_renewals, proxy.lost) == (0, 2)
+    after = direct.holder(STUDY)
+    assert after is not None
+    assert 62.0 <= after.expires < 70.0
 
 
 # slow, dropped, restarted ----------------------------------------------------
@@ -147,6 +164,35 @@ def test_a_slow_database_only_makes_a_study_slower(proxied: tuple[Proxy, Store, 
     direct.create_study(created(trials=2, max_epochs=3), 1.0)
     controller(store, STUDY, tmp_path).run()
     assert story(direct) == undisturbed(tmp_path, trials=2, max_epochs=3)
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(900)
+def test_a_database_of_two_seconds_a_statement_costs_neither_an_event_nor_the_lease(
+    proxied: tuple[Proxy, Store, Store], tmp_path: Path
+) -> None:
+    proxy, store, direct = proxied
+    direct.create_study(created(trials=1, max_epochs=1), 1.0)
+    proxy.delay = 2.0
+    left: list[float] = []
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.2):
+            holder = direct.holder(STUDY)
+            left.extend([] if holder is None else [holder.expires - direct.now()])
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        controller(store, STUDY, tmp_path).run()
+    finally:
+        over.set()
+        looking.join()
+    assert len(left) > 300, "it took several leases' time"
+    assert 0 < min(left) <= max(left) <= 15
+    assert direct.holder(STUDY) is None
+    assert story(direct) == undisturbed(tmp_path, trials=1, max_epochs=1)
 
 
 def test_connections_dropped_all_along_cost_a_study_nothing(server: Server, tmp_path: Path) -> None:
@@ -349,22 +395,115 @@ def test_a_clock_that_is_an_hour_off_changes_no_lease(
     right.close()
 
 
-@pytest.mark.parametrize("jump", [3600.0, -3600.0])
-def test_a_clock_that_jumps_while_a_study_runs_in_a_file_costs_it_nothing(
-    tmp_path: Path, jump: float, monkeypatch: pytest.MonkeyPatch
+class Date:
+    """The date of this machine, which can be set: whatever asks `time.time` from now on gets it, `shift` s off."""
+
+    def __init__(self) -> None:
+        self.real, self.shift = time.time, 0.0
+
+    def __call__(self) -> float:
+        return self.real() + self.shift
+
+
+@pytest.fixture
+def date(monkeypatch: pytest.MonkeyPatch) -> Date:
+    """Ask for it before anything that keeps `time.time` for itself: a store, a controller."""
+    made = Date()
+    monkeypatch.setattr(time, "time", made)
+    return made
+
+
+def limited(limits: Limits, **options: object) -> StudyCreated:
+    """A study whose trials take a GPU each."""
+    return created(**options).model_copy(update={"limits": limits, "gpus": 1.0})  # type: ignore[arg-type]
+
+
+def seconds_of(state: StudyState) -> tuple[float, float]:
+    """Seconds of running, and of GPUs."""
+    return state.wall_seconds(), 3600.0 * gpu_hours(state)
+
+
+_JUMPS = pytest.mark.parametrize("jump", [7200.0, -7200.0], ids=["forward", "back"])
+_LIMITS = pytest.mark.parametrize(
+    "limits",
+    [Limits(), Limits(wall_seconds=3600.0), Limits(gpu_hours=1.0), Limits(wall_seconds=3600.0, gpu_hours=1.0)],
+    ids=["no limit", "wall time", "GPU-hours", "both"],
+)
+
+
+@_JUMPS
+@_LIMITS
+def test_a_date_set_while_segments_run_costs_a_study_in_a_file_nothing(
+    tmp_path: Path, date: Date, jump: float, limits: Limits
 ) -> None:
     store = open_store(tmp_path / "studies.db")
-    store.create_study(created(trials=3, max_epochs=3), 1.0)
-    real = time.time
+    store.create_study(limited(limits, trials=3, max_epochs=9), date())
+    seen: list[float] = []
 
-    def see(logged: Logged, _state: object) -> None:
-        if logged.seq == 9:
-            monkeypatch.setattr(time, "time", lambda: real() + jump)
+    def see(logged: Logged, state: StudyState) -> None:
+        if isinstance(logged.event, EpochReported) and state.running and state.epochs_spent in {2, 5, 9}:
+            date.shift += jump
+            seen.append(store.now() - date.real())
 
-    controller(store, STUDY, tmp_path, observer=see).run()
-    assert story(store) == undisturbed(tmp_path, trials=3, max_epochs=3)
+    state = controller(store, STUDY, tmp_path, observer=see).run()
+    assert seen == pytest.approx([jump, 2 * jump, 3 * jump], abs=5.0)
+    assert state.reason == ""
+    assert story(store) == undisturbed(tmp_path, trials=3, max_epochs=9)
+    assert all(0 <= one < 300 for one in seconds_of(state))
+    log = list(store.events(STUDY))
+    assert [one.at for one in log] == sorted(one.at for one in log)
+    assert fold(log) == state
     assert store.holder(STUDY) is None
     store.close()
+
+
+@_JUMPS
+@pytest.mark.parametrize("limits", [Limits(wall_seconds=1.0), Limits(gpu_hours=1 / 3600)], ids=["wall time", "GPU"])
+def test_a_limit_of_time_is_met_when_that_time_has_passed_whatever_the_date_was_set_to(
+    tmp_path: Path, date: Date, jump: float, limits: Limits
+) -> None:
+    store = MemoryStore()
+    store.create_study(limited(limits, trials=12, max_epochs=27, algorithm="random", **{"TEST.DELAY": 0.1}), date())
+
+    def see(logged: Logged, state: StudyState) -> None:
+        if isinstance(logged.event, EpochReported) and state.epochs_spent == 3:
+            date.shift += jump
+
+    begun = time.monotonic()
+    state = controller(store, STUDY, tmp_path, observer=see).run()
+    took = time.monotonic() - begun
+    assert "is reached" in state.reason
+    assert date.shift == jump
+    assert 1.0 <= seconds_of(state)[limits.wall_seconds is None] <= took
+    assert 4 < state.epochs_spent <= 11
+
+
+@_JUMPS
+def test_a_date_set_between_two_controllers_or_before_a_resume_is_no_run_time(
+    tmp_path: Path, date: Date, jump: float
+) -> None:
+    store = MemoryStore()
+    limits = Limits(wall_seconds=3600.0, gpu_hours=1.0)
+    store.create_study(limited(limits, trials=3, max_epochs=9), date())
+
+    def die(_logged: Logged, state: StudyState) -> None:
+        if state.epochs_spent == 2:
+            raise KeyboardInterrupt
+
+    def pause(logged: Logged, state: StudyState) -> None:
+        if isinstance(logged.event, EpochReported) and state.epochs_spent == 5:
+            date.shift += jump
+            store.post(STUDY, CommandGiven(command=CommandKind.PAUSE, by="ann"), date())
+
+    with pytest.raises(KeyboardInterrupt):
+        controller(store, STUDY, tmp_path, observer=die).run()
+    date.shift += jump
+    assert controller(store, STUDY, tmp_path, observer=pause).run().status is StudyStatus.PAUSED
+    assert write_aside(store, STUDY, [CommandGiven(command=CommandKind.RESUME, by="ann")], date())
+    state = controller(store, STUDY, tmp_path).run()
+    assert story(store) == undisturbed(tmp_path, trials=3, max_epochs=9)
+    assert all(0 <= one < 300 for one in seconds_of(state))
+    assert fold(store.events(STUDY)) == state
 
 
 # addresses -------------------------------------------------------------------

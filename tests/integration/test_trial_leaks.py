@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from shared_memory import left_in_shared_memory, names_in_shared_memory
 from trials.spaces import TINY
 
 from orchestrator.backends.run_segment import Asking, run_segment
@@ -21,14 +22,14 @@ from search_spaces.encoding import complete
 from search_spaces.load import load_space
 
 
-def held(folder: Path) -> dict[str, int]:
+def held(folder: Path, before: frozenset[str]) -> dict[str, int]:
     gc.collect()
     process = psutil.Process()
     return {
         "descriptors": process.num_fds(),
         "threads": process.num_threads(),
         "processes": len(process.children(recursive=True)),
-        "shared": len(list(Path("/dev/shm").glob(f"*{process.pid}*"))),
+        "shared": len(left_in_shared_memory(before)),
         "maps": sum(str(folder) in one.path for one in process.memory_maps()),
         "memory": process.memory_info().rss >> 20,
     }
@@ -41,6 +42,7 @@ def work(folder: Path, early: int, late: int, answers: object) -> None:
     from reid_core.data import loader
 
     torch.set_num_threads(1)
+    before = names_in_shared_memory()
     plain = loader.TrainBatches.__init__
     loader.TrainBatches.__init__ = lambda self, *rest, **named: plain(self, *rest, **{**named, "prefetch": 2})  # type: ignore[method-assign]
     space = load_space(
@@ -66,7 +68,7 @@ def work(folder: Path, early: int, late: int, answers: object) -> None:
             raise TypeError(said[-1].outcome)
         shutil.rmtree(folder / f"{number:04d}")
         if number in {early, late}:
-            seen.append(held(folder))
+            seen.append(held(folder, before))
     answers.put(seen)  # type: ignore[attr-defined]
 
 

@@ -56,7 +56,7 @@ def look(home: Home, store: Store, state_of: Callable[[str], StudyState]) -> Dae
 
 
 def _served(row: StudyRow, owner: str, granted: int | None, state: StudyState, now: float) -> ServedView:
-    ran, left = state.wall_seconds(now), progress.seconds_left(state)
+    ran, left = state.wall_seconds(), progress.seconds_left(state)
     return ServedView(
         id=row.id,
         name=row.name,

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from orchestrator.service import logs
 from orchestrator.service.daemon import record
+from orchestrator.service.daemon.restarts import Restarts
 from orchestrator.service.daemon.settings import Settings
 from orchestrator.service.daemon.supervisor import Supervisor
 from orchestrator.service.daemon.web import Web
@@ -51,6 +53,7 @@ class _Daemon:
         self._supervisor = Supervisor(service, settings)
         self._web = Web(self._home, settings) if settings.web else None
         self._unwritten = False
+        self._restarts, self._trouble = Restarts(), ""
         self._log = logs.logger("orchestrator.service.daemon.process")  # where this module is `__main__` too
         self._record = record.Record(
             pid=os.getpid(),
@@ -60,6 +63,7 @@ class _Daemon:
             started=psutil.Process().create_time(),
             version=version("reid-tune"),
             slots=settings.slots,
+            ray_address=settings.ray_address,
         )
 
     def run(self) -> int:
@@ -90,15 +94,28 @@ class _Daemon:
 
     def _turn(self) -> None:
         """One turn; a store that fails for a while is waited for."""
-        try:
-            self._supervisor.turn()
-        except (ReidTuneError, OSError) as error:
-            logs.failed("a turn failed, the next one tries again", error)
-        troubles = self._supervisor.troubles
+        self._look()
+        troubles = self._supervisor.troubles | ({"service": self._trouble} if self._trouble else {})
         if self._web is not None:
             self._web.tend()
             troubles |= {"web": self._web.trouble} if self._web.trouble else {}
         self._publish(ready=True, troubles=troubles, web=self._web_pid)
+
+    def _look(self) -> None:
+        """The supervisor's turn. A fault of our own is a trouble, and the next turn comes after a pause that grows."""
+        now = time.monotonic()
+        if not self._restarts.may_start(now):
+            return
+        try:
+            self._supervisor.turn()
+        except (ReidTuneError, OSError) as error:
+            logs.failed("a turn failed, the next one tries again", error)
+        except Exception as error:  # noqa: BLE001 - the controllers run, and somebody has to look after them
+            self._restarts.died(0.0, now)
+            self._trouble = f"a turn failed, {type(error).__name__}: {error}; see {record.log_file(self._home)}"
+            logs.failed("a turn failed, the next one tries again after a pause", error)
+        else:
+            self._restarts, self._trouble = Restarts(), ""
 
     @property
     def _web_pid(self) -> int:

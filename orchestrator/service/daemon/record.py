@@ -33,6 +33,7 @@ class Record(BaseModel):
     started: float = Field(description="when its process began; tells it from a later process of the same number")
     version: str
     slots: int
+    ray_address: str = Field(default="", description="the Ray cluster of studies that name none; empty: no cluster")
     web: int = Field(default=0, description="the process of its pages; 0: without")
     ready: bool = Field(default=False, description="it starts studies, and its pages answer")
     troubles: dict[str, str] = Field(default_factory=dict, description="study id: why it does not go on")

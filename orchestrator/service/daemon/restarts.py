@@ -27,7 +27,7 @@ class Restarts:
         return self.quick < MOST
 
     def failed(self, now: float) -> None:
-        """Note that it could not even be started: that is no death, and is tried again after the longest pause."""
+        """Note that it could not even begin: that is no death, and is tried again after the longest pause."""
         self.not_before = now + _LONGEST
 
     def may_start(self, now: float) -> bool:

@@ -6,13 +6,15 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from orchestrator.control.slots import WANTED
-from orchestrator.events import CommandGiven, CommandKind, ControllerStarted, Event, StudyState, StudyStatus
-from orchestrator.service.asking import ask
-from orchestrator.service.controller_process import SIGNAL
-from orchestrator.service.daemon.children import Children, Exit, kill_tree
+from orchestrator.events import CommandGiven, CommandKind, StudyState, StudyStatus
+from orchestrator.events.state import SERVICE as BY
+from orchestrator.service.asking import record
+from orchestrator.service.daemon.children import Child, Children, Exit, kill_tree
+from orchestrator.service.daemon.last_run import last_run, paused_by_a_signal, started_by
 from orchestrator.service.daemon.restarts import MOST, QUICK_SECONDS, Restarts
 from orchestrator.service.daemon.seats import Seat, settle
 from orchestrator.service.daemon.settings import Settings
@@ -25,12 +27,10 @@ from orchestrator.store import OUTAGE_SECONDS, StudyRow
 
 __all__ = ["BY", "Supervisor"]
 
-BY = "reid-tune up"
-"""Who asks, in the log of a study, when the daemon does."""
 _CONFLICT = 6
-_LAST_EVENTS = 50
+_START_SECONDS = 180.0
+"""Longer than a controller waits for Ray's workers: one that has not begun by then is told of."""
 _AWAKE = frozenset({StudyStatus.QUEUED, StudyStatus.RUNNING})
-_COURSE = frozenset({CommandKind.PAUSE, CommandKind.RESUME, CommandKind.STOP, CommandKind.QUEUE})
 
 
 class Supervisor:
@@ -46,6 +46,7 @@ class Supervisor:
         self._faults: dict[str, str] = {}  # what failed in this turn, and in the one before
         self._faults_before: dict[str, str] = {}
         self._unstarted: dict[str, str] = {}  # why there is no controller yet
+        self._refused: dict[str, str] = {}  # what the last controllers could not reach, until one takes over
         self._down = threading.Event()
         self._ending = self._now = False
         self._log = logger(__name__)
@@ -53,7 +54,8 @@ class Supervisor:
     @property
     def troubles(self) -> dict[str, str]:
         """Why studies do not go on, by id."""
-        return {study: text for study, (text, _) in self._gave_up.items()} | self._unstarted | self._faults
+        gave_up = {study: text for study, (text, _) in self._gave_up.items()}
+        return gave_up | self._refused | self._unstarted | self._faults
 
     def end(self, *, now: bool = False) -> None:
         """Ask `run` to end: controllers save what runs first, or `now`. Safe in a signal handler."""
@@ -86,7 +88,10 @@ class Supervisor:
             if not seat.going:
                 with self._told(row):
                     self._give(row, seat, granted[row.id])
-        self._unstarted = {row.id: self._unstarted[row.id] for row, _ in found if row.id in self._unstarted}
+        waiting = {row.id for row, _ in found}
+        for told in (self._unstarted, self._refused):
+            for study in told.keys() - waiting:
+                del told[study]
 
     def finish(self) -> None:
         """End every controller; their studies go back into the queue, or are found as interrupted.
@@ -100,10 +105,10 @@ class Supervisor:
                 if not self._ask_all_back(asked):
                     return
                 patience = time.monotonic() + OUTAGE_SECONDS
-            except ReidTuneError as error:
+            except Exception as error:
                 if time.monotonic() > patience:
                     raise
-                self._log.warning("the service cannot go down yet: %s", error.message)
+                self._log.warning("the service cannot go down yet: %s", _text(error))
             self._down.clear()  # a second request wakes us at once
             self._down.wait(self._settings.tick)
         self._children.kill()
@@ -127,11 +132,11 @@ class Supervisor:
             yield
         except ServerUnreachable:
             raise
-        except (ReidTuneError, OSError) as error:
-            text = error.message if isinstance(error, ReidTuneError) else str(error)
-            self._faults[row.id] = text
+        except Exception as error:  # noqa: BLE001 - not even a fault of our own may hold up the others
+            expected = isinstance(error, (ReidTuneError, OSError))
+            self._faults[row.id] = text = _text(error)
             if self._faults_before.get(row.id) != text:
-                self._log.warning("study %s: %s", row.name, text, study=row.id)
+                self._log.warning("study %s: %s", row.name, text, study=row.id, exc_info=None if expected else error)
 
     def _seen(self, row: StudyRow) -> Seat | None:
         """Its seat. Of one that cannot be read, a controller keeps the slots that it has, and gets no others."""
@@ -154,19 +159,35 @@ class Supervisor:
             return None  # somebody runs it, or ran it, in a terminal
         if live:
             self._served.add(row.id)
-        if child is not None and row.status is StudyStatus.RUNNING:
-            child.took_over = True
+        if child is not None and not child.took_over:
+            self._look_at_start(row, child)
         if row.id in self._leaving:
             self._hear(row)
         took_over = child is None or child.took_over
         going = live and (row.id in self._leaving or (took_over and row.status is not StudyStatus.RUNNING))
         state = self._service.state(row.id)
         return Seat(
-            self._claim(row.id, state, live=live),
+            Claim(row.id, 0) if not live and self._pauses(row.id) else self._claim(row.id, state, live=live),
             granted=(granted or 0) if live else 0,
             running=len(state.running) if live else 0,
             going=going,
         )
+
+    def _look_at_start(self, row: StudyRow, child: Child) -> None:
+        """Whether a controller that was started has taken its study over; one that a person paused before is ended."""
+        if row.status is StudyStatus.RUNNING and self._begun(row.id):
+            child.took_over = True
+            self._refused.pop(row.id, None)
+        elif row.status is StudyStatus.PAUSED and not self._begun(row.id):
+            self._children.ask_to_end(row.id)
+        elif time.monotonic() - child.began > _START_SECONDS:
+            self._faults[row.id] = f"its controller started, and has not begun yet: see {self._log_of(row)}"
+
+    def _pauses(self, study: str) -> bool:
+        """Whether its last controller could not be started, and the next is not tried yet: others have its slots."""
+        restarts = self._restarts.get(study)
+        failed = study in self._unstarted or study in self._refused
+        return failed and restarts is not None and not restarts.may_start(time.monotonic())
 
     def _claim(self, study: str, state: StudyState, *, live: bool) -> Claim:
         workers = state.created.workers if state.created is not None else 1
@@ -202,20 +223,32 @@ class Supervisor:
         self._log.info("study %s starts with %d slots", row.name, slots, study=row.id, pid=pid)
 
     def _ask_back(self, study: str) -> None:
-        """The controller saves within its epochs and leaves; the study waits for its turn."""
+        """The controller saves within its epochs and leaves; one that has not taken over has nothing to save."""
         self._leaving[study] = False
+        if study in self._children and not self._begun(study):
+            self._children.ask_to_end(study)
+            return
         self._store.post(study, CommandGiven(command=CommandKind.QUEUE, by=BY), time.time())
 
     def _hear(self, row: StudyRow) -> None:
         """Whether a controller that was asked back has heard it, or a person has resumed its study since."""
         if row.status is StudyStatus.RUNNING and self._leaving[row.id]:
             del self._leaving[row.id]
-        elif row.status is StudyStatus.QUEUED:
+        elif row.status in {StudyStatus.QUEUED, StudyStatus.PAUSED}:
             self._leaving[row.id] = True
 
     def _lives(self, study: str) -> bool:
         """Whether it has a controller. Whoever only records a command names no plain process id."""
         return study in self._children or living(self._store, study).rpartition(":")[2].isdigit()
+
+    def _begun(self, study: str) -> bool:
+        """Whether the controller that we started runs the study by now."""
+        child = self._children.get(study)
+        if child is None or child.took_over:
+            return child is not None
+        with suppress(NotFound):
+            return living(self._store, study) == f"{socket.gethostname()}:{child.process.pid}"
+        return False
 
     def _is_given_up(self, row: StudyRow) -> bool:
         """Whether nothing was asked of the study since the daemon gave it up."""
@@ -238,7 +271,10 @@ class Supervisor:
 
     # what has ended ----------------------------------------------------------
     def _bury(self) -> None:
-        """Draw the conclusions from controllers that have ended."""
+        """Draw the conclusions from controllers that have ended, or do not although they were asked to."""
+        for study in self._children.deaf():
+            if not self._begun(study):
+                self._children.kill_one(study)
         for gone in self._children.ended():
             try:
                 row = self._store.find(gone.study)
@@ -255,42 +291,49 @@ class Supervisor:
 
     def _gone(self, row: StudyRow, *, died: bool, lived: float, exited: Exit | None = None) -> None:
         """A controller is gone: its study rests, waits, or is started again after a pause."""
-        if row.id in self._leaving and self._was_ended_with_the_machine(row):
-            ask(self._store, row.id, CommandGiven(command=CommandKind.QUEUE, by=BY), time.time())
+        paused = row.id in self._leaving and row.status is StudyStatus.PAUSED
+        if paused and paused_by_a_signal(last_run(self._store, row)):
+            back = [CommandGiven(command=kind, by=BY) for kind in (CommandKind.RESUME, CommandKind.QUEUE)]
+            record(self._store, row.id, back, time.time())  # unless somebody runs it again
         elif row.status not in _AWAKE:
             self._restarts.pop(row.id, None)
             self._store.grant(row.id, None)
         elif not died:
             self._store.grant(row.id, None)  # a grant marks what is to go on by itself; the queue does so anyway
-        elif not self.ending:
-            now, restarts = time.monotonic(), self._restarts.setdefault(row.id, Restarts())
-            if not restarts.died(lived, now):
-                self._give_up(row, exited)
+        elif not self.ending and (exited is None or not exited.asked):
+            self._try_again(row, lived, exited)
         self._leaving.pop(row.id, None)
         self._served.discard(row.id)
 
-    def _was_ended_with_the_machine(self, row: StudyRow) -> bool:
-        """Whether a signal paused it on its way into the queue: a machine that stops sends one to every process."""
-        if row.status is not StudyStatus.PAUSED:
-            return False
-        asked = [one for one in self._last_run(row) if isinstance(one, CommandGiven) and one.command in _COURSE]
-        return bool(asked) and asked[-1].by == SIGNAL
+    def _try_again(self, row: StudyRow, lived: float, exited: Exit | None) -> None:
+        """Start another controller after a pause: for ever where a server kept it from starting, else some times."""
+        now, restarts = time.monotonic(), self._restarts.setdefault(row.id, Restarts())
+        if exited is not None and exited.code == ServerUnreachable.exit_code and not self._ran(row, exited):
+            restarts.failed(now)
+            text = f"its controller cannot be started: {exited.said or f'see {self._log_of(row)}'}"
+            if self._refused.get(row.id) != text:
+                self._log.warning("study %s: %s", row.name, text, study=row.id)
+            self._refused[row.id] = text
+        elif not restarts.died(lived, now):
+            self._give_up(row, exited)
 
-    def _last_run(self, row: StudyRow) -> list[Event]:
-        """The events since its last controller started; after a signal every running segment still writes some."""
-        many = _LAST_EVENTS
-        while True:
-            after = max(0, row.seq - many)
-            events = [one.event for one in self._store.events(row.id, after=after)]
-            starts = [place for place, one in enumerate(events) if isinstance(one, ControllerStarted)]
-            if starts or not after:
-                return events[starts[-1] :] if starts else events
-            many *= 4
+    def _ran(self, row: StudyRow, exited: Exit) -> bool:
+        """Whether a controller that is gone had taken its study over."""
+        return started_by(last_run(self._store, row)) == f"{socket.gethostname()}:{exited.pid}"
+
+    def _log_of(self, row: StudyRow) -> Path:
+        return self._service.home.study(row.id) / "controller.log"
 
     def _give_up(self, row: StudyRow, exited: Exit | None) -> None:
         code = "" if exited is None else f" (exit code {exited.code})"
-        log = self._service.home.study(row.id) / "controller.log"
-        text = f"its controller died {MOST} times soon after it had started{code}: see {log}"
+        text = f"its controller died {MOST} times soon after it had started{code}: see {self._log_of(row)}"
         self._gave_up[row.id] = (text, self._store.last_seq(row.id))
         self._store.grant(row.id, None)
         self._log.error("study %s is given up: %s", row.name, text, study=row.id)
+
+
+def _text(error: Exception) -> str:
+    """What an error says to a person."""
+    if isinstance(error, ReidTuneError):
+        return error.message
+    return str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from orchestrator.service.daemon import record
 from orchestrator.service.doctor.check import Check, fails
 from orchestrator.service.doctor.data_path import data_path
 from orchestrator.service.doctor.machine import gpus, limits, memory, packages, processors, python
@@ -24,7 +26,8 @@ _Look = Callable[[], "Check | Iterable[Check]"]
 def examine(home: Home, data: Path | None, ray: str | None = None) -> list[Check]:
     """Look at everything; a check that breaks is a finding too.
 
-    `ray`: the address of a cluster to connect to, "" for RAY_ADDRESS; None: the port of RAY_ADDRESS is tried only.
+    `ray`: the address of a cluster to connect to, "" for that of the service, else RAY_ADDRESS; None: its port is
+    tried only.
     """
     looks: list[tuple[str, _Look]] = [
         ("python", python),
@@ -45,12 +48,20 @@ def examine(home: Home, data: Path | None, ray: str | None = None) -> list[Check
             ("daemon", lambda: daemon(home)),
             ("notifications", lambda: notifications(home)),
         ]
-    address = ray or os.environ.get("RAY_ADDRESS", "")
+    address = ray or _ray_of_the_service(home) or os.environ.get("RAY_ADDRESS", "")
     if address or ray is not None:
         looks.append(("ray cluster", lambda: check_ray(address, connect=ray is not None)))
     if data is not None:
         looks += [("data", lambda: _data(data)), ("data path", lambda: data_path(data))]
     return found + [one for name, look in looks for one in _looked(name, look)]
+
+
+def _ray_of_the_service(home: Home) -> str:
+    """The cluster that `reid-tune up` was given; empty where none was, or nobody can tell."""
+    with contextlib.suppress(OSError):
+        found = record.read(home)
+        return found.ray_address if found is not None else ""
+    return ""
 
 
 def _looked(name: str, look: _Look) -> Iterator[Check]:

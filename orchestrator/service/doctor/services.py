@@ -188,10 +188,14 @@ def _ray_port(address: str) -> Check:
     except ValueError:
         host, port = None, None
     if host is None or port is None:
-        return warns("ray cluster", "RAY_ADDRESS names no host and port", "`reid-tune doctor --ray` connects to it")
+        return warns("ray cluster", f"{address} names no host and port", "`reid-tune doctor --ray` connects to it")
     try:
         with socket.create_connection((host, port), timeout=2):
             return fine("ray cluster", f"{host}:{port} answers; `reid-tune doctor --ray` looks closer")
     except OSError as error:
         told = f"{host}:{port} does not answer: {error.strerror or error}"
-        return fails("ray cluster", told, "start it with `ray start --head`, or unset RAY_ADDRESS")
+        return fails(
+            "ray cluster",
+            told,
+            "start it with `ray start --head`, or leave its address out (`reid-tune up`, RAY_ADDRESS)",
+        )

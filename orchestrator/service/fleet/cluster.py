@@ -152,7 +152,7 @@ def _segments(state: StudyState, here: str) -> list[RunningSegment]:
                 epoch=trial.epoch,
                 to_epoch=run.to_epoch,
                 since=run.started,
-                node=run.worker.rpartition(":")[0] if created.ray_address else here,
+                node=run.worker.rpartition(":")[0] if run.worker or created.ray_address else here,
                 gpus=created.gpus,
                 cpus=created.cpus,
                 images_per_second=told.get("images_per_second"),

@@ -15,6 +15,7 @@ from cli_space import RUN
 from trials.spaces import TINY
 
 from orchestrator.backends.usage import USAGE
+from orchestrator.service.service import Service
 
 pytestmark = pytest.mark.slow
 
@@ -63,6 +64,9 @@ def test_ctrl_c_saves_and_resume_finishes(cli, start, home, space):
     assert "held paused: 1 of 2 trials" in shown.out
     assert "continue with: reid-tune run --resume held" in shown.out
     assert cli("run", "--resume", "held", "--no-mlflow").code == 0
+    asked = [event.text for event in Service().events("held") if event.kind == "command_given"]
+    assert [text.split(" asked by ")[0] for text in asked] == ["pause", "resume"]
+    assert asked[1].endswith("on the command line")
     assert "held completed: 2 of 2 trials, 3 of 3 epochs" in cli("status", "held").out
 
 

@@ -111,7 +111,11 @@ def test_an_operator_launches_watches_and_stops_and_the_audit_log_says_so(home):
 
     ask(home, work, "--role", "operator")
     entries = read_audit(Home(home).audit)
-    assert [(entry.what, entry.who, entry.role) for entry in entries][-1] == ("stop", "mcp", "operator")
+    assert [(entry.what, entry.who, entry.role) for entry in entries] == [
+        ("launch", "mcp", "operator"),
+        ("stop", "mcp", "operator"),
+    ]
+    assert all(entry.study for entry in entries)
 
 
 def test_requests_name_files_below_the_given_roots_only(home, tmp_path):

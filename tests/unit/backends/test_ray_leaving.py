@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
 
+from orchestrator.backends import ray_connection
 from orchestrator.backends.protocol import Placed
 from orchestrator.backends.ray_backend import RayBackend
 from orchestrator.backends.ray_connection import Connection
@@ -154,15 +156,45 @@ def test_a_machine_outside_a_cluster_that_answers_is_told_to_join_it(monkeypatch
 def test_a_cluster_that_wants_its_token_says_so(monkeypatch):
     refused = RuntimeError("RPC error: InvalidAuthToken: Authentication token is missing or incorrect")
     monkeypatch.setitem(sys.modules, "ray", Starting(9, refused))
-    with pytest.raises(ServerUnreachable) as told:
-        Connection("127.0.0.1:1", 1)
+    with socket.create_server(("127.0.0.1", 0)) as head, pytest.raises(ServerUnreachable) as told:
+        Connection(f"127.0.0.1:{head.getsockname()[1]}", 1)
     assert "RAY_AUTH_MODE=token" in told.value.hint
 
 
-def test_a_head_that_does_not_answer_is_to_be_started(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ray", Starting(9))
+@pytest.fixture
+def nobody():
+    """An address where nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as gone:
-        address = f"127.0.0.1:{gone.getsockname()[1]}"
-    with pytest.raises(ServerUnreachable, match=address) as told:
-        Connection(address, 1)
+        return f"127.0.0.1:{gone.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("form", ["{}", "ray://{}", "auto", "no-such-host.invalid:6379"])
+def test_a_head_that_does_not_answer_is_to_be_started_and_ray_is_not_asked(monkeypatch, nobody, form):
+    starting = Starting(0)
+    monkeypatch.setitem(sys.modules, "ray", starting)
+    monkeypatch.setattr(ray_connection, "_ANSWER_SECONDS", 1.0)
+    monkeypatch.setenv("RAY_ADDRESS", nobody)
+    with pytest.raises(ServerUnreachable, match=r"cannot reach Ray at .*: nobody answers there: ") as told:
+        Connection(form.format(nobody), 1)
     assert "ray start --head" in told.value.hint
+    assert starting.asked == [], "it would try for many minutes"
+
+
+def test_a_head_that_is_about_to_listen_is_waited_for(monkeypatch, nobody):
+    starting = Starting(0)
+    monkeypatch.setitem(sys.modules, "ray", starting)
+    heads = []
+    port = int(nobody.rpartition(":")[2])
+    late = threading.Timer(1.0, lambda: heads.append(socket.create_server(("127.0.0.1", port))))
+    late.start()
+    Connection(nobody, 1)
+    assert starting.asked == [nobody]
+    heads[0].close()
+
+
+def test_an_address_that_names_no_port_is_for_ray_to_find(monkeypatch):
+    starting = Starting(0)
+    monkeypatch.setitem(sys.modules, "ray", starting)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    Connection("auto", 1)
+    assert starting.asked == ["auto"]

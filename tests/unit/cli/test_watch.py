@@ -2,15 +2,20 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import socket
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from rich.console import Console
 
 from orchestrator.cli.main import main
 from orchestrator.cli.watch import drawn
 from orchestrator.events import NodeSetAside
+from orchestrator.service.daemon import record
+from orchestrator.service.daemon.record import Record
 from orchestrator.service.overview import Nodes, NodeView, overview, ray_address, this_node
 from orchestrator.service.service import Service
 
@@ -74,7 +79,22 @@ def test_a_cluster_that_is_gone_leaves_this_machine(service, monkeypatch):
         assert [one.name for one in nodes.known()] == [this_node().name]
 
 
-def test_the_cluster_is_that_of_the_study_or_of_the_environment(service, monkeypatch):
+def test_the_cluster_is_that_of_the_study_or_of_the_service_or_of_the_environment(service, monkeypatch):
     assert not ray_address(service)
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")
     assert ray_address(service) == "head:6379"
+    up = Record(
+        pid=os.getpid(),
+        machine=socket.gethostname(),
+        host="127.0.0.1",
+        port=0,
+        started=psutil.Process().create_time(),
+        version="1",
+        slots=2,
+    )
+    record.write(service.home, up)
+    assert ray_address(service) == "head:6379"
+    record.write(service.home, up.model_copy(update={"ray_address": "cluster:6379"}))
+    assert ray_address(service) == "cluster:6379"
+    SampleStudy(service, name="cows", ray_address="own:6379").half_way()
+    assert ray_address(service) == "own:6379"

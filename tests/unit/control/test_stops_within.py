@@ -8,7 +8,7 @@ from trials.studies import CURVE_TRIAL, created
 from orchestrator.backends.inline import InlineBackend
 from orchestrator.backends.protocol import Beat
 from orchestrator.control.controller import Controller
-from orchestrator.events import CommandGiven, CommandKind
+from orchestrator.events import Asked, CommandGiven, CommandKind
 from orchestrator.store import MemoryStore
 from orchestrator.trial.protocol import Resources
 
@@ -67,6 +67,26 @@ def test_an_interrupt_in_a_hurry_overtakes_one_that_waits(asked_at_first):
     assert state.trials[1].epoch == 0
 
 
+@pytest.mark.parametrize("now", [False, True])
+def test_a_stop_says_whether_it_waits_for_the_epoch(asked_at_first, now):
+    stop = CommandGiven(command=CommandKind.STOP, by="anna", asked=Asked(now=now))
+    state, asked = asked_at_first(lambda _, store: store.post("id-curves", stop, 1.0))
+    assert asked == [(1, now)]
+    assert (state.status.value, state.trials[1].epoch) == ("stopped", 0 if now else 1)
+
+
+def test_a_stop_that_waits_for_the_epoch_is_overtaken_by_one_that_does_not(asked_at_first):
+    def both(made, store):
+        for now in (False, True):
+            stop = CommandGiven(command=CommandKind.STOP, by="anna", asked=Asked(now=now))
+            store.post("id-curves", stop, 1.0)
+            made._between_epochs()
+
+    state, asked = asked_at_first(both)
+    assert asked == [(1, False), (1, True)]
+    assert (state.status.value, state.trials[1].epoch) == ("stopped", 0)
+
+
 @pytest.mark.parametrize(("kind", "within"), [(CommandKind.PAUSE, False), (CommandKind.QUEUE, True)])
 def test_a_study_that_goes_back_into_the_queue_does_not_wait_for_its_epochs(asked_at_first, kind, within):
     state, asked = asked_at_first(lambda _, store: store.post("id-curves", CommandGiven(command=kind, by="anna"), 1.0))
@@ -82,4 +102,4 @@ def test_a_pause_that_waits_for_the_epoch_does_not_once_the_service_goes_down(as
 
     state, asked = asked_at_first(both)
     assert asked == [(1, False), (1, True)]
-    assert state.status.value == "queued"
+    assert (state.status.value, state.trials[1].epoch) == ("paused", 0)

@@ -192,6 +192,16 @@ def test_cluster_of_ray_nodes_names_those_set_aside_and_what_nobody_can_place(se
     assert found.nodes[0].devices == ()
 
 
+def test_a_segment_stands_on_its_node_where_only_the_service_names_the_cluster(service):
+    from orchestrator.events import SegmentPlaced
+
+    sample = SampleStudy(service, name="on-the-services-ray")
+    sample.suggest(1)
+    sample.append(SegmentPlaced(segment=sample.start(1, 0, 7), trial=1, worker="north:17"))
+    found = cluster_view(service, [NodeView(name="north", cores=4)], ray="head:6379")
+    assert [one.trial for one in found.nodes[0].running] == [1]
+
+
 def test_a_segment_stands_on_the_node_whose_worker_took_it_before_it_ended(service, client):
     from orchestrator.events import SegmentPlaced
 

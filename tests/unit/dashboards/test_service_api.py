@@ -12,6 +12,7 @@ import pytest
 from orchestrator.events import CommandGiven, CommandKind
 from orchestrator.service.daemon import record
 from orchestrator.service.daemon.record import Record
+from orchestrator.service.daemon.shares import Claim
 
 
 @pytest.fixture
@@ -54,9 +55,25 @@ def test_a_share_is_recorded_once_with_who_asked(client, service, study):
     assert (asked[0].asked.priority, asked[0].asked.weight, asked[0].asked.max_slots) == (3, 2.5, None)
 
 
-@pytest.mark.parametrize("body", [{"weight": 0}, {"max_slots": 0}, {"weigth": 1}, {"priority": 10**9}])
+@pytest.mark.parametrize("body", [{"weight": 0}, {"max_slots": -1}, {"weigth": 1}, {"priority": 10**9}])
 def test_a_share_that_makes_no_sense_is_refused(client, study, body):
     assert client.post(f"/api/v1/studies/{study.id}/share", json=body).status_code == 422
+
+
+def test_a_limit_of_slots_is_lifted_by_0_and_set_again(client, service, study):
+    def share(slots: int) -> dict[str, object]:
+        return client.post(f"/api/v1/studies/{study.id}/share", json={"max_slots": slots}).json()
+
+    assert not share(0)["changed"]  # there was none
+    assert share(2)["changed"]
+    lifted = share(0)
+    assert lifted["changed"]
+    assert lifted["told"].startswith("its share from now on: no limit of slots")
+    assert not share(0)["changed"]
+    wanted = service._found(study.id)[1].max_slots
+    assert Claim("a", 99, max_slots=wanted).room == 99
+    assert share(2)["changed"]
+    assert service._found(study.id)[1].max_slots == 2
 
 
 def test_a_launch_goes_into_the_queue_of_a_service_that_is_up(client, service, daemon):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from trials.studies import created
 
 from orchestrator.events import (
@@ -23,6 +25,7 @@ from orchestrator.events import (
     TrialSuggested,
     fold,
 )
+from orchestrator.events.state import SERVICE
 from orchestrator.search import make_plan
 from orchestrator.store.rules import status_after
 
@@ -75,6 +78,34 @@ def test_the_row_of_a_study_has_the_status_of_its_state():
             told = events_of(StudyEnded(status=status), command(kind))
             state = fold(Logged(seq, 0.0, event) for seq, event in enumerate(told, 1))
             assert status_after(StudyStatus.CREATED, told) is state.status
+
+
+def test_a_paused_study_that_the_service_asks_for_its_slots_hurries_and_stays_paused():
+    queue, pause = command(CommandKind.QUEUE), command(CommandKind.PAUSE)
+    state = folded(pause, queue)
+    assert (state.status, state.hurried) == (StudyStatus.PAUSED, True)
+    assert folded(queue, pause).status is StudyStatus.PAUSED
+    assert not folded(pause, queue, command(CommandKind.RESUME)).hurried
+    assert not folded(pause, queue, ControllerStarted(owner="h:2", token=2, workers=1)).hurried
+    assert (folded(queue).status, folded(queue).hurried) == (StudyStatus.QUEUED, False)
+
+
+def test_a_paused_study_that_nobody_runs_waits_for_its_turn_when_a_person_asks_and_not_the_service():
+    pause, queue = command(CommandKind.PAUSE), command(CommandKind.QUEUE).model_copy(update={"aside": True})
+    assert folded(pause, queue).status is StudyStatus.QUEUED
+    assert folded(pause, queue.model_copy(update={"by": SERVICE})).status is StudyStatus.PAUSED
+
+
+def test_the_row_of_a_study_in_the_queue_has_the_status_of_its_state():
+    kinds = (CommandKind.PAUSE, CommandKind.QUEUE, CommandKind.RESUME, CommandKind.STOP)
+    told = [command(kind).model_copy(update={"by": by, "aside": aside}) for kind in kinds for by, aside in BY_WHOM]
+    for pair in product(told, repeat=2):
+        events = events_of(*pair)
+        state = fold(Logged(seq, 0.0, event) for seq, event in enumerate(events, 1))
+        assert status_after(StudyStatus.CREATED, events) is state.status, pair
+
+
+BY_WHOM = [("anna", False), ("anna", True), (SERVICE, False), (SERVICE, True)]
 
 
 def test_a_stop_at_the_rung_becomes_a_stop_after_the_epoch_when_it_is_asked_again_or_interrupted():

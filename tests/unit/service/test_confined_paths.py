@@ -1,13 +1,19 @@
 """What a request over the network may name once a server asks for a login: files below its roots, and no code."""
 
+import json
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import ValidationError
 from trials.studies import created
 
 from dashboards.app import create_app
+from orchestrator.integrations.mcp_tools import Tools
 from orchestrator.service.confined import PATH_KEYS, Roots
+from orchestrator.service.launch.launching import alike
+from orchestrator.service.people import Role
 from orchestrator.service.service import Service
 from orchestrator.service.views import StudyRequest
 from orchestrator.service.views_acting import CloneRequest
@@ -121,6 +127,62 @@ def test_no_request_chooses_code(service, where):
     assert codes(service, **asked) == {"no-code"}
 
 
+ENVIRONMENTS = [
+    {"working_dir": "/root"},
+    {"working_dir": "{open}/photos"},
+    {"working_dir": ""},
+    {"py_modules": ["https://evil.example/x.zip"]},
+    {"py_modules": []},
+    {"pip": ["evil"]},
+    {"uv": ["evil"]},
+    {"conda": "evil"},
+    {"container": {"image": "evil"}},
+    {"image_uri": "evil"},
+    {"worker_process_setup_hook": "os.system"},
+    {"py_executable": "/bin/sh"},
+    {"nsight": "default"},
+    {"env_vars": {"PYTHONPATH": "/etc"}},
+    {"env_vars": {"NCCL_DEBUG": "WARN", "LD_PRELOAD": "x.so"}},
+    {"env_vars": {"ANY": "{open}/photos"}},
+    {"env_vars": {"NCCL_DEBUG": "WARN"}, "config": {"eager_install": True}},
+]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=str)
+def test_no_request_brings_code_in_a_runtime_environment(service, root, environment):
+    text = json.dumps(environment).replace("{open}", str(root))
+    assert codes(service, runtime_env=text) == {"no-code"}
+    request = StudyRequest(space="bnneck", backend="inline", runtime_env=text)
+    with pytest.raises(InvalidInput, match="start it on the server's machine"):
+        service.create(request)
+    assert service.studies() == []
+    with pytest.raises(ToolError, match="start it on the server's machine"):
+        Tools(service, Role.OPERATOR).launch(request)
+    assert service.studies() == []
+
+
+@pytest.mark.parametrize("text", ["", "ship", "{}", '{"env_vars": {"NCCL_DEBUG": "WARN"}}'])
+def test_a_request_may_send_this_installation_and_plain_variables(service, text):
+    request = StudyRequest(space="bnneck", trials=2, max_epochs=3, min_epochs=1, backend="inline", runtime_env=text)
+    made = service.create(request)
+    assert service.state(made.id).created.runtime_env == text
+
+
+def test_who_has_a_shell_gives_any_runtime_environment_and_a_clone_keeps_it(service):
+    shell, given = Service(service.home.root), '{"pip": ["timm==1.0.9"]}'
+    request = StudyRequest(
+        space="bnneck", trials=2, max_epochs=3, min_epochs=1, backend="inline", name="cows", runtime_env=given
+    )
+    shell.create(request)
+    shell.close()
+    made = service.clone("cows", CloneRequest(name="bulls"))
+    assert service.state(made.id).created.runtime_env == given
+    with pytest.raises(ValidationError):
+        CloneRequest.model_validate({"name": "x", "runtime_env": given})
+    with pytest.raises(InvalidInput, match="no-code"):  # the form that begins with another study's fields
+        service.create(alike(service, "cows")[0])
+
+
 def test_a_recipe_below_a_root_cannot_lead_outside(service, root):
     (root / "mine.yaml").write_text(f"_BASE_: demo\nDATASETS: {{ROOT: {root.parent}/closed}}\n")
     with pytest.raises(InvalidInput):
@@ -157,6 +219,31 @@ def test_the_web_is_confined_as_soon_as_somebody_must_sign_in(tmp_path):
         answer = client.post("/api/v1/plan", json=asked, headers={"Authorization": "Bearer secret"})
     assert answer.status_code == 422
     assert [found["code"] for found in answer.json()["error"]["findings"]] == ["outside-roots"]
+    service.close()
+
+
+@pytest.mark.parametrize("path", ["/api/v1/studies", "/api/v1/plan"])
+def test_no_runtime_environment_with_code_comes_through_the_web(tmp_path, monkeypatch, path):
+    """What the network sends when somebody must sign in; the launch form is refused beside its field."""
+    environment = {
+        "working_dir": "/root",
+        "py_modules": ["https://evil.example/x.zip"],
+        "env_vars": {"PYTHONPATH": "/etc"},
+    }
+    asked = {"space": "bnneck", "backend": "inline", "runtime_env": json.dumps(environment)}
+    monkeypatch.setattr("orchestrator.service.service.spawn", lambda *_args, **_more: None)
+    service = Service(tmp_path / "home")
+    with TestClient(create_app(service, token="secret"), base_url="http://lab.example") as client:
+        headers = {"Authorization": "Bearer secret"}
+        answer = client.post(path, json=asked, headers=headers)
+        form = client.post("/launch", data={**asked, "action": "launch"}, headers=headers, follow_redirects=False)
+    assert answer.status_code == 422
+    found = answer.json()["error"]["findings"]
+    assert {(one["code"], one["key"]) for one in found} == {("no-code", "runtime_env")}
+    assert len(found) == 3
+    assert form.status_code == 422
+    assert "brings code or files to the nodes" in form.text
+    assert service.studies() == []
     service.close()
 
 

@@ -7,11 +7,14 @@ import sqlite3
 import time
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from trials.studies import created
 
 from orchestrator.events import CommandGiven, CommandKind
 from orchestrator.service.asking import ask
+from orchestrator.service.daemon import record
+from orchestrator.service.daemon.record import Record
 from orchestrator.service.doctor import examine
 from orchestrator.service.doctor.machine import gpus, memory
 from orchestrator.service.doctor.places import clock_check, disks
@@ -117,6 +120,19 @@ def test_ray_is_asked_only_where_an_address_is_known(home, monkeypatch):
         assert check_ray(f"ray://{address}", connect=False).ok
     monkeypatch.setenv("RAY_ADDRESS", address)
     assert not {check.name: check for check in examine(home, None)}["ray cluster"].ok
+    monkeypatch.delenv("RAY_ADDRESS")
+    up = Record(
+        pid=os.getpid(),
+        machine=socket.gethostname(),
+        host="127.0.0.1",
+        port=0,
+        started=psutil.Process().create_time(),
+        version="1",
+        slots=2,
+        ray_address=address,
+    )
+    record.write(home, up)
+    assert address in {check.name: check for check in examine(home, None)}["ray cluster"].finding
 
 
 def test_a_limit_of_the_container_counts(tmp_path, monkeypatch):

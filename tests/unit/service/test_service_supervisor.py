@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -30,6 +31,7 @@ from orchestrator.events import (
     TrialSuggested,
 )
 from orchestrator.service.asking import ask
+from orchestrator.service.asking import record as record_aside
 from orchestrator.service.controller_process import SIGNAL
 from orchestrator.service.daemon import process, record
 from orchestrator.service.daemon.children import Child
@@ -185,6 +187,205 @@ def test_a_file_in_the_way_of_a_study_s_folder_is_a_trouble(service, supervisor)
     assert "cannot be started" in supervisor.troubles[study]
 
 
+def starting(monkeypatch, script: str, started: list[str]) -> None:
+    """Controllers that do as a shell script says, with their words in their log."""
+
+    def spawn(_module, words, log):
+        started.append(words[1])
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as out:
+            return psutil.Popen(["bash", "-c", script], stdout=out, stderr=out)
+
+    monkeypatch.setattr("orchestrator.service.daemon.children.spawn", spawn)
+
+
+UNREACHABLE = "echo 'some noise'; echo 'cannot reach Ray at far:1'; echo '  hint: start a head'; echo bye; exit 4"
+
+
+def turns_until(supervisor: Supervisor, happened) -> None:
+    deadline = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < deadline, "waited too long"
+        supervisor.turn()
+        time.sleep(0.02)
+
+
+def test_a_server_that_keeps_a_controller_from_starting_is_the_trouble_and_asked_for_ever(
+    service, supervisor, monkeypatch
+):
+    study, started = queued(service, "cows"), []
+    starting(monkeypatch, UNREACHABLE, started)
+    for tries in range(1, MOST + 3):
+        turns_until(supervisor, lambda tries=tries: len(started) == tries and not supervisor._served)
+        assert supervisor.troubles == {study: "its controller cannot be started: cannot reach Ray at far:1"}
+        supervisor.turn()
+        assert len(started) == tries, "there is a pause between two tries"
+        supervisor._restarts[study].not_before = 0.0
+    starting(monkeypatch, "sleep 100", started)
+    supervisor.turn()
+    assert study in supervisor.troubles, "nobody knows yet whether it begins"
+    token = service.store.acquire(study, owner_of(supervisor, study), 60, service.store.now())
+    start = ControllerStarted(owner=owner_of(supervisor, study), token=token, workers=1)
+    service.store.append(study, [start], token=token, at=time.time())
+    supervisor.turn()
+    assert supervisor.troubles == {}
+
+
+def owner_of(supervisor: Supervisor, study: str) -> str:
+    return f"{socket.gethostname()}:{supervisor._children.get(study).process.pid}"
+
+
+def test_a_study_whose_server_is_away_leaves_its_slots_to_others(service, monkeypatch):
+    supervisor, started = Supervisor(service, Settings(slots=1)), []
+    first, second = queued(service, "first"), queued(service, "second")
+    starting(monkeypatch, UNREACHABLE, started)
+    try:
+        turns_until(supervisor, lambda: started == [first, second])
+    finally:
+        supervisor._children.kill()
+
+
+def test_a_server_lost_by_a_controller_that_ran_is_a_death(service, supervisor, monkeypatch):
+    study, started = queued(service, "cows"), []
+    starting(monkeypatch, "sleep 100", started)
+    supervisor.turn()
+    owner = owner_of(supervisor, study)
+    token = service.store.acquire(study, owner, 60, service.store.now())
+    start = ControllerStarted(owner=owner, token=token, workers=1)
+    service.store.append(study, [start], token=token, at=time.time())
+    service.store.release(study, token)
+    supervisor._children.kill()
+    exited = supervisor._children.ended()[0]
+    supervisor._gone(service.store.find(study), died=True, lived=1.0, exited=replace(exited, code=4))
+    assert supervisor._restarts[study].quick == 1
+    assert supervisor.troubles == {}
+
+
+def test_a_controller_that_does_not_begin_is_told_of(service, supervisor, begun):
+    study = queued(service, "cows")
+    supervisor.turn()
+    supervisor.turn()
+    assert supervisor.troubles == {}
+    supervisor._children.get(study).began -= 1000
+    supervisor.turn()
+    assert "has not begun yet" in supervisor.troubles[study]
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+def test_down_ends_a_controller_that_has_not_begun_and_its_study_waits(service, supervisor, monkeypatch, deaf):
+    study, started = queued(service, "cows"), []
+    monkeypatch.setattr("orchestrator.service.daemon.children._KILL_SECONDS", 0.3)
+    starting(monkeypatch, "trap '' TERM; sleep 100; sleep 100" if deaf else "exec sleep 100", started)
+    supervisor.turn()
+    time.sleep(0.3 if deaf else 0.0)  # until it is deaf
+    child = supervisor._children.get(study).process
+    supervisor.end()
+    began = time.monotonic()
+    supervisor.finish()
+    assert time.monotonic() - began < 10
+    assert not child.is_running()
+    assert (service.store.find(study).status, service.store.pending(study)) == (StudyStatus.QUEUED, [])
+
+
+def test_a_controller_that_makes_room_before_it_has_begun_has_not_died(service, supervisor, begun):
+    study = queued(service, "cows")
+    supervisor.turn()
+    supervisor._ask_back(study)
+    turns_until(supervisor, lambda: len(begun) == 2)
+    assert begun == [study, study]
+    assert supervisor._restarts[study].quick == 0
+
+
+def test_a_pause_while_the_controller_starts_ends_it(service, supervisor, begun):
+    study = queued(service, "cows")
+    supervisor.turn()
+    child = supervisor._children.get(study).process
+    service.pause("cows", "anna")
+    turns_until(supervisor, lambda: not supervisor._served)
+    assert not child.is_running()
+    assert service.store.find(study).status is StudyStatus.PAUSED
+    assert begun == [study]
+
+
+def heard(kind: CommandKind, by: str) -> CommandGiven:
+    return CommandGiven(command=kind, by=by)
+
+
+def test_a_study_that_a_person_paused_stays_so_when_the_service_goes_down_within_its_epoch(
+    service, supervisor, begun, monkeypatch
+):
+    study = queued(service, "cows")
+    token = found_alive(supervisor, service, study)
+    assert "asked to pause" in service.pause("cows", "anna").told
+    supervisor._ask_back(study)  # as `down` does: it knows of no pause yet
+    asked = service.store.pending(study)
+    assert [one.command.by for one in asked] == ["anna", BY]
+    for one in asked:
+        service.store.append(study, [one.command], token=token, at=time.time(), taken=(one.id,))
+    assert service.state(study).hurried
+    service.store.release(study, token)
+    for _ in range(2):
+        supervisor.turn()
+        assert service.store.find(study).status is service.state(study).status is StudyStatus.PAUSED
+    next_one = Supervisor(service, Settings(slots=2))
+    next_one.turn()
+    assert begun == []
+    assert "waits" in resumed_with_a_service(service, "cows")
+    next_one.turn()
+    assert begun == [study]
+    next_one._children.kill()
+
+
+def test_a_pause_stays_when_the_service_asks_a_controller_that_has_left(service, supervisor):
+    study = queued(service, "cows")
+    token = found_alive(supervisor, service, study)
+    service.store.append(study, [heard(CommandKind.PAUSE, "anna")], token=token, at=time.time())
+    supervisor._ask_back(study)
+    service.store.release(study, token)
+    record_aside(service.store, study, [], time.time())  # as the controller's last look does
+    supervisor.turn()
+    assert service.store.find(study).status is service.state(study).status is StudyStatus.PAUSED
+
+
+QUEUE, PAUSE, RESUME = CommandKind.QUEUE, CommandKind.PAUSE, CommandKind.RESUME
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ([heard(PAUSE, SIGNAL), heard(QUEUE, BY)], StudyStatus.QUEUED),
+        ([heard(QUEUE, BY), heard(PAUSE, SIGNAL)], StudyStatus.QUEUED),
+        ([heard(PAUSE, "anna"), heard(RESUME, "anna"), heard(PAUSE, SIGNAL)], StudyStatus.QUEUED),
+        ([heard(PAUSE, "anna"), heard(QUEUE, BY), heard(PAUSE, SIGNAL)], StudyStatus.PAUSED),
+        ([heard(PAUSE, SIGNAL), heard(PAUSE, "anna"), heard(QUEUE, BY)], StudyStatus.PAUSED),
+        ([heard(QUEUE, BY), heard(PAUSE, "anna")], StudyStatus.PAUSED),
+    ],
+)
+def test_a_machine_that_stops_takes_back_its_own_pause_and_no_person_s(service, supervisor, told, status):
+    study = queued(service, "cows")
+    token = found_alive(supervisor, service, study)
+    service.store.append(study, told, token=token, at=time.time())
+    supervisor._leaving[study] = False
+    service.store.release(study, token)
+    supervisor.turn()
+    assert service.store.find(study).status is service.state(study).status is status
+
+
+def test_a_fault_of_our_own_in_one_study_holds_up_no_other(service, supervisor, begun, monkeypatch):
+    bad, good = queued(service, "bad"), queued(service, "good")
+    whole = supervisor._service.state
+
+    def broken(study):
+        if study == bad:
+            raise KeyError("epoch")
+        return whole(study)
+
+    monkeypatch.setattr(supervisor._service, "state", broken)
+    supervisor.turn()
+    assert begun == [good]
+    assert supervisor.troubles == {bad: "KeyError: 'epoch'"}
+
+
 class Left:
     """A controller that has ended with a conflict."""
 
@@ -230,10 +431,8 @@ def test_a_controller_that_finds_another_one_has_not_died(service, supervisor, m
     assert supervisor._restarts[study].quick == 0
 
 
-def test_a_resumed_study_of_the_archive_is_started(service, supervisor, begun):
-    study = created("cows").study
-    service.store.create_study(created("cows"), time.time())
-    service.archive("cows")
+def resumed_with_a_service(service: Service, name: str) -> str:
+    """What a person is told who resumes a study while the service is up."""
     own = psutil.Process()
     up = record.Record(
         pid=own.pid,
@@ -246,7 +445,14 @@ def test_a_resumed_study_of_the_archive_is_started(service, supervisor, begun):
         ready=True,
     )
     record.write(service.home, up)
-    assert "waits in the queue" in service.resume("cows", "anna").told
+    return service.resume(name, "anna").told
+
+
+def test_a_resumed_study_of_the_archive_is_started(service, supervisor, begun):
+    study = created("cows").study
+    service.store.create_study(created("cows"), time.time())
+    service.archive("cows")
+    assert "waits in the queue" in resumed_with_a_service(service, "cows")
     assert not service.store.find(study).archived
     assert [one.id for one in service.daemon().queue] == [study]
     supervisor.turn()
@@ -332,6 +538,34 @@ def test_the_web_server_ends_even_when_the_store_is_away_on_the_way_down(service
     with pytest.raises(ServerUnreachable):
         daemon.run()
     assert pages.ended
+
+
+def test_a_turn_that_fails_by_a_fault_of_our_own_is_told_and_tried_again_after_a_pause(service, monkeypatch, caplog):
+    daemon = process._Daemon(service, Settings(web=False, ray_address="head:6379"))
+    turns: list[float] = []
+
+    def broken():
+        turns.append(time.monotonic())
+        raise KeyError("epoch")
+
+    whole = daemon._supervisor.turn
+    monkeypatch.setattr(daemon._supervisor, "turn", broken)
+    for _ in range(20):
+        daemon._turn()
+    assert len(turns) == 1, "it does not spin"
+    found = record.read(service.home)
+    assert found is not None
+    assert found.ray_address == "head:6379"
+    assert found.troubles["service"].startswith("a turn failed, KeyError: 'epoch'; see ")
+    assert "Traceback" in caplog.text
+    for often in range(2, 20):
+        daemon._restarts.not_before = 0.0
+        daemon._turn()
+        assert len(turns) == often, "it never gives up"
+    monkeypatch.setattr(daemon._supervisor, "turn", whole)
+    daemon._restarts.not_before = 0.0
+    daemon._turn()
+    assert record.read(service.home).troubles == {}
 
 
 @pytest.mark.usefixtures("own_signals")

@@ -11,6 +11,7 @@ from trials.studies import CURVE_TRIAL, controller, created
 
 from orchestrator.backends.inline import InlineBackend
 from orchestrator.events import CommandGiven, CommandKind, Limits, StudyEnded, StudyStatus, TrialStatus
+from orchestrator.search import MOST_TRIALS
 from orchestrator.service.audit import read_audit
 from orchestrator.service.views import StudyRequest
 from orchestrator.service.views_acting import (
@@ -62,6 +63,67 @@ def test_each_verb_is_recorded_once_with_who_asked_and_the_second_says_so(servic
         assert again.revision == first.revision
     names = ["note", "tag", "limits", "enqueue", "archive", "unarchive", "pause", "stop"]
     assert commands(service, study) == [(name, "anna") for name in names]
+
+
+@pytest.fixture
+def spawned(monkeypatch):
+    """Controllers that would have been started."""
+    found = []
+    monkeypatch.setattr("orchestrator.service.service.spawn", lambda *words, **_more: found.append(words))
+    return found
+
+
+def test_a_resume_stands_in_the_log_before_its_controller_starts(service, study, monkeypatch):
+    seen = []
+    monkeypatch.setattr("orchestrator.service.service.spawn", lambda *_, **__: seen.append(commands(service, study)))
+    service.pause("cows", "anna")
+    assert service.resume("cows", "ben").changed
+    assert seen == [[("pause", "anna"), ("resume", "ben")]]
+    assert not service.resume("cows", "ben").changed  # nothing came of it yet: it is tried again, and told once
+    assert service.resume("cows", "anna").changed
+    assert [by for _, by in commands(service, study)] == ["anna", "ben", "anna"]
+    assert service.events(study)[-1].text == "resume asked by anna"
+
+
+def test_a_resume_by_hand_is_noted_once_and_one_of_an_ended_study_never(service, study):
+    assert service.take_up("cows", "anna")
+    assert service.take_up("cows", "anna")
+    assert commands(service, study) == [("resume", "anna")]
+    service.stop("cows", "anna")
+    assert service.take_up("cows", "ben")
+    assert [kind for kind, _ in commands(service, study)] == ["resume", "stop"]
+
+
+def test_a_study_that_was_resumed_is_charged_no_time_until_its_controller_runs(service, study, spawned):
+    run(service, study)
+    service.extend("cows", ExtendRequest(trials=2), "anna")
+    before = service.state(study).wall_seconds()
+    service.resume("cows", "anna")
+    time.sleep(0.3)
+    assert len(spawned) == 1
+    assert service.summary(study).status is StudyStatus.INTERRUPTED
+    assert service.state(study).wall_seconds() == before
+    begun = time.time()
+    state = run(service, study)
+    assert state.status is StudyStatus.COMPLETED
+    assert state.wall_seconds() <= before + time.time() - begun
+
+
+def test_a_stop_now_is_asked_once_also_after_one_that_waits(service, study):
+    service.store.acquire(study, f"{socket.gethostname()}:{os.getpid()}", 3600, time.time())
+    asked = [
+        service.stop("cows", "anna", at_rung=at_rung, now=now).changed
+        for at_rung, now in ((False, False), (False, True), (False, True), (False, False), (True, False))
+    ]
+    assert asked == [True, True, False, False, False]
+    assert [one.command.asked.now for one in service.store.pending(study)] == [False, True]
+    with pytest.raises(UsageError, match="not both"):
+        service.stop("cows", "anna", at_rung=True, now=True)
+    token = service.store.holder(study).token
+    for one in service.store.pending(study):  # heard, and not over yet
+        service.store.append(study, [one.command], token=token, at=time.time(), taken=[one.id])
+    assert not service.stop("cows", "anna", now=True).changed
+    service.store.release(study, token)
 
 
 def test_a_stop_of_a_study_that_nobody_runs_ends_it_at_once(service, study):
@@ -124,6 +186,13 @@ def test_a_finished_study_is_extended_resumed_and_finishes_with_more_trials(serv
     assert len(after.trials) == 9
     reported = [one.event for one in service.store.events(study) if one.event.kind == "epoch_reported"]
     assert len(reported) == after.epochs_spent == after.created.plan.epochs
+
+
+def test_more_trials_than_a_study_holds_are_refused_at_once(service, study):
+    for request in (ExtendRequest(trials=MOST_TRIALS), ExtendRequest(epochs=1_000_000_000)):
+        with pytest.raises(UsageError, match=f"{MOST_TRIALS} is the most"):
+            service.extend("cows", request)
+    assert commands(service, study) == []
 
 
 def test_epochs_alone_buy_as_many_trials_as_they_pay_for(service, study):

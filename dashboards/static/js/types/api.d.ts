@@ -909,7 +909,7 @@ export interface SettingDiff {
 
 /** A study's share of the service's slots from now on; what is left out stays as it is. */
 export interface ShareRequest {
-  /** never more slots than this */
+  /** never more slots than this; 0: no limit */
   max_slots?: number | null;
   /** the higher is served first */
   priority?: number | null;
@@ -985,6 +985,8 @@ export interface StepsView {
 export interface StopRequest {
   /** what runs goes on to its rung; else it ends after its epoch */
   at_rung?: boolean;
+  /** what runs saves in the middle of its epoch, and ends there */
+  now?: boolean;
 }
 
 /** Several studies beside each other, and everything in which they differ. */
