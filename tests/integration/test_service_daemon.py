@@ -168,6 +168,7 @@ def test_what_a_person_paused_within_its_epoch_stays_paused_when_the_service_goe
     wait_for(lambda: service.state(study).running)
 
 
+@pytest.mark.faults  # 45 s: ten of patience, half a minute to the next try
 def test_a_ray_head_that_does_not_answer_is_told_holds_up_no_other_and_down_does_not_wait_for_it(service):
     with socket.create_server(("127.0.0.1", 0)) as gone:
         address = f"127.0.0.1:{gone.getsockname()[1]}"
