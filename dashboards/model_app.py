@@ -13,7 +13,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboards.entry import Entry
 from dashboards.errors import explain, respond
@@ -21,7 +20,7 @@ from dashboards.metrics import HttpMeasures, Measured, metrics_router
 from dashboards.model_api import ModelCollector, model_router
 from dashboards.security import Bounds, Guard, is_loopback, too_many
 from dashboards.serve import bind, web_config
-from dashboards.witness import Witness
+from dashboards.witness import Unnoted, Witness
 from orchestrator.service.audit import Audit
 from orchestrator.service.errors import ReidTuneError, UsageError
 from orchestrator.service.home import Home
@@ -72,21 +71,9 @@ def create_model_app(service: ModelService, *, token: str = "", home: Path | Non
         show=lambda _request, status, view: respond(status, view),
         bounds=Bounds(body=limits.body, burst=_BURST, per_second=_PER_SECOND, programs=True),
     )
-    app.add_middleware(_Asks)
+    app.add_middleware(Unnoted)  # what is asked of a model changes nothing
     app.add_middleware(Measured, measures=measures)
     return app
-
-
-class _Asks:
-    """ASGI middleware: what is asked of a model changes nothing, so that no line of the audit log is written."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, marked."""
-        scope.setdefault("state", {})["preview"] = True
-        await self._app(scope, receive, send)
 
 
 def _answer(_request: Request, error: Exception) -> Response:

@@ -10,7 +10,7 @@ import webbrowser
 from collections.abc import Sequence
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from dashboards.app import create_app
 from dashboards.connection import PatientProtocol
@@ -67,7 +67,7 @@ def serve(  # noqa: PLR0913 - what `reid-tune serve` offers
         StreamingServer(config, app.state.feed).run(sockets=[listener])
 
 
-def web_config(app: FastAPI, *, behind_proxy: bool = False) -> uvicorn.Config:
+def web_config(app: ASGIApp, *, behind_proxy: bool = False) -> uvicorn.Config:
     """How the server speaks HTTP: headers of 32 KiB at most, no client may hold a connection by sending slowly.
 
     `behind_proxy`: a proxy on this machine says who asks, and whether over TLS. Else whoever says so is not believed.

@@ -25,8 +25,16 @@ __all__ = ["mcp_command"]
     help="A folder (or s3:// address) whose files requests may name; without one any. Repeatable.",
 )
 @click.option("--http", is_flag=True, help="Streamable HTTP on this machine's loopback instead of standard input.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8500, show_default=True, help="Port of --http.")
-def mcp_command(role: str, data_roots: tuple[str, ...], port: int, *, http: bool) -> None:
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8500, show_default=True, help="Port of --http; 0: a free one."
+)
+@click.option(
+    "--token",
+    envvar="REID_TUNE_TOKEN",
+    default="",
+    help="What every request to --http must carry. Also REID_TUNE_TOKEN.",
+)
+def mcp_command(role: str, data_roots: tuple[str, ...], port: int, token: str, *, http: bool) -> None:
     """Serve plan, launch, watch, explain, compare and best as tools for coding assistants.
 
     An assistant starts it and talks over standard input and output. What it changes stands in `reid-tune audit`.
@@ -54,6 +62,8 @@ def mcp_command(role: str, data_roots: tuple[str, ...], port: int, *, http: bool
     server = mcp_server(service, Role(role))
     with logs.told_to_the_terminal():
         if http:
-            server.run("streamable-http", host="127.0.0.1", port=port)
+            from dashboards.mcp_app import serve_mcp
+
+            serve_mcp(server.streamable_http_app(), service.home, port, token)
         else:
             server.run("stdio")

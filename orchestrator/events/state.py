@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from orchestrator.events.collection import collector_at_rest, settled
 from orchestrator.events.commands import Wanted, extended, limited, room_for_one_more
 from orchestrator.events.front import FrontTally
+from orchestrator.events.given import NO_LIMIT
 from orchestrator.events.keep import Keep
 from orchestrator.events.kept import earlier, is_best
 from orchestrator.events.log import (
@@ -261,7 +262,8 @@ class StudyState:
             case CommandKind.SHARE:  # what is not asked for stays
                 self.weight = self.weight if asked.weight is None else asked.weight
                 self.priority = self.priority if asked.priority is None else asked.priority
-                self.max_slots = self.max_slots if asked.max_slots is None else asked.max_slots
+                most = self.max_slots if asked.max_slots is None else asked.max_slots
+                self.max_slots = None if most == NO_LIMIT else most
             case CommandKind.KEEP if asked.keep is not None:
                 self.keep = asked.keep
 

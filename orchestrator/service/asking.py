@@ -8,17 +8,25 @@ from orchestrator.control.aside import write_aside
 from orchestrator.events import CommandGiven, CommandKind
 from orchestrator.service.processes import release_if_dead
 from orchestrator.store import Store
+from reid_core.errors import Conflict
 
-__all__ = ["ask", "ask_on", "record"]
+__all__ = ["MOST_WAITING", "ask", "ask_on", "record"]
+
+MOST_WAITING = 1000
+"""Requests in the inbox of a controller."""
 
 
 def ask(store: Store, study: str, command: CommandGiven, now: float) -> bool:
     """Record `command` at once and return True; with a live controller, leave it in its inbox and return False.
 
-    A study that nobody runs has ended when a stop is recorded; a controller finds that out by itself.
+    A study that nobody runs has ended when a stop is recorded; a controller finds that out by itself. Raises Conflict
+    when more waits there than anybody asks for by hand: each view of the study reads all of it.
     """
     if record(store, study, [command], now):
         return True
+    if len(store.pending(study)) >= MOST_WAITING:
+        message = f"{MOST_WAITING} requests wait already for the controller of study {study}"
+        raise Conflict(message, hint="look whether it is alive: `reid-tune status`, `reid-tune doctor`")
     store.post(study, command, now)
     return record(store, study, [], now)  # whoever held the log may have left before it could hear
 

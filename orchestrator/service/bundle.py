@@ -17,14 +17,16 @@ from typing import IO
 
 from pydantic import BaseModel, ConfigDict
 
-from orchestrator.events import event_to_json
+from orchestrator.events import TrialStatus, event_to_json
 from orchestrator.service.daemon import record
 from orchestrator.service.doctor import examine
 from orchestrator.service.notify import channels
+from orchestrator.service.remote_log import remote_lines
 from orchestrator.service.scrub import Scrub
 from orchestrator.service.service import Service
+from orchestrator.service.trial_output import Output
 from orchestrator.store import StudyRow
-from reid_core.errors import Conflict, ReidTuneError, UsageError
+from reid_core.errors import Conflict, ReidTuneError, ServerUnreachable, UsageError
 
 __all__ = ["BundleView", "make_bundle"]
 
@@ -41,6 +43,8 @@ ENVIRONMENT = (
 TAIL = 1024**2
 """Bytes kept of the end of each log."""
 TRIAL_TAIL, MOST_TRIALS, MOST_EVENTS = 128 * 1024, 100, 30_000
+MOST_ELSEWHERE, LINES_ELSEWHERE = 20, 1000
+"""Trials whose logs are read from the checkpoints' URL, failed ones and then the newest; the last lines of each log."""
 _Make = Callable[[], str | Iterator[str]]
 """Makes a part: its text, or its lines one by one."""
 _LOGS = ("*.log", "*.out", "*.err", "stdout*", "stderr*")
@@ -136,6 +140,23 @@ def _of_study(service: Service, row: StudyRow) -> Iterator[tuple[str, _Make]]:
         for log in sorted({one for pattern in _LOGS for one in trial.glob(pattern)}):
             if _plain(log):
                 yield f"study/trials/{trial.name}/{log.name}", lambda log=log: _tail(log, TRIAL_TAIL)  # type: ignore[misc]
+    yield from _elsewhere(service, row)
+
+
+def _elsewhere(service: Service, row: StudyRow) -> Iterator[tuple[str, _Make]]:
+    """Logs of trials that ran on disks which this machine does not see. A store that does not answer is asked once."""
+    known = sorted(service.state(row.id).trials.values(), key=lambda one: (one.status is TrialStatus.FAILED, one.id))
+    for trial in known[-MOST_ELSEWHERE:]:
+        for output in Output:
+            name = f"study/trials/{trial.id:04d}/elsewhere/{output}"
+            _, url = service.log_places(row.id, trial.id, output)
+            try:
+                text = "".join(f"{line}\n" for line in remote_lines(url, output, LINES_ELSEWHERE)) if url else ""
+            except ServerUnreachable as error:
+                yield name, lambda told=f"cannot be read: {error}\n": told  # type: ignore[misc]
+                return
+            if text:
+                yield name, lambda text=text: text  # type: ignore[misc]
 
 
 def _touched(folder: Path) -> float:

@@ -255,7 +255,7 @@ class Service(StudyVerbs, TrialVerbs):
         They come from its folder here or, where that lacks its newest segment, from the URL of the checkpoints. Raises
         ServerUnreachable when that does not answer.
         """
-        path, url = self._log_places(study, trial, output)
+        path, url = self.log_places(study, trial, output)
         return (url and remote_lines(url, output, lines)) or last_lines(path, lines)
 
     def follow_log(self, study: str, trial: int, lines: int = 200, output: Output = Output.LOG) -> Iterator[str]:
@@ -266,10 +266,10 @@ class Service(StudyVerbs, TrialVerbs):
             going = {StudyStatus.CREATED, StudyStatus.QUEUED, StudyStatus.RUNNING}
             return known or self.study(study).status not in going
 
-        path, url = self._log_places(study, trial, output)
+        path, url = self.log_places(study, trial, output)
         return follow_remote(url, output, lines, ended) if url else follow(path, lines, ended)
 
-    def _log_places(self, study: str, trial: int, output: Output) -> tuple[Path, str]:
+    def log_places(self, study: str, trial: int, output: Output) -> tuple[Path, str]:
         """A trial's file on this machine, and the URL to read instead: empty where the file has all, or there is none.
 
         The newest segment names itself in the log of the machine that it ran on.

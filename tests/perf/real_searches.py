@@ -2,7 +2,8 @@
 
     python tests/perf/real_searches.py --data DIR --weights FILE [--size 128 64] [--seeds 0 1 2 3 4] [--algorithms freeze-thaw tpe random] [--workers N]
 
-Each search is `reid-tune run` with 12 trials of 9 epochs at most, then `reid-tune best --retrain`. `tpe` and `random` train all
+Each search is `reid-tune space plan`, which tells how long it will take, `reid-tune run` with 12 trials of 9 epochs at most,
+then `reid-tune best --retrain`. `tpe` and `random` train all
 their trials in full; `tpe` is Optuna's own sampler. Finished searches are kept in tests/perf/recorded/real_searches.jsonl and not repeated.
 Trials are processes of this one, so the CPU minutes of a search are those of its trials too, whatever else the machine does.
 """  # noqa: E501 - the usage is one line
@@ -32,15 +33,16 @@ def search(options: argparse.Namespace, algorithm: str, seed: int) -> dict[str, 
         "INPUT.SIZE_TRAIN": size,
         "INPUT.SIZE_TEST": size,
     }
-    words = ["run", "--space", options.space, "--data", options.data, "--trials", str(options.trials), "--no-mlflow"]
+    words = ["--space", options.space, "--data", options.data, "--trials", str(options.trials)]
     words += ["--max-epochs", str(options.epochs), "--seed", str(seed), "--algorithm", algorithm, "--name", name]
     words += ["--backend", "processes", "--workers", str(options.workers)]
     for key, value in settings.items():
         words += ["--set", key, value]
+    planned = _json(["space", "plan", *words, "--json"])["seconds"]
     before = _cpu_seconds()
     found = next((one for one in _json(["studies", "ls", "--json"]) if one["name"] == name), None)
     if found is None:
-        _run(words)
+        _run(["run", *words, "--no-mlflow"])
     elif found["status"] != "completed":  # this program was interrupted
         _run(["run", "--resume", name])
     study = _json(["status", name, "--json"])
@@ -53,6 +55,7 @@ def search(options: argparse.Namespace, algorithm: str, seed: int) -> dict[str, 
         "test_mAP": best["metrics"]["mAP"],
         "epochs": study["epochs_spent"],
         "seconds": study["ended_at"] - study["created_at"],
+        "planned_seconds": planned,
         "cpu_seconds": spent if found is None else None,  # an interrupted search spent some before
     }
 
@@ -82,8 +85,8 @@ def known() -> list[dict[str, object]]:
 def table(rows: list[dict[str, object]]) -> str:
     """Markdown: one line for each data set and algorithm."""
     lines = [
-        "| data | algorithm | seeds | test mAP, mean (each) | epochs | CPU minutes | minutes |",
-        "|---|---|---|---|---|---|---|",
+        "| data | algorithm | seeds | test mAP, mean (each) | epochs | CPU minutes | minutes | planned, % of these |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for data, algorithm in sorted({(str(row["data"]), str(row["algorithm"])) for row in rows}):
         own = sorted(
@@ -95,7 +98,8 @@ def table(rows: list[dict[str, object]]) -> str:
         epochs = statistics.mean(float(str(row["epochs"])) for row in own)
         cpu, wall = _minutes(own, "cpu_seconds"), _minutes(own, "seconds")
         mean = statistics.mean(scores)
-        lines.append(f"| {data} | {algorithm} | {len(own)} | {mean:.1f} ({each}) | {epochs:.0f} | {cpu} | {wall} |")
+        parts = [data, algorithm, str(len(own)), f"{mean:.1f} ({each})", f"{epochs:.0f}", cpu, wall, _planned(own)]
+        lines.append(f"| {' | '.join(parts)} |")
     return "\n".join(lines)
 
 
@@ -103,6 +107,13 @@ def _minutes(rows: list[dict[str, object]], key: str) -> str:
     """The mean of those that were measured: an interrupted search spent some before."""
     measured = [float(str(row[key])) / 60 for row in rows if row[key] is not None]
     return f"{statistics.mean(measured):.1f}" if measured else ""
+
+
+def _planned(rows: list[dict[str, object]]) -> str:
+    """Planned time over that of the study, where both were measured, in percent."""
+    measured = [row for row in rows if row.get("planned_seconds") is not None and row["seconds"] is not None]
+    shares = [100 * float(str(row["planned_seconds"])) / float(str(row["seconds"])) for row in measured]
+    return ", ".join(f"{share:.0f}" for share in shares)
 
 
 def main() -> None:

@@ -12,15 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 import anyio
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 from postgres_server import free_port
 from trials.spaces import TINY
 
+from dashboards.mcp_app import guarded
 from orchestrator.service.audit import read_audit
 from orchestrator.service.home import Home
 from orchestrator.service.service import Service
 from orchestrator.service.views import StudyRequest
 
 mcp = pytest.importorskip("mcp")
+from orchestrator.integrations.mcp_server import mcp_server  # noqa: E402 - needs the extra
 
 READS = {"spaces", "space", "plan", "studies", "study", "trials", "trial", "watch", "explain", "compare", "best"}
 ACTS = {"launch", "pause", "resume", "stop"}
@@ -153,5 +156,25 @@ def test_over_http_it_answers_the_client_and_refuses_pages_of_other_sites(home, 
                 elsewhere.submit(anyio.run, talk).result()
             for header in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
                 assert httpx.post(address, json=asked, headers={**accepted, **header}).status_code in {403, 421}
+            assert httpx.post(address, content=b" " * (1024 * 1024 + 1), headers=accepted).status_code == 413
+            with httpx.Client() as loop:
+                answers = [loop.get(address, headers=accepted | {"Mcp-Session-Id": "none"}) for _ in range(150)]
+            assert answers[-1].status_code == 429
+            assert "try again in" in answers[-1].text
         finally:
             server.terminate()
+
+
+def test_over_http_with_a_token_nobody_is_answered_without_it(home):
+    server = mcp_server(Service(home))
+    app = guarded(server.streamable_http_app(), Home(home), token="a-long-token-that-nobody-guesses")
+    web = TestClient(app, base_url="http://127.0.0.1")
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    headers = {"Accept": "application/json, text/event-stream"}
+    with web:
+        assert web.post("/mcp", json=asked, headers=headers).status_code == 401
+        wrong = {**headers, "Authorization": "Bearer another-long-token-nobody-guesses"}
+        assert web.post("/mcp", json=asked, headers=wrong).status_code == 401
+        right = {**headers, "Authorization": "Bearer a-long-token-that-nobody-guesses"}
+        assert web.post("/mcp", json=asked, headers=right).status_code not in {401, 403}
+    assert not read_audit(Home(home).audit) or all(entry.status == 401 for entry in read_audit(Home(home).audit))

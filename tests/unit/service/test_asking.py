@@ -11,7 +11,7 @@ from contract.store_contract import created
 from orchestrator.control.aside import unfinished_stop
 from orchestrator.control.lease import RECORDING, held
 from orchestrator.events import CommandGiven, CommandKind, ControllerStarted, StudyEnded, StudyStatus, fold
-from orchestrator.service.asking import ask, record
+from orchestrator.service.asking import MOST_WAITING, ask, record
 from orchestrator.service.processes import is_dead, living, release_if_dead
 from orchestrator.store import MemoryStore
 from reid_core.errors import Conflict
@@ -47,6 +47,18 @@ def test_a_command_for_a_running_study_waits_for_its_controller_and_later_ones_s
     store.release("s1", token)
     assert ask(store, "s1", STOP, now)
     assert (commands(store), store.pending("s1")) == ([PAUSE, STOP], [])
+
+
+def test_an_inbox_that_nobody_empties_takes_no_more_than_people_ask_by_hand(store):
+    now = time.time()
+    token = store.acquire("s1", "elsewhere:1", 15.0, now)
+    for _ in range(MOST_WAITING):
+        store.post("s1", PAUSE, now)
+    with pytest.raises(Conflict, match="1000 requests wait already for the controller of study s1"):
+        ask(store, "s1", STOP, now)
+    store.release("s1", token)
+    assert ask(store, "s1", STOP, now)
+    assert commands(store)[-1] == STOP
 
 
 def test_many_who_ask_at_once_are_all_recorded_and_a_controller_that_begins_waits_for_them(store):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from trials.studies import controller, created
 from orchestrator.service.bundle import make_bundle
 from orchestrator.service.people import People, Role
 from orchestrator.service.service import Service
+from orchestrator.trial.kept_logs import KeptLogs, logs_of
+from orchestrator.trial.vault import vault_of
 from reid_core.errors import Conflict, NotFound, ServerUnreachable
 
 PLANTED = [
@@ -155,3 +158,35 @@ def test_of_a_long_log_the_first_and_the_newest_events_are_there_as_far_as_they_
     lines = read(make_bundle(service, "curves", Path("broken.zip")).path)["study/events.jsonl"].splitlines()
     assert [json.loads(line)["seq"] for line in lines[:-1]] == [1, last - 3, last - 2]
     assert lines[-1] == b"cannot be read: ServerUnreachable: the store went away"
+
+
+def test_logs_of_trials_that_ran_elsewhere_come_from_the_checkpoints_url(service, tmp_path):
+    url, worker = f"file://{tmp_path}/vault", tmp_path / "worker"
+    service.store.create_study(created(trials=2, max_epochs=3).model_copy(update={"checkpoints": url}), 1.0)
+    controller(service.store, "id-curves", service.home.study("id-curves")).run()
+    shutil.rmtree(service.home.study("id-curves") / "trials")
+    worker.mkdir()
+    with KeptLogs(logs_of(vault_of(url, "id-curves", 1)), worker, 9):
+        (worker / "stderr.log").write_text(f"Traceback of password={TRIAL}\n")
+    parts = read(make_bundle(service, "curves", None).path)
+    assert parts["study/trials/0001/elsewhere/stderr.log"] == b"Traceback of password=***\n"
+    assert {name.rpartition("/")[2] for name in parts if "/0001/elsewhere/" in name} == {"stderr.log", "trial.log"}
+    assert b"segment 1: completed" in parts["study/trials/0001/elsewhere/trial.log"]
+
+
+def test_a_url_that_does_not_answer_is_asked_once(service, monkeypatch):
+    made = created(trials=2, max_epochs=3).model_copy(update={"checkpoints": "memory://vault"})
+    service.store.create_study(made, 1.0)
+    controller(service.store, "id-curves", service.home.study("id-curves")).run()
+    shutil.rmtree(service.home.study("id-curves") / "trials")
+    asked = []
+
+    def silent(url, output, lines):
+        asked.append(url)
+        raise ServerUnreachable("no answer within 10 s")
+
+    monkeypatch.setattr("orchestrator.service.bundle.remote_lines", silent)
+    parts = read(make_bundle(service, "curves", None).path)
+    assert len(asked) == 1
+    (told,) = (text for name, text in parts.items() if "elsewhere" in name)
+    assert told == b"cannot be read: no answer within 10 s\n"
