@@ -33,7 +33,7 @@ def test_analysis_draws_when_it_is_opened(open_page, long_study, screenshot, wid
     requests = asked(page)
     page.wait_for_timeout(200)
     assert requests == []  # the page's own budgets do not pay for it
-    page.click("#analysis > summary")
+    page.locator("#analysis > summary").press("Enter")  # no chart that is still drawing moves this away from a pointer
     expect(page.locator("#expected-gain")).to_contain_text("One more full run is expected to gain")
     parameters = len(long_study.space.parameters)
     expect(page.locator("#analysis svg.dependence")).to_have_count(parameters)
