@@ -14,17 +14,14 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from dashboards.entry import Entry
 from dashboards.errors import explain, respond
 from dashboards.metrics import HttpMeasures, Measured, metrics_router
 from dashboards.model_api import ModelCollector, model_router
-from dashboards.security import Bounds, Guard, is_loopback, too_many
-from dashboards.serve import bind, web_config
-from dashboards.witness import Unnoted, Witness
-from orchestrator.service.audit import Audit
+from dashboards.programs import for_programs
+from dashboards.security import Bounds, is_loopback, too_many
+from dashboards.serve import announce, bind, web_config
 from orchestrator.service.errors import ReidTuneError, UsageError
 from orchestrator.service.home import Home
-from orchestrator.service.people import People
 from orchestrator.service.served_model.service import Busy, ModelService
 
 __all__ = ["create_model_app", "serve_model"]
@@ -62,16 +59,8 @@ def create_model_app(service: ModelService, *, token: str = "", home: Path | Non
     for kind in (ReidTuneError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, _answer)
     folder = Home(home) if home is not None else Home.default()
-    nobody = folder.root / "model-service-has-no-people"  # a model is asked by programs: by the token, or on loopback
-    limits = service.settings.limits
-    app.add_middleware(
-        Guard,
-        entry=Entry(People(nobody), token=token),
-        witness=Witness(Audit(folder.audit)),
-        show=lambda _request, status, view: respond(status, view),
-        bounds=Bounds(body=limits.body, burst=_BURST, per_second=_PER_SECOND, programs=True),
-    )
-    app.add_middleware(Unnoted)  # what is asked of a model changes nothing
+    bounds = Bounds(body=service.settings.limits.body, burst=_BURST, per_second=_PER_SECOND)
+    app.add_middleware(for_programs, home=folder, token=token, bounds=bounds)
     app.add_middleware(Measured, measures=measures)
     return app
 
@@ -95,9 +84,7 @@ def serve_model(service: ModelService, host: str, port: int, token: str = "") ->
     listener = bind(host, port)
     config = web_config(create_model_app(service, token=token))
     config.timeout_graceful_shutdown = _STOP_SECONDS
-    shown = f"[{host}]" if ":" in host else host
-    sys.stderr.write(f"reid-tune: http://{shown}:{listener.getsockname()[1]}  (Ctrl-C stops)\n")
-    sys.stderr.flush()
+    announce(listener, host)
     sys.setswitchinterval(_SWITCH_SECONDS)
     with listener:
         uvicorn.Server(config).run(sockets=[listener])

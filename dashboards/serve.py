@@ -20,7 +20,7 @@ from orchestrator.service.errors import Conflict, UsageError
 from orchestrator.service.people import People
 from orchestrator.service.service import Service
 
-__all__ = ["bind", "serve", "web_config"]
+__all__ = ["announce", "bind", "serve", "web_config"]
 
 LARGEST_HEADERS = 32 * 1024
 MOST_CONNECTIONS = 1000
@@ -54,15 +54,13 @@ def serve(  # noqa: PLR0913 - what `reid-tune serve` offers
             hint="`reid-tune users add NAME`, or --token SECRET (or REID_TUNE_TOKEN), or listen on 127.0.0.1 only",
         )
     listener = bind(host, port)
-    bound = listener.getsockname()[1]
     app = create_app(service, token=token, login=login or not is_loopback(host), data_roots=data_roots)
     config = web_config(app, behind_proxy=behind_proxy)
     if access_log:
         logging.getLogger("uvicorn.access").setLevel(logging.INFO)
-    shown = f"[{host}]" if ":" in host else host
-    sys.stderr.write(f"reid-tune: http://{shown}:{bound}  (Ctrl-C stops)\n")
+    address = announce(listener, host)
     if open_browser:
-        webbrowser.open(f"http://{shown}:{bound}{path}")
+        webbrowser.open(f"{address}{path}")
     with listener:
         StreamingServer(config, app.state.feed).run(sockets=[listener])
 
@@ -98,6 +96,14 @@ class StreamingServer(uvicorn.Server):
         self._feed.close()
         await asyncio.sleep(0)
         await super().shutdown(sockets)
+
+
+def announce(listener: socket.socket, host: str, path: str = "") -> str:
+    """Tell on standard error where `path` is served; returns the address without it."""
+    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    sys.stderr.write(f"reid-tune: {address}{path}  (Ctrl-C stops)\n")
+    sys.stderr.flush()
+    return address
 
 
 def bind(host: str, port: int) -> socket.socket:

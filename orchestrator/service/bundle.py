@@ -147,11 +147,11 @@ def _elsewhere(service: Service, row: StudyRow) -> Iterator[tuple[str, _Make]]:
     """Logs of trials that ran on disks which this machine does not see. A store that does not answer is asked once."""
     known = sorted(service.state(row.id).trials.values(), key=lambda one: (one.status is TrialStatus.FAILED, one.id))
     for trial in known[-MOST_ELSEWHERE:]:
-        for output in Output:
+        _, url = service.log_places(row.id, trial.id, Output.LOG)
+        for output in Output if url else ():
             name = f"study/trials/{trial.id:04d}/elsewhere/{output}"
-            _, url = service.log_places(row.id, trial.id, output)
             try:
-                text = "".join(f"{line}\n" for line in remote_lines(url, output, LINES_ELSEWHERE)) if url else ""
+                text = "".join(f"{line}\n" for line in remote_lines(url, output, LINES_ELSEWHERE))
             except ServerUnreachable as error:
                 yield name, lambda told=f"cannot be read: {error}\n": told  # type: ignore[misc]
                 return

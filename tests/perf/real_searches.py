@@ -3,8 +3,7 @@
     python tests/perf/real_searches.py --data DIR --weights FILE [--size 128 64] [--seeds 0 1 2 3 4] [--algorithms freeze-thaw tpe random] [--workers N]
 
 Each search is `reid-tune space plan`, which tells how long it will take, `reid-tune run` with 12 trials of 9 epochs at most,
-then `reid-tune best --retrain`. `tpe` and `random` train all
-their trials in full; `tpe` is Optuna's own sampler. Finished searches are kept in tests/perf/recorded/real_searches.jsonl and not repeated.
+then `reid-tune best --retrain`. `tpe` and `random` train all their trials in full; `tpe` is Optuna's own sampler. Finished searches are kept in tests/perf/recorded/real_searches.jsonl and not repeated.
 Trials are processes of this one, so the CPU minutes of a search are those of its trials too, whatever else the machine does.
 """  # noqa: E501 - the usage is one line
 
@@ -38,9 +37,9 @@ def search(options: argparse.Namespace, algorithm: str, seed: int) -> dict[str, 
     words += ["--backend", "processes", "--workers", str(options.workers)]
     for key, value in settings.items():
         words += ["--set", key, value]
-    planned = _json(["space", "plan", *words, "--json"])["seconds"]
-    before = _cpu_seconds()
     found = next((one for one in _json(["studies", "ls", "--json"]) if one["name"] == name), None)
+    planned = _json(["space", "plan", *words, "--json"])["seconds"] if found is None else None
+    before = _cpu_seconds()
     if found is None:
         _run(["run", *words, "--no-mlflow"])
     elif found["status"] != "completed":  # this program was interrupted
@@ -54,9 +53,10 @@ def search(options: argparse.Namespace, algorithm: str, seed: int) -> dict[str, 
         "seed": seed,
         "test_mAP": best["metrics"]["mAP"],
         "epochs": study["epochs_spent"],
-        "seconds": study["ended_at"] - study["created_at"],
+        # an interrupted search rested, and spent some before
+        "seconds": study["ended_at"] - study["created_at"] if found is None else None,
         "planned_seconds": planned,
-        "cpu_seconds": spent if found is None else None,  # an interrupted search spent some before
+        "cpu_seconds": spent if found is None else None,
     }
 
 

@@ -12,6 +12,7 @@ import pytest
 from orchestrator.events import CommandGiven, CommandKind
 from orchestrator.service.daemon import record
 from orchestrator.service.daemon.record import Record
+from orchestrator.service.daemon.shares import Claim
 
 
 @pytest.fixture
@@ -71,6 +72,7 @@ def test_a_limit_of_slots_is_lifted_by_0_and_set_again(client, service, study):
     assert not share(0)["changed"]
     wanted = service._found(study.id)[1].max_slots
     assert wanted is None
+    assert Claim("a", 99, max_slots=wanted).room == 99
     assert share(2)["changed"]
     assert service._found(study.id)[1].max_slots == 2
 
