@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import socket
 import time
@@ -135,7 +136,7 @@ def run_segment(trial: Trial, spec: SegmentSpec, sink: Sink, ask: Asking) -> Non
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with _keeping(spec, directory), (directory / "trial.log").open("a", encoding="utf-8") as log:
-            usage = Usage()
+            usage = Usage(gpus=math.ceil(spec.resources.gpus / spec.resources.nodes))
             context = _Context(spec, sink, ask, log, usage)
             context.log(f"segment {spec.segment}: epochs {spec.from_epoch + 1} to {spec.to_epoch} on {worker_name()}")
             outcome = _guarded(trial, spec, context, usage)

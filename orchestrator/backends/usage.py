@@ -20,20 +20,21 @@ from orchestrator.backends.tree import family
 __all__ = ["USAGE", "Usage"]
 
 USAGE = ("cpu", "memory_gb", "gpu", "gpu_memory_gb")
-"""Cores in use, resident GiB, share of the time that the GPU computes (0 to 1), GiB taken on the GPU."""
+"""Cores in use, resident GiB, share of the time that its GPUs compute (0 to 1, their mean), GiB taken on all."""
 
 _GIB = 2**30
 _SECONDS = 2.0
 
 
 class Usage:
-    """Samples this process tree while its block runs; `take` gives the averages since the last `take`.
+    """Samples this process tree and its `gpus` while the block runs; `take` gives the averages since the last `take`.
 
-    Epochs shorter than the time between two samples have none of their own: they are told nothing.
+    Processes of other nodes are not seen. Epochs shorter than the time between two samples have none of their own:
+    they are told nothing.
     """
 
-    def __init__(self, seconds: float = _SECONDS) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float = _SECONDS, gpus: int = 1) -> None:
+        self._seconds, self._gpus = seconds, gpus
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._work, name="usage", daemon=True)
@@ -69,7 +70,7 @@ class Usage:
         now = time.monotonic()
         busy, resident = _tree()
         spent = sum(max(0.0, seconds - self._busy.get(pid, 0.0)) for pid, seconds in busy.items())
-        values = {"cpu": spent / max(now - self._last, 1e-3), "memory_gb": resident / _GIB, **_gpu()}
+        values = {"cpu": spent / max(now - self._last, 1e-3), "memory_gb": resident / _GIB, **_used_of(self._gpus)}
         self._busy, self._last = busy, now
         with self._lock:
             for name, value in values.items():
@@ -90,15 +91,21 @@ def _tree() -> tuple[dict[int, float], int]:
     return busy, resident
 
 
-def _gpu() -> dict[str, float]:
-    """Of the GPU that this process trains on: in use, GiB taken, by anyone. Empty where it uses none."""
+def _used_of(gpus: int) -> dict[str, float]:
+    """Of the GPUs that this process and its ranks train on: in use, GiB taken, by anyone. Empty where it uses none.
+
+    All but this process's own memory needs NVIDIA's library for watching, which is not everywhere.
+    """
     torch: Any = sys.modules.get("torch")
     if not hasattr(torch, "cuda"):  # another thread may be in the middle of importing it
         return {}
     if not torch.cuda.is_available() or not torch.cuda.is_initialized():
         return {}
+    own = torch.cuda.current_device()
+    ranks = {own, *range(min(gpus, torch.cuda.device_count()))} if gpus > 1 else {own}
     free, total = torch.cuda.mem_get_info()
-    values = {"gpu_memory_gb": (total - free) / _GIB}
-    with contextlib.suppress(Exception):  # needs NVIDIA's library for watching, which is not everywhere
-        values["gpu"] = torch.cuda.utilization() / 100
-    return values
+    taken, values = total - free, {}
+    with contextlib.suppress(Exception):
+        values["gpu"] = sum(torch.cuda.utilization(device) for device in ranks) / len(ranks) / 100
+        taken += sum(torch.cuda.device_memory_used(device) for device in ranks - {own})  # asks without a context there
+    return {**values, "gpu_memory_gb": taken / _GIB}

@@ -285,8 +285,14 @@ class StudyState:
             return
         self.wanted = (*self.wanted, Wanted(values, event.asked.reason, event.by))
         own = sum(trial.parent is None and trial.confirms is None for trial in self.trials.values())
-        if own + len(self.wanted) > self.created.plan.trials:
+        if own + self._to_come() + len(self.wanted) > self.created.plan.trials:
             self.created = room_for_one_more(self.created)
+
+    def _to_come(self) -> int:
+        """How many trials the study opens with whatever is enqueued meanwhile: the recipe's own, those of its start."""
+        had = [one.values for one in self.trials.values()]
+        given = () if self.created is None else self.created.enqueued
+        return (not had) + sum(values not in had for values in given)
 
     def _command_trial(self, event: CommandGiven, trial: TrialState) -> None:
         match event.command:

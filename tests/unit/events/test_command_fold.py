@@ -128,8 +128,19 @@ def test_an_enqueued_configuration_waits_once_and_until_it_has_a_trial():
 def test_the_plan_grows_only_when_it_has_no_place_left_for_what_is_enqueued():
     planned = created().plan.trials
     asks = [command(CommandKind.ENQUEUE, values={"lr": 0.01, "width": width}) for width in range(planned + 2)]
-    assert folded(*asks[:planned]).created.plan == created().plan
-    assert folded(*asks).created.plan.trials == planned + 2
+    suggested = TrialSuggested(trial=1, values={}, origin=Origin.DEFAULT, reason="r", bracket=0, to_epoch=1)
+    assert folded(suggested, *asks[: planned - 1]).created.plan == created().plan
+    assert folded(suggested, *asks).created.plan.trials == planned + 3
+
+
+def test_what_is_enqueued_before_the_first_trial_leaves_a_place_to_the_recipe_and_to_what_was_enqueued_at_the_start():
+    planned = created().plan.trials
+    asks = [command(CommandKind.ENQUEUE, values={"lr": 0.01, "width": width}) for width in range(planned)]
+    assert folded(*asks[: planned - 1]).created.plan == created().plan
+    assert folded(*asks).created.plan.trials == planned + 1
+    given = created().model_copy(update={"enqueued": ({"lr": 0.1, "width": 1}, {"lr": 0.1, "width": 2})})
+    log = [Logged(seq, 0.0, event) for seq, event in enumerate((given, *asks), 1)]
+    assert fold(log).created.plan.trials == planned + 3
 
 
 def test_a_promotion_is_remembered_until_the_trial_is_on_its_way():
