@@ -16,7 +16,7 @@ CHROMIUM := $(shell command -v chromium || command -v chromium-browser || comman
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help setup demo test lint lint-js fast golden test-faults bench audit dist docs system format clean
+.PHONY: help setup demo test lint lint-js fast golden test-faults bench audit lock dist docs system format clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -82,6 +82,11 @@ bench: setup  ## every budget and its peer: a table and build/bench.json; ONLY=P
 
 audit: setup  ## known vulnerabilities of the pinned packages; says so where the service cannot be reached
 	@$(BIN)/python tools/audit.py constraints.txt
+
+lock: setup  ## requirements.lock anew: what constraints.txt pins for an installation, with the hashes of all files
+	$(PYTHON) -m venv --clear build/lock
+	build/lock/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(BIN)/python tools/lock.py build/lock/bin/uv
 
 dist: setup  ## wheel, source, man pages, bill of materials and licences in dist/
 	rm -rf dist

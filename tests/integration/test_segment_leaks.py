@@ -1,6 +1,6 @@
 """Pausing and resuming again and again leaves nothing behind: no file, thread, process or memory.
 
-The log is in memory and the trials only sleep: test_trial_leaks.py has real trainings.
+The log is in a database and the trials only sleep: test_trial_leaks.py has real trainings.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from orchestrator.backends.process_backend import ProcessBackend
 from orchestrator.control.controller import Controller
 from orchestrator.events import SegmentEnded, SegmentStarted, StudyStatus
 from orchestrator.search.plan import make_plan
-from orchestrator.store import MemoryStore
+from orchestrator.store import open_store
 from orchestrator.trial.protocol import Resources
 
 PAUSING = "trials.pausing:PausingTrial"
@@ -63,13 +64,13 @@ class Held:
         )
 
 
-def held_along(backend, folder, monkeypatch, *, early, late, plan=None, **options):
+def held_along(backend, folder, monkeypatch, *, early, late, plan=None, url=None, **options):
     """(what is held after `early` segments, after `late` ones, the state at the end, the log)."""
     temporary = folder / "tmp"
     temporary.mkdir()
     before = names_in_shared_memory()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    store = MemoryStore()
+    store = open_store(url or folder / "studies.db")
     first = created(**options)
     store.create_study(first if plan is None else first.model_copy(update={"plan": plan}), 0.0)
     seen = []
@@ -78,8 +79,9 @@ def held_along(backend, folder, monkeypatch, *, early, late, plan=None, **option
         if isinstance(logged.event, SegmentStarted) and logged.event.segment in {early, late}:
             seen.append(Held.now(temporary, before))
 
-    state = Controller(store, "id-curves", backend, directory=folder, resources=Resources(), observer=look).run()
-    return *seen, state, [logged.event for logged in store.events("id-curves")]
+    with closing(store):
+        state = Controller(store, "id-curves", backend, directory=folder, resources=Resources(), observer=look).run()
+        return *seen, state, [logged.event for logged in store.events("id-curves")]
 
 
 def assert_flat(first, last, *, megabytes):
@@ -156,10 +158,12 @@ def test_pausing_and_resuming_on_processes_leaves_nothing_behind(tmp_path, monke
 
 @pytest.mark.faults
 @pytest.mark.timeout(1800)
-def test_a_day_of_segments_and_losses_leaves_nothing_behind(tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_day_of_segments_and_losses_leaves_nothing_behind(tmp_path, monkeypatch, request, kind):
     """A day of two slots with a segment every 30 s is 5,760 segments; here they take 10 ms. Every 200th is killed."""
+    url = request.getfixturevalue("postgres").url() if kind == "postgres" else None
     backend = ProcessBackend(2, Resources(), trial=PAUSING)
-    options = {"algorithm": "random", "plan": make_plan(120, 120, 3, 48), "TEST.KILL_EVERY": 200}
+    options = {"algorithm": "random", "plan": make_plan(120, 120, 3, 48), "url": url, "TEST.KILL_EVERY": 200}
     try:
         first, last, state, events = held_along(backend, tmp_path, monkeypatch, early=400, late=5600, **options)
     finally:

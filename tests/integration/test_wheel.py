@@ -71,12 +71,16 @@ def test_what_is_installed_answers_outside_the_tree(wheel, tmp_path):
 
 @pytest.mark.faults
 @pytest.mark.timeout(1800)
-def test_the_wheel_in_an_empty_environment_runs_the_demo(wheel, tmp_path):
+def test_the_wheel_in_an_empty_environment_installed_by_hashes_runs_the_demo(wheel, tmp_path):
     environment = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "VIRTUAL_ENV"}}
     environment["REID_TUNE_HOME"] = str(tmp_path / "home")
     run(sys.executable, "-m", "venv", tmp_path / "new")
     programs = tmp_path / "new" / "bin"
-    run(programs / "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt", wheel, env=environment)
+    install = [programs / "pip", "install", "--quiet"]
+    run(*install, "--constraint", ROOT / "constraints.txt", "torch", env=environment)
+    run(*install, "--no-deps", "--require-hashes", "--requirement", ROOT / "requirements.lock", env=environment)
+    run(*install, "--no-deps", wheel, env=environment)
+    run(programs / "pip", "check", env=environment)
     done = run(programs / "reid-tune", "demo", "--trials", "3", cwd=tmp_path, env=environment)
     assert "trial" in done.stdout
     best = json.loads(run(programs / "reid-tune", "best", "latest", "--json", cwd=tmp_path, env=environment).stdout)

@@ -172,7 +172,9 @@ FOLLOWED = {
         until={"reid-tune --space bnneck.yaml --trials 12 --data photos/": "trial 3 .*epoch 1:"},
         before={
             "reid-tune run --resume latest": (CRASH,),
-            "reid-tune studies stop cows": (f"{SEARCH} --backend inline --trials 6 --data cows/ --name cows",),
+            "reid-tune studies stop cows --at-rung": (
+                f"{SEARCH} --backend inline --trials 6 --data cows/ --name cows",
+            ),
             "reid-tune studies archive cows": ("reid-tune studies pause cows", REST),
             "reid-tune trial logs latest 3 --follow": (f"{SEARCH} --backend processes --workers 1 --trials 4",),
         },

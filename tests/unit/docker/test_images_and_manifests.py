@@ -1,5 +1,6 @@
 """Images, compose file and manifests cannot be built or applied by a test: they are checked against their schemas."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -8,9 +9,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCKER = ROOT / "docker"
+EXTRAS = ("mcp", "postgres", "s3", "video")
 KUBERNETES = sorted((DOCKER / "kubernetes").glob("*.yaml"))
 
 
@@ -105,10 +109,27 @@ def test_every_command_is_one_that_this_version_knows():
             assert asked <= known, name
 
 
+def pinned_versions():
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    return dict(line.split("==") for line in lines if "==" in line)
+
+
+def test_every_package_of_the_lock_has_hashes_and_the_version_that_is_tested():
+    text = (ROOT / "requirements.lock").read_text("utf-8")
+    packages = re.findall(r"^([\w.-]+)==([\w.]+)([^\n]*(?:\n    .*)*)", text, flags=re.MULTILINE)
+    assert len(packages) == len(re.findall(r"^[^ #\n]", text, flags=re.MULTILINE)) > 100
+    assert [name for name, _, rest in packages if "--hash=sha256:" not in rest] == []
+    pinned = {canonicalize_name(name): version for name, version in pinned_versions().items()}
+    here = [(name, version) for name, version, rest in packages if " ; " not in rest.splitlines()[0]]
+    assert [one for one in here if pinned.get(canonicalize_name(one[0])) != one[1]] == []
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = [*project["dependencies"], *(one for name in EXTRAS for one in project["optional-dependencies"][name])]
+    names = {canonicalize_name(Requirement(one).name) for one in wanted}
+    assert names - {canonicalize_name(name) for name, _, _ in packages} == {"torch"}
+
+
 def test_versions_of_the_image_are_those_of_the_lock():
-    pinned = dict(
-        line.split("==") for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines() if "==" in line
-    )
+    pinned = pinned_versions()
     text = (DOCKER / "Dockerfile").read_text("utf-8")
     assert f"torch=={pinned['torch']}" in text
     assert f"build=={pinned['build']}" in text
