@@ -14,7 +14,7 @@ from typing import Any
 
 from orchestrator.backends.protocol import Ended, Message, Placed, Sink
 from orchestrator.backends.ray_connection import Connection
-from orchestrator.backends.ray_failures import failure_of
+from orchestrator.backends.ray_failures import failure_of, node_is_gone
 from orchestrator.backends.ray_nodes import Nodes
 from orchestrator.backends.ray_placement import bundle
 from orchestrator.backends.ray_slots import Slot, SlotMaker
@@ -238,9 +238,9 @@ class RayBackend:
         self._leave()
 
     def _broke(self, slot: Slot, error: Exception, *, strict: bool) -> None:
-        """A worker broke while it started: a node that left meanwhile, or a node without this software."""
+        """A worker broke while it started: a node that left meanwhile, or, which `strict` refuses, other software."""
         self._broken += 1
-        if strict or self._broken >= _BROKEN_STARTS:
+        if (strict and not node_is_gone(error)) or self._broken >= _BROKEN_STARTS:
             last = next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
             raise Conflict(f"workers do not start on the Ray cluster: {last.strip()}", hint=HINT)
         if slot.spec is None:

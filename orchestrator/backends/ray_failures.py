@@ -5,10 +5,15 @@ from __future__ import annotations
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import Failed
 
-__all__ = ["failure_of"]
+__all__ = ["failure_of", "node_is_gone"]
 
 _MEMORY = ("due to the node running low on memory", "due to memory pressure")
 _NODE = ("its node has died", "node is dead", "node was terminated", "the node died")
+
+
+def node_is_gone(error: BaseException) -> bool:
+    """Whether `error`, an exception of Ray's, says that a node died, and not a process of it."""
+    return type(error).__name__ == "NodeDiedError" or any(words in str(error).lower() for words in _NODE)
 
 
 def failure_of(error: BaseException, node: str) -> Failed:
@@ -21,7 +26,7 @@ def failure_of(error: BaseException, node: str) -> Failed:
     if type(error).__name__ == "OutOfMemoryError" or any(words in text for words in _MEMORY):
         return Failed(FailureKind.OUT_OF_MEMORY, f"Ray ended the worker: node {node} ran out of memory", retryable=True)
     where = f" on node {node}" if node else ""
-    if type(error).__name__ == "NodeDiedError" or any(words in text for words in _NODE):
+    if node_is_gone(error):
         return Failed(FailureKind.LOST, f"the node {node or 'of the worker'} is gone", retryable=True)
     if type(error).__name__ == "ActorUnavailableError":
         return Failed(

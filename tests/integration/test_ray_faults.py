@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 import torch
 from contract.backend_contract import drain, spec
 from raylets import TESTS, raylets, wait_until
+from trials.starting import STARTS
 from trials.studies import controller, created
 
 from orchestrator.backends.protocol import Ended, Reported
@@ -36,10 +38,10 @@ ONE_CPU = Resources(1)
 QUICK_TO_MISS = {
     "health_check_period_ms": 500,
     "health_check_timeout_ms": 500,
-    "health_check_failure_threshold": 4,
+    "health_check_failure_threshold": 8,
     "health_check_initial_delay_ms": 0,
 }
-"""A node that does not answer for two seconds is dead; Ray waits for some fifteen."""
+"""A node that does not answer for four seconds is dead; Ray waits for some fifteen."""
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +199,27 @@ def test_killed_node_loses_its_segment_to_another_and_one_that_joins_is_used(clu
     ended = [event for event in log if isinstance(event, SegmentEnded) and event.outcome is OutcomeKind.COMPLETED]
     assert node_of(ended[-1]) == "west"
     cluster.kill("west")
+
+
+@pytest.mark.faults
+def test_a_node_that_dies_while_its_worker_starts_is_not_taken_for_other_software(cluster, place, tmp_path):
+    began = tmp_path / "began"
+    cluster.join("weak", labels={"pool": "grey"}, environment={STARTS: str(began)})
+
+    def end_it():
+        wait_until(began.exists)
+        cluster.kill("weak")
+
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(end_it)
+        backend = place(1, Resources(1, labels={"pool": "grey"}), trial="trials.starting:StartingTrial")
+        ended.result()
+    assert backend.slots == 0
+    cluster.join("strong", labels={"pool": "grey"})
+    until_slots(backend, 1)
+    log = run(backend, tmp_path)
+    assert {node_of(event) for event in log if isinstance(event, SegmentEnded)} == {"strong"}
+    cluster.kill("strong")
 
 
 @pytest.mark.faults

@@ -81,8 +81,8 @@ def _spec(folder: Path, segment: int) -> SegmentSpec:
 def idle(run: Run) -> Sample:
     """The main job on the built-in images, on Ray, as a person starts it: real training, half as long as the demo's.
 
-    A slot is busy while a worker runs a segment by its own clock. Counted from the first start to the last one:
-    afterwards no work exists that an idle slot could take.
+    A slot is busy while its worker runs a segment by its own clock. Counted from the worker's first one, what it takes
+    to start is told beside it, to the last start of all: afterwards no work exists that an idle slot could take.
     """
     from orchestrator.service.progress import SlotTime
     from orchestrator.store import open_store
@@ -97,16 +97,21 @@ def idle(run: Run) -> Sample:
     slots = SlotTime()
     for logged in log:
         slots.take(logged)
-    note = f"{log[-1].at - log[1].at:.0f} s; the product itself says {100 * (slots.idle_share(2) or 0):.2f} %"
-    return Sample([100 * _idle(log, 2)], note=note)
+    share, start = _idle(log)
+    told = f"the product itself says {100 * (slots.idle_share(2) or 0):.2f} %"
+    return Sample([100 * share], note=f"{log[-1].at - log[1].at:.0f} s, after {start:.1f} s for the workers; {told}")
 
 
-def _idle(log: list[Logged], workers: int) -> float:
-    """1 - busy / slot time between the first and the last start."""
+def _idle(log: list[Logged]) -> tuple[float, float]:
+    """1 - busy / slot time from a slot's first segment to the last start of all; seconds until all slots were there."""
     from orchestrator.events import SegmentEnded, SegmentStarted
 
     starts = [logged.at for logged in log if isinstance(logged.event, SegmentStarted)]
-    ends = [(logged.at - logged.event.seconds, logged.at) for logged in log if isinstance(logged.event, SegmentEnded)]
-    low, high = starts[0], starts[-1]
-    busy = sum(max(0.0, min(end, high) - max(begin, low)) for begin, end in ends)
-    return 1 - busy / (workers * (high - low))
+    slots: dict[str, list[tuple[float, float]]] = {}
+    for logged in log:
+        if isinstance(logged.event, SegmentEnded):
+            slots.setdefault(logged.event.worker, []).append((logged.at - logged.event.seconds, logged.at))
+    high = starts[-1]
+    there = sum(max(0.0, high - ran[0][0]) for ran in slots.values())
+    busy = sum(max(0.0, min(end, high) - begin) for ran in slots.values() for begin, end in ran)
+    return 1 - busy / there, max(ran[0][0] for ran in slots.values()) - starts[0]
