@@ -149,7 +149,7 @@ def test_a_limit_that_did_not_end_a_study_does_not_open_it_again_when_it_is_rais
 def test_new_trials_compete_with_the_old_ones_after_one_was_enqueued_behind_the_plan(service):
     study = new(service, algorithm="asha")
     planned = service.state(study).created.plan.trials
-    for number in range(planned + 1):
+    for number in range(planned):  # the recipe's own has a place too
         service.enqueue("cows", EnqueueRequest(values={"lr": 0.001 * (number + 1)}))
     service.extend("cows", ExtendRequest(trials=9))
     first, place = service.state(study).created.plan.brackets
