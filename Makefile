@@ -70,7 +70,7 @@ test: setup system lint  ## everything but the slow fault and bench suites
 golden: setup  ## reference numbers; REID_GOLDEN=FOLDER checks another folder
 	$(BIN)/pytest -q tests/golden
 
-test-faults: setup  ## the slow fault suite (100 minutes on two cores), and a table of how it ended
+test-faults: setup  ## the slow fault suite (80 minutes on two cores), and a table of how it ended
 	@mkdir -p build && rm -f build/faults-*.xml
 	failed=0; \
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m faults -n logical --maxprocesses 8 --dist loadfile --junitxml build/faults-beside.xml $(BESIDE) || failed=1; \
