@@ -59,7 +59,7 @@ lint-js:  ## the pages' modules: tsc --checkJs and eslint; says so where there i
 	else echo "npm not found: the JavaScript of the pages is not checked"; fi
 
 fast: setup  ## the inner loop: tests that take less than a few seconds each
-	$(BIN)/pytest -q -m "not slow and not browser and not faults" tests/unit tests/property tests/architecture
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not slow and not browser and not faults" -n logical --maxprocesses 8 --dist loadgroup tests/unit tests/property tests/architecture
 
 test: setup system lint  ## everything but the slow fault and bench suites
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not faults" -n logical --maxprocesses 8 --dist loadgroup $(QUICK)
@@ -73,7 +73,7 @@ golden: setup  ## reference numbers; REID_GOLDEN=FOLDER checks another folder
 test-faults: setup  ## the slow fault suite (80 minutes on two cores), and a table of how it ended
 	@mkdir -p build && rm -f build/faults-*.xml
 	failed=0; \
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m faults -n logical --maxprocesses 8 --dist loadfile --junitxml build/faults-beside.xml $(BESIDE) || failed=1; \
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "faults or hypothesis" --hypothesis-profile=other -n logical --maxprocesses 8 --dist loadfile --junitxml build/faults-beside.xml $(BESIDE) || failed=1; \
 	$(BIN)/pytest -q -m faults --junitxml build/faults-alone.xml tests/integration/ || failed=1; \
 	$(BIN)/python tools/test_table.py build/faults-*.xml; exit $$failed
 

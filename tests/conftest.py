@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))  # tests/trials holds trials that workers import by path
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from orchestrator.service.service import Service
 
 __all__ = ["home", "postgres", "service", "shared"]
+
+settings.register_profile("same", derandomize=True)  # make test says the same of the same commit
+settings.register_profile("other", derandomize=False)  # make test-faults looks for what nobody saw yet
+settings.load_profile("same")
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")

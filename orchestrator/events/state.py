@@ -94,6 +94,13 @@ class StudyState:
         until = self.heard_at if now is None else now
         return self.ran_seconds + (0.0 if self.ran_since is None else max(0.0, until - self.ran_since))
 
+    def spoken_for(self) -> int:
+        """Trials of the plan that exist, wait enqueued, or belong to its start: the recipe's own and those given."""
+        founders = [trial for trial in self.trials.values() if trial.parent is None and trial.confirms is None]
+        had = [trial.values for trial in founders]
+        given = () if self.created is None else self.created.enqueued
+        return len(founders) + (not had) + sum(values not in had for values in given) + len(self.wanted)
+
     def _apply(self, event: Event, at: float) -> None:
         match event:
             case EpochReported():  # first: four of five events
@@ -134,6 +141,7 @@ class StudyState:
                 self.avoided[event.node] = event.reason
             case StudyEnded() if self.ended_at is None:
                 self._rest(self.heard_at if event.aside else at)
+                self._lose_what_runs()
                 self.status, self.reason, self.ended_at = event.status, event.reason, at
 
     def _rest(self, at: float) -> None:
@@ -159,15 +167,19 @@ class StudyState:
             trial.best_checkpoint = trial.checkpoint
 
     def _take_over(self, event: ControllerStarted, at: float) -> None:
-        """A new controller: segments of the one before are orphans; their trials wait to be started again."""
+        """A new controller: what still ran under the one before waits to be started again."""
         self._rest(self.heard_at)
         self.ran_since = at
-        self.busy_seconds += sum(max(0.0, self.heard_at - run.started) for run in self.running.values())
+        self._lose_what_runs()
         self.token, self.workers = event.token, event.workers
         self.avoided.clear()
         self.status, self.reason, self.ended_at, self.at_rung = StudyStatus.RUNNING, "", None, False
         self.hurried = False
+
+    def _lose_what_runs(self) -> None:
+        """The controller that was heard last is gone, and its workers with it; none are left when it ends in order."""
         for run in self.running.values():
+            self.busy_seconds += max(0.0, self.heard_at - run.started)
             trial = self.trials[run.trial]
             if trial.status is not TrialStatus.STOPPED:
                 trial.status = TrialStatus.WAITING
@@ -284,15 +296,8 @@ class StudyState:
         if values in known or values in self.created.enqueued:
             return
         self.wanted = (*self.wanted, Wanted(values, event.asked.reason, event.by))
-        own = sum(trial.parent is None and trial.confirms is None for trial in self.trials.values())
-        if own + self._to_come() + len(self.wanted) > self.created.plan.trials:
+        if self.spoken_for() > self.created.plan.trials:
             self.created = room_for_one_more(self.created)
-
-    def _to_come(self) -> int:
-        """How many trials the study opens with whatever is enqueued meanwhile: the recipe's own, those of its start."""
-        had = [one.values for one in self.trials.values()]
-        given = () if self.created is None else self.created.enqueued
-        return (not had) + sum(values not in had for values in given)
 
     def _command_trial(self, event: CommandGiven, trial: TrialState) -> None:
         match event.command:

@@ -14,6 +14,7 @@ from orchestrator.events import (
     Logged,
     SegmentEnded,
     SegmentPlaced,
+    StudyEnded,
     StudyState,
     TrialState,
     TrialStatus,
@@ -116,7 +117,7 @@ class KeptStudy:
         if number is not None:
             self._told.setdefault(number, []).append(logged)
             self._rows.pop(number, None)
-        elif isinstance(event, ControllerStarted):  # whatever ran before waits now
+        elif isinstance(event, ControllerStarted | StudyEnded):  # whatever ran before waits now
             self._rows.clear()
         return logged
 

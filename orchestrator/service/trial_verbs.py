@@ -133,8 +133,7 @@ def _check_searching(row: StudyRow, state: StudyState, created: StudyCreated) ->
     if any(trial.confirms is not None for trial in state.trials.values()):
         message = f"study {row.name} confirms its finalists: its search is over"
         raise UsageError(message, hint=f"start a new one with --warm-start {row.name} and --enqueue")
-    founders = sum(trial.parent is None for trial in state.trials.values()) + len(state.wanted)
-    if created.algorithm == PBT and founders >= created.plan.trials:
+    if created.algorithm == PBT and state.spoken_for() >= created.plan.trials:
         message = f"the population of study {row.name} is complete, and all members begin together"
         raise UsageError(message, hint="start another study with --enqueue")
     if len(state.wanted) >= MOST_ENQUEUED:

@@ -52,6 +52,11 @@ class SimpleStudy:
         self.resting = False
         self.running.clear()
 
+    def is_written_aside(self) -> None:
+        """Somebody wrote while no controller lived: a study that was asked to stop is over, with whatever ran."""
+        if self.stopped:
+            self.running.clear()
+
     def hears(self, given: CommandGiven) -> None:
         """Somebody's wish was recorded."""
         match given.command:

@@ -183,6 +183,7 @@ class StudyMachine(RuleBasedStateMachine):
         assert self.store.pending(self.study) == []
         self.posted.append(given)
         self._all_is_heard()
+        self.simple.is_written_aside()
         assert fold(self.store.events(self.study)).wall_seconds() == ran
 
     # the controller ---------------------------------------------------------
@@ -192,6 +193,7 @@ class StudyMachine(RuleBasedStateMachine):
         if unfinished_stop(self.store, self.study) is not None:  # the service records its end before anything else
             assert write_aside(self.store, self.study, [], self.now)
             self._all_is_heard()
+            self.simple.is_written_aside()
         self.backend = _Backend(self.simple)
         folder = Path(self.folder.name)
         one = make_controller(self.store, self.study, folder, self.backend, clock=lambda: self.now)
@@ -260,14 +262,17 @@ class StudyMachine(RuleBasedStateMachine):
         if self.controller is not None:
             assert self.controller.state == self.model
         self.simple.agrees_with(self.model)
-        self.tokens_rise_and_no_epoch_is_there_twice()
+        self.tokens_rise_the_plan_is_kept_and_no_epoch_is_there_twice()
         self.every_segment_ends_once_or_with_its_controller()
 
-    def tokens_rise_and_no_epoch_is_there_twice(self) -> None:
+    def tokens_rise_the_plan_is_kept_and_no_epoch_is_there_twice(self) -> None:
         reports = [(e.event.trial, e.event.epoch) for e in self.read if isinstance(e.event, EpochReported)]
         assert len(reports) == len(set(reports))
         tokens = [one.event.token for one in self.read if isinstance(one.event, ControllerStarted)]
         assert tokens == sorted(set(tokens))
+        if self.model.created is not None:
+            assert len(self.model.trials) <= self.model.created.plan.trials
+        assert all(trial.epoch <= self.first.plan.max_epochs for trial in self.model.trials.values())
 
     def every_segment_ends_once_or_with_its_controller(self) -> None:
         open_segments: set[int] = set()
@@ -278,7 +283,7 @@ class StudyMachine(RuleBasedStateMachine):
                     open_segments.add(segment)
                 case SegmentEnded(segment=segment):
                     open_segments.remove(segment)
-                case ControllerStarted():
+                case ControllerStarted() | StudyEnded(aside=True):
                     open_segments.clear()
         assert open_segments == set(self.model.running)
 

@@ -10,7 +10,19 @@ from contract.store_contract import created
 
 from orchestrator.control.aside import unfinished_stop
 from orchestrator.control.lease import RECORDING, held
-from orchestrator.events import CommandGiven, CommandKind, ControllerStarted, StudyEnded, StudyStatus, fold
+from orchestrator.events import (
+    CommandGiven,
+    CommandKind,
+    ControllerStarted,
+    EpochReported,
+    Origin,
+    SegmentStarted,
+    StudyEnded,
+    StudyStatus,
+    TrialStatus,
+    TrialSuggested,
+    fold,
+)
 from orchestrator.service.asking import MOST_WAITING, ask, record
 from orchestrator.service.processes import is_dead, living, release_if_dead
 from orchestrator.store import MemoryStore
@@ -134,6 +146,21 @@ def test_a_stop_that_somebody_elses_command_brings_into_the_log_ends_the_study(s
     before = store.last_seq("s1")
     assert record(store, "s1", [], time.time())
     assert store.last_seq("s1") == before
+
+
+def test_a_study_stopped_after_its_controller_was_killed_has_nothing_that_runs(store):
+    begun = time.time()
+    token = store.acquire("s1", "elsewhere:1", 0.01, begun)
+    first = TrialSuggested(trial=1, values={"lr": 0.1}, origin=Origin.DEFAULT, reason="", bracket=0, to_epoch=4)
+    began = SegmentStarted(segment=1, trial=1, from_epoch=0, to_epoch=4)
+    controller = ControllerStarted(owner="elsewhere:1", token=token, workers=1)
+    store.append("s1", [controller, first, began], token=token, at=begun)
+    store.append("s1", [EpochReported(trial=1, segment=1, epoch=1, metrics={})], token=token, at=begun + 5.0)
+    time.sleep(0.02)  # it is killed, and its lease runs out
+    assert ask(store, "s1", STOP, begun + 60.0)
+    state = fold(store.events("s1"))
+    assert (state.status, state.running, state.trials[1].status) == (StudyStatus.STOPPED, {}, TrialStatus.WAITING)
+    assert state.busy_seconds == pytest.approx(5.0)  # until it was heard last
 
 
 def test_a_stop_does_not_end_what_has_ended_by_itself(store):

@@ -360,6 +360,16 @@ def test_a_configuration_that_has_a_trial_is_not_tried_again(service, study):
     assert (again.changed, again.told) == (False, "trial 2 has these values already")
 
 
+def test_a_population_that_has_not_begun_keeps_the_place_of_the_recipes_own(service):
+    service.store.create_study(created("herd", trials=3, algorithm="pbt"), time.time())
+    plan = service.state("herd").created.plan
+    for width in (2, 6):
+        assert service.enqueue("herd", EnqueueRequest(values={"width": width})).changed
+    with pytest.raises(UsageError, match="the population of study herd is complete"):
+        service.enqueue("herd", EnqueueRequest(values={"width": 8}))
+    assert service.state("herd").created.plan == plan  # and no place behind its end
+
+
 def test_nothing_is_asked_of_a_study_that_has_ended_without_a_hint_how_it_goes_on(service, study):
     run(service, study)
     for verb in (
