@@ -58,7 +58,7 @@ lint-js:  ## the pages' modules: tsc --checkJs and eslint; says so where there i
 	  npm run --silent --prefix tools/js types && npm run --silent --prefix tools/js lint; \
 	else echo "npm not found: the JavaScript of the pages is not checked"; fi
 
-fast: setup  ## the inner loop: tests that take less than a few seconds each
+fast: setup  ## the inner loop, under a minute: the tests that are not marked slow
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not slow and not browser and not faults" -n logical --maxprocesses 8 --dist loadgroup tests/unit tests/property tests/architecture
 
 test: setup system lint  ## everything but the slow fault and bench suites

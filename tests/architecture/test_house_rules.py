@@ -16,6 +16,7 @@ SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 HEAVY = ("torch", "ray", "mlflow", "pandas", "optuna", "scipy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module",
     [
@@ -39,6 +40,7 @@ def test_import_loads_nothing_heavy(module):
     assert done.stdout.strip() in {"[]", allowed}
 
 
+@pytest.mark.slow
 def test_the_engine_works_with_no_orchestrator_ray_mlflow_or_web_package():
     blocked = ("ray", "mlflow", "fastapi", "sqlalchemy", "click", "orchestrator", "dashboards", "search_spaces")
     code = (
@@ -52,6 +54,7 @@ def test_the_engine_works_with_no_orchestrator_ray_mlflow_or_web_package():
     assert done.stdout.strip() == "synthetic", done.stderr
 
 
+@pytest.mark.slow
 def test_layers_hold():
     done = subprocess.run(
         [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
@@ -63,6 +66,7 @@ def test_layers_hold():
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_file_is_one_idea_that_fits_in_the_head(path):
     text = path.read_text()
@@ -75,6 +79,7 @@ def test_file_is_one_idea_that_fits_in_the_head(path):
             assert not all(isinstance(line, ast.Pass) for line in node.body), f"line {node.lineno} swallows an error"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_exported_name_exists(path):
     tree = ast.parse(path.read_text())

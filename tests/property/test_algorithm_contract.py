@@ -61,6 +61,7 @@ def _check(study: Driven) -> None:
             assert move.to_epoch > next(epoch for epoch in (*reversed(created.plan.rungs), 0) if epoch < move.to_epoch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 4])
 @pytest.mark.parametrize("name", NAMES)
 def test_all_trials_end_within_the_budget_and_the_space(name: str, workers: int) -> None:
@@ -71,12 +72,14 @@ def test_all_trials_end_within_the_budget_and_the_space(name: str, workers: int)
     assert max(trial.epoch for trial in study.state.trials.values()) == 20, "somebody runs in full"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize("name", NAMES)
 def test_it_ends_within_the_budget_under_failures_and_stops(name: str, order: int) -> None:
     _check(drive(_created(name, workers=4, seed=order), order=order, p_fail=0.2, p_stop=0.1, p_nan=0.1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_it_ends_when_everything_fails(name: str) -> None:
     study = drive(_created(name, workers=2), p_fail=1.0)
@@ -85,6 +88,7 @@ def test_it_ends_when_everything_fails(name: str) -> None:
     assert not any(isinstance(move, Advance) for _, move in study.moves)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_move_depends_on_the_state_alone(name: str) -> None:
     """A fresh algorithm, and a used one asked out of order, answer as the one that saw the study grow."""
@@ -100,6 +104,7 @@ def test_a_move_depends_on_the_state_alone(name: str) -> None:
         assert used.next(state) == move
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "grid"])
 def test_seeds_give_other_configurations(name: str) -> None:
     studies = [drive(_created(name, seed=seed, trials=6)) for seed in (1, 2)]
@@ -109,6 +114,7 @@ def test_seeds_give_other_configurations(name: str) -> None:
     assert first != second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "schedule"), SAMPLED)
 def test_every_sampler_runs_on_every_schedule(name: str, schedule: str) -> None:
     study = drive(_created(name, schedule, workers=2), order=1, p_fail=0.1)

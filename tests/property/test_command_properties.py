@@ -123,6 +123,7 @@ class Commanded:
         self.append(SegmentEnded(segment=run.segment, trial=run.trial, outcome=OutcomeKind.COMPLETED))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_same_log_with_commands_gives_the_same_decisions_and_every_command_is_heeded(algorithm, seed):

@@ -140,12 +140,14 @@ CONFIGS = [
 ]
 
 
+@pytest.mark.slow
 @fuzzed(25, text=mangled(SPACES))
 def test_any_space_is_read_or_refused(text):
     with suppress(ReidTuneError):
         load_space(text)
 
 
+@pytest.mark.slow
 @fuzzed(25, text=mangled(CONFIGS))
 def test_any_configuration_is_read_or_refused(text):
     with tempfile.TemporaryDirectory() as folder:
@@ -155,6 +157,7 @@ def test_any_configuration_is_read_or_refused(text):
             load_config(file)
 
 
+@pytest.mark.slow
 @fuzzed(60, data=st.binary(max_size=300))
 def test_any_bytes_are_read_as_a_configuration_or_refused(data):
     with tempfile.TemporaryDirectory() as folder:
@@ -164,6 +167,7 @@ def test_any_bytes_are_read_as_a_configuration_or_refused(data):
             load_config(file)
 
 
+@pytest.mark.slow
 @fuzzed(80, text=st.one_of(st.text(max_size=60), st.sampled_from(HOSTILE)))
 def test_any_setting_is_read_or_refused(text):
     with suppress(ConfigError):
@@ -194,6 +198,7 @@ EXPRESSION = st.recursive(
 )
 
 
+@pytest.mark.slow
 @fuzzed(250, text=st.one_of(EXPRESSION, st.text(max_size=80)))
 def test_any_constraint_is_judged_or_refused(text):
     with suppress(ExpressionError):
@@ -221,6 +226,7 @@ def test_a_constraint_can_neither_hang_nor_reach_python(text):
         parse_constraint(text).holds({})
 
 
+@pytest.mark.slow
 def test_aliases_that_multiply_are_refused_before_they_fill_memory():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
@@ -276,6 +282,7 @@ def manifests(draw):
     return "\n".join(",".join(row) for row in lines).encode("utf-8", "surrogatepass")
 
 
+@pytest.mark.slow
 @fuzzed(120, data=manifests(), no_cameras=st.booleans(), skip_bad=st.booleans())
 def test_any_manifest_is_read_or_refused_and_names_nothing_outside(data, no_cameras, skip_bad):
     with tempfile.TemporaryDirectory() as folder:
@@ -321,6 +328,7 @@ def damaged(draw):
     return bytes(data)
 
 
+@pytest.mark.slow
 @fuzzed(150, data=damaged(), suffix=st.sampled_from([".pt", ".pth", ".safetensors"]))
 def test_any_checkpoint_is_read_or_refused(data, suffix):
     with tempfile.TemporaryDirectory() as folder:
@@ -352,6 +360,7 @@ def test_no_code_in_a_checkpoint_runs(tmp_path, suffix, zipped):
     assert not mark.exists()
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_unpacks_to_gigabytes_is_refused(tmp_path):
     file = tmp_path / "bomb.pt"
     with zipfile.ZipFile(io.BytesIO(WHOLE)) as source, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bomb:

@@ -105,6 +105,7 @@ class Simulated:
         self.append(SegmentEnded(segment=segment, trial=trial, outcome=outcome, message="m", final=failed, seconds=1.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["bohb", "freeze-thaw", "hyperband", "asha", "random"])
 @pytest.mark.parametrize("workers", [1, 3])
 def test_epochs_are_never_exceeded_and_the_search_ends(algorithm, workers):
@@ -116,6 +117,7 @@ def test_epochs_are_never_exceeded_and_the_search_ends(algorithm, workers):
         assert study.state.epochs_spent <= epochs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["bohb", "freeze-thaw", "hyperband", "asha", "random"])
 @pytest.mark.parametrize("workers", [1, 3])
 def test_epochs_are_never_exceeded_by_retried_trials(algorithm, workers):
@@ -134,6 +136,7 @@ def test_epochs_are_never_exceeded_by_retried_trials(algorithm, workers):
             assert study.state.epochs_spent <= epochs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["bohb", "freeze-thaw", "asha"])
 def test_wall_time_is_exceeded_by_no_more_than_an_epoch_of_each_slot(algorithm):
     for seed in range(4):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from search_driver import Driven, created_for, drive, finish, hashed_curve, start
@@ -49,6 +50,7 @@ def epochs_of_places(study: Driven) -> Counter[int]:
     return spent
 
 
+@pytest.mark.slow
 @GENTLE
 @given(spaces, plans, st.integers(1, 6), st.integers(0, 99))
 def test_without_failures_every_place_is_trained_in_full_exactly_once(space, plan, workers, seed) -> None:
@@ -61,6 +63,7 @@ def test_without_failures_every_place_is_trained_in_full_exactly_once(space, pla
     _check_forks(study)
 
 
+@pytest.mark.slow
 @GENTLE
 @given(spaces, plans, st.integers(1, 6), st.integers(0, 99), st.floats(0, 0.7), st.floats(0, 0.3))
 def test_under_failures_and_stops_it_ends_within_its_epochs(space, plan, workers, seed, p_fail, p_stop) -> None:
@@ -73,6 +76,7 @@ def test_under_failures_and_stops_it_ends_within_its_epochs(space, plan, workers
     _check_forks(study)
 
 
+@pytest.mark.slow
 @GENTLE
 @given(plans, st.integers(2, 6), st.integers(0, 99))
 def test_no_slot_is_idle_while_a_member_can_go_on(plan, workers, seed) -> None:
@@ -89,6 +93,7 @@ def test_no_slot_is_idle_while_a_member_can_go_on(plan, workers, seed) -> None:
         state.apply(entry)
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(spaces, plans, st.integers(1, 5), st.integers(0, 99), st.sampled_from([0.0, 0.1]))
 def test_a_fork_never_needs_a_checkpoint_that_was_given_up(space, plan, workers, seed, p_fail) -> None:

@@ -97,18 +97,21 @@ def check(case: Case, *, cameras: bool) -> None:
     np.testing.assert_array_equal(cmc(ranking), want)
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None)
 @given(cases())
 def test_ranking_with_cameras_equals_the_loop(case: Case) -> None:
     check(case, cameras=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None)
 @given(cases())
 def test_ranking_without_cameras_drops_only_the_query_itself(case: Case) -> None:
     check(case, cameras=False)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(cases(), st.integers(1, 7), st.sampled_from(list(Distance)), st.sampled_from([np.float32, np.float64]))
 def test_ranking_features_in_blocks_equals_ranking_the_whole_matrix(
@@ -130,6 +133,7 @@ def test_ranking_features_in_blocks_equals_ranking_the_whole_matrix(
     np.testing.assert_array_equal(got.first_hit, want.first_hit)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(cases())
 def test_metrics_are_ordered_fractions(case: Case) -> None:

@@ -35,6 +35,7 @@ def whole(query, gallery, metric, *, rows=None, threads=1):
     return np.concatenate([block for _, block in distance_blocks(query, gallery, metric, rows=rows)])
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(st.integers(1, 70), st.integers(1, 150), st.integers(1, 90), METRICS, DTYPES, st.data())
 def test_a_distance_is_the_same_in_any_block_on_any_number_of_threads(queries, gallery, dim, metric, dtype, data):
@@ -43,6 +44,7 @@ def test_a_distance_is_the_same_in_any_block_on_any_number_of_threads(queries, g
     np.testing.assert_array_equal(whole(query, rows, metric, rows=size, threads=threads), whole(query, rows, metric))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.integers(2, 70), st.integers(4, 150), METRICS, DTYPES, st.data())
 def test_ranks_are_the_same_in_any_block_on_any_number_of_threads(queries, gallery, metric, dtype, data):
@@ -55,6 +57,7 @@ def test_ranks_are_the_same_in_any_block_on_any_number_of_threads(queries, galle
         np.testing.assert_array_equal(getattr(got, name), getattr(want, name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", Distance)
 def test_threads_change_no_neighbour_re_ranked_distance_or_expanded_feature(metric):
     query, gallery = features(40, 32, np.float32, 5), features(400, 32, np.float32, 6)
@@ -68,6 +71,7 @@ def test_threads_change_no_neighbour_re_ranked_distance_or_expanded_feature(metr
         np.testing.assert_array_equal(one, several)
 
 
+@pytest.mark.slow
 def test_equal_distances_leave_the_lower_index_among_the_neighbours_whatever_the_tile():
     twins = np.repeat(np.random.default_rng(7).integers(-2, 3, (5, 8)).astype(np.float32), 20, axis=0)
     for tile in (7, 16, 64, 200):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,6 +34,7 @@ def test_training_sampler_deals_every_image_once(images, batch, seed):
     assert max(lengths) - min(lengths) <= 1
 
 
+@pytest.mark.slow
 @given(per_identity=counts, size=sizes, cameras=st.integers(1, 4), seed=seeds)
 @settings(max_examples=80, deadline=None)
 def test_identity_samplers_deal_whole_groups_and_reach_everybody(per_identity, size, cameras, seed):
@@ -57,6 +59,7 @@ def _check_groups(batch, labels, per_identity, identities, instances):
         assert max(own) == -(-dealt // per_identity[label])
 
 
+@pytest.mark.slow
 @given(per_identity=counts, size=sizes, seed=seeds)
 @settings(max_examples=60, deadline=None)
 def test_balanced_epochs_cover_identities_exactly_and_differ_by_one_group_at_most(per_identity, size, seed):
@@ -72,6 +75,7 @@ def test_balanced_epochs_cover_identities_exactly_and_differ_by_one_group_at_mos
     assert groups.max() - groups.min() <= 1
 
 
+@pytest.mark.slow
 @given(per_identity=counts, size=sizes, seed=seeds)
 @settings(max_examples=60, deadline=None)
 def test_naive_sampler_deals_every_image(per_identity, size, seed):
@@ -87,6 +91,7 @@ def test_naive_sampler_deals_every_image(per_identity, size, seed):
         assert (np.bincount(labels[batch])[np.unique(labels[batch])] == instances).all()
 
 
+@pytest.mark.slow
 @given(per_identity=counts, seed=seeds)
 @settings(max_examples=50, deadline=None)
 def test_a_group_sees_as_many_cameras_as_an_even_spread_allows(per_identity, seed):

@@ -107,6 +107,7 @@ def test_a_plan_for_epochs_never_costs_more(max_epochs: int, eta: int, extra: in
     assert make_plan(max_epochs, 1, eta, 1).epochs + plan.epochs > extra, "room for a full run was left"
 
 
+@pytest.mark.slow
 @GENTLE
 @given(spaces, planned(PLANNED), st.integers(1, 5), st.integers(0, 99), base)
 def test_without_failures_the_whole_plan_is_spent(space, planned, workers, seed, base) -> None:
@@ -122,6 +123,7 @@ def test_without_failures_the_whole_plan_is_spent(space, planned, workers, seed,
     _check_configurations(study)
 
 
+@pytest.mark.slow
 @GENTLE
 @given(
     spaces,
@@ -165,6 +167,7 @@ def test_median_lets_go_on_who_is_not_below_the_median_of_the_others(planned, wo
     assert study.state.epochs_spent <= plan.epochs
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(plans(most_trials=20), st.integers(1, 4), st.integers(0, 99), st.sampled_from([0.0, 0.0, 0.2]))
 @example(make_plan(27, 1, 3, 20), 1, 0, 0.0)
@@ -192,6 +195,7 @@ def test_freeze_thaw_lets_one_of_every_eta_plus_one_go_on_from_where_it_rested(p
                 assert gone_on >= done // (plan.eta + 1) or not waiting, "somebody was due before a new trial"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 4])
 @pytest.mark.parametrize("name", ["bohb", "freeze-thaw"])
 @pytest.mark.parametrize("base", [{}, {"LR": 1e-3, "DECAY": 0.1, "KIND": "a"}], ids=["no recipe", "recipe"])
@@ -212,6 +216,7 @@ def test_most_suggestions_after_the_sixth_come_from_the_model_or_the_prior(name,
         assert 2 * sum(origin in {Origin.MODEL, Origin.PRIOR} for origin in later) >= len(later)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     spaces, plans(most_trials=10), st.integers(1, 4), st.integers(0, 99), st.sampled_from([0.0, 0.0, 0.3, 1.0]), base
@@ -230,6 +235,7 @@ def test_freeze_thaw_stays_within_trials_and_epochs(space, plan, workers, seed, 
     _check_configurations(study)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEARCHES)
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(space=spaces, plan=plans(most_trials=14), seed=st.integers(0, 99), workers=st.integers(1, 4))
@@ -260,6 +266,7 @@ def test_a_slot_is_idle_only_when_every_trial_is_started(plan, seed, workers) ->
         running += (kind == "segment_started") - (kind == "segment_ended")
 
 
+@pytest.mark.slow
 def test_moves_do_not_depend_on_the_hash_seed_or_the_machine(tmp_path: Path) -> None:
     script = tmp_path / "moves.py"
     script.write_text(

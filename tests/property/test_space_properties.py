@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -97,6 +98,7 @@ def ties(draw_from, parameters):
     return tied
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(spaces(), st.integers(0, 2**32 - 1))
 def test_every_sample_is_valid_and_survives_the_cube(space, seed):
@@ -113,6 +115,7 @@ def test_every_sample_is_valid_and_survives_the_cube(space, seed):
         assert ((inside >= 0) & (inside <= 1)).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(spaces(), st.integers(0, 2**32 - 1))
 def test_tied_keys_follow_in_every_sample_and_change_no_draw(space, seed):
@@ -131,6 +134,7 @@ def test_tied_keys_follow_in_every_sample_and_change_no_draw(space, seed):
             assert isinstance(whole[key], int) or not rule.whole
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(floats().filter(lambda parameter: parameter.step is not None), st.floats(0.0, 1.0))
 def test_steps_are_exact_and_share_the_cube_equally(parameter, x):
@@ -142,6 +146,7 @@ def test_steps_are_exact_and_share_the_cube_equally(parameter, x):
     assert abs(codec.encode(value) - x) <= 0.5 / parameter.levels + 1e-9
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(spaces(), st.integers(0, 2**32 - 1), st.floats(0.0, 3.0))
 def test_every_neighbour_is_valid(space, seed, width):
@@ -149,6 +154,7 @@ def test_every_neighbour_is_valid(space, seed, width):
     assert findings(cube, draw_near(cube, draw(cube, rng), rng, width)) == []
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(spaces(), st.integers(0, 2**32 - 1))
 def test_same_seed_gives_the_same_samples(space, seed):
@@ -156,6 +162,7 @@ def test_same_seed_gives_the_same_samples(space, seed):
     assert first == second
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(spaces(), st.dictionaries(names.map("fixed.".__add__), scalars, max_size=3))
 def test_yaml_and_json_read_back(space, fixed):

@@ -350,6 +350,7 @@ class StudyMachine(RuleBasedStateMachine):
             self.backend.finish(segment, Paused(segment.ref()))
 
 
+@pytest.mark.slow
 class TestStudyMachine(StudyMachine.TestCase):
     settings = settings(
         max_examples=40,

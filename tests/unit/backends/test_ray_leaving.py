@@ -168,6 +168,7 @@ def nobody():
         return f"127.0.0.1:{gone.getsockname()[1]}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["{}", "ray://{}", "auto", "no-such-host.invalid:6379"])
 def test_a_head_that_does_not_answer_is_to_be_started_and_ray_is_not_asked(monkeypatch, nobody, form):
     starting = Starting(0)
@@ -180,6 +181,7 @@ def test_a_head_that_does_not_answer_is_to_be_started_and_ray_is_not_asked(monke
     assert starting.asked == [], "it would try for many minutes"
 
 
+@pytest.mark.slow
 def test_a_head_that_is_about_to_listen_is_waited_for(monkeypatch, nobody):
     starting = Starting(0)
     monkeypatch.setitem(sys.modules, "ray", starting)

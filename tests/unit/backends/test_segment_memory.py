@@ -48,6 +48,7 @@ def test_other_errors_are_not(error):
     assert memory_failure(error) is None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's own data")
 @pytest.mark.parametrize(("gpus", "first"), [(0, "out_of_memory"), (1, str(2**31))], ids=["cpu", "gpu"])
 def test_a_limit_holds_for_its_block_and_not_for_a_process_with_a_gpu(gpus, first):

@@ -17,6 +17,7 @@ from orchestrator.backends.usage import USAGE, Usage
 BURN = "import sys; sys.stdin.readline(); b = bytearray(300 * 2**20); print(flush=True)\nwhile True: pass"
 
 
+@pytest.mark.slow
 def test_averages_cover_the_time_since_the_last_report_and_its_children(monkeypatch):
     usage = Usage(seconds=3600)  # sampled by hand
     with usage:

@@ -24,6 +24,7 @@ print((psutil.Process().memory_info().rss - before) / 1e6)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other C libraries keep their own counsel")
 def test_a_worker_after_four_segments_is_as_small_as_before_the_first(tmp_path):
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])

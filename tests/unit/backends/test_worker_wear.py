@@ -73,6 +73,7 @@ def test_a_file_elsewhere_is_not_told_as_the_trials_folder(tmp_path):
     assert outcome.message == "FileNotFoundError: [Errno 2] No such file: '/data/cow.jpg'"
 
 
+@pytest.mark.slow
 def test_a_thread_for_which_there_is_no_room_is_a_want_of_memory(tmp_path, monkeypatch):
     class Refused(threading.Thread):
         def start(self):

@@ -50,6 +50,7 @@ def distil(tmp_path, *words):
     return CliRunner().invoke(distill_command, ["--config", "demo", "--out", str(tmp_path / "out"), *SET, *words])
 
 
+@pytest.mark.slow
 def test_teacher_and_terms_reach_the_training_and_both_are_shown(asked, tmp_path, teacher):
     result = distil(tmp_path, "--teacher", teacher, "--terms", "overhaul,embedding", "--seed", "3")
     assert result.exit_code == 0, result.output
@@ -62,6 +63,7 @@ def test_teacher_and_terms_reach_the_training_and_both_are_shown(asked, tmp_path
     assert [row[-2:] for row in table] == [["50.0", "75.0"], ["25.0", "50.0"]]
 
 
+@pytest.mark.slow
 def test_without_terms_the_configuration_says_what_is_learned_and_set_wins_over_terms(asked, tmp_path, teacher):
     distil(tmp_path, "--teacher", teacher)
     distil(tmp_path, "--teacher", teacher, "--terms", "relation", "--set", "KD.RELATION.ANGLE_SCALE", "7.0")
@@ -78,6 +80,7 @@ def test_several_teachers_have_weights_in_their_order(asked, tmp_path, teacher):
     assert len(asked) == 1
 
 
+@pytest.mark.slow
 def test_json_has_the_student_and_its_measured_teachers(asked, tmp_path, teacher):
     told = json.loads(distil(tmp_path, "--teacher", teacher, "--json").output)
     assert told["metrics"]["mAP"] == 0.25
@@ -100,6 +103,7 @@ def test_what_is_no_teacher_is_refused_before_any_work(asked, tmp_path, words, e
     assert asked == []
 
 
+@pytest.mark.slow
 def test_a_teacher_of_fewer_identities_and_one_that_has_seen_the_held_out_ones_are_refused(asked, tmp_path, teacher):
     held_out = distil(tmp_path, "--teacher", teacher, "--protocol", "validation")
     assert "on all identities" in str(held_out.exception)

@@ -25,6 +25,7 @@ def run(tmp_path, monkeypatch):
     return go
 
 
+@pytest.mark.slow
 def test_a_person_is_added_with_a_password_from_standard_input(run, tmp_path):
     assert "ada may sign in as operator" in run("users", "add", "ada", "--role", "operator", typed=f"{PASSWORD}\n")
     people = People(tmp_path / "users.json")
@@ -41,6 +42,7 @@ def test_a_short_password_and_an_odd_name_are_refused(run):
         run("users", "add", "../ada", typed=f"{PASSWORD}\n")
 
 
+@pytest.mark.slow
 def test_password_token_and_removal(run, tmp_path):
     run("users", "add", "ada", typed=f"{PASSWORD}\n")
     token = run("users", "token", "ada").splitlines()[0]
@@ -55,6 +57,7 @@ def test_password_token_and_removal(run, tmp_path):
         run("users", "token", "ada")
 
 
+@pytest.mark.slow
 def test_the_audit_log_tells_who_changed_the_people(run):
     run("users", "add", "ada", typed=f"{PASSWORD}\n")
     run("users", "remove", "ada")

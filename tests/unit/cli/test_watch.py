@@ -38,6 +38,7 @@ def shown(found, width):
     return out.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [40, 80, 160])
 def test_running_studies_their_rates_and_failures_are_shown_without_a_daemon(service, width):
     study = SampleStudy(service, name="cows")
@@ -79,6 +80,7 @@ def test_a_cluster_that_is_gone_leaves_this_machine(service, monkeypatch):
         assert [one.name for one in nodes.known()] == [this_node().name]
 
 
+@pytest.mark.slow
 def test_the_cluster_is_that_of_the_study_or_of_the_service_or_of_the_environment(service, monkeypatch):
     assert not ray_address(service)
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")

@@ -27,6 +27,7 @@ FREE = {
 }
 
 
+@pytest.mark.slow
 @given(st.fixed_dictionaries({}, optional=FREE))
 @settings(max_examples=60, deadline=None)
 def test_flat_values_round_trip_exactly_through_json(values):

@@ -16,6 +16,7 @@ def test_the_recipes_of_this_release_ship():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", recipes(), ids=lambda recipe: recipe.name)
 def test_a_recipe_loads_and_is_described(recipe):
     assert load_config(recipe.name).file == str(recipe.path)
@@ -68,6 +69,7 @@ def test_a_recipe_takes_any_folder_of_images(recipe):
     assert load_config(recipe.name, {"DATASETS.ROOT": "photos"}).config.datasets.layout == "auto"
 
 
+@pytest.mark.slow
 def test_importing_the_configuration_loads_nothing_heavy():
     code = (
         "import sys, reid_core.config as c; c.load_config('bnneck');"

@@ -50,6 +50,7 @@ def test_milestones_stay_inside_and_in_order(steps, old, new, expected):
     assert scale_to({"SOLVER.MAX_EPOCH": old, "SOLVER.STEPS": steps}, new)["SOLVER.STEPS"] == expected
 
 
+@pytest.mark.slow
 @given(
     old=st.integers(1, 400),
     new=st.integers(1, 400),

@@ -34,6 +34,7 @@ def test_every_shipped_task_says_what_it_reads():
     assert all(switches <= set(ON) for switches in READ.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", shipped_tasks())
 @pytest.mark.parametrize("switch", ON)
 def test_a_switch_is_taken_by_the_tasks_that_read_it_alone(task, switch):

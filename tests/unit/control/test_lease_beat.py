@@ -12,6 +12,7 @@ from orchestrator.store import MemoryStore
 from reid_core.errors import Conflict, ServerUnreachable
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error", [TimeoutError("QueuePool limit of size 5 reached"), KeyError("x"), Conflict("no"), ServerUnreachable("no")]
 )

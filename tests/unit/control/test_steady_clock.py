@@ -34,6 +34,7 @@ def test_it_begins_with_the_date():
     assert clock() == 1_700_000_005.0
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.floats(0, 1e5), st.floats(-1e7, 1e7)), max_size=20))
 def test_whatever_the_date_is_set_to_only_what_passed_counts(moves):
     hands = Hands()

@@ -48,6 +48,7 @@ def asked_at_first(tmp_path):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("within", [False, True])
 def test_an_interrupt_says_whether_it_waits_for_the_epoch(asked_at_first, within):
     state, asked = asked_at_first(lambda made, _: made.interrupt("SIGTERM", within=within))
@@ -67,6 +68,7 @@ def test_an_interrupt_in_a_hurry_overtakes_one_that_waits(asked_at_first):
     assert state.trials[1].epoch == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("now", [False, True])
 def test_a_stop_says_whether_it_waits_for_the_epoch(asked_at_first, now):
     stop = CommandGiven(command=CommandKind.STOP, by="anna", asked=Asked(now=now))
@@ -87,6 +89,7 @@ def test_a_stop_that_waits_for_the_epoch_is_overtaken_by_one_that_does_not(asked
     assert (state.status.value, state.trials[1].epoch) == ("stopped", 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "within"), [(CommandKind.PAUSE, False), (CommandKind.QUEUE, True)])
 def test_a_study_that_goes_back_into_the_queue_does_not_wait_for_its_epochs(asked_at_first, kind, within):
     state, asked = asked_at_first(lambda _, store: store.post("id-curves", CommandGiven(command=kind, by="anna"), 1.0))

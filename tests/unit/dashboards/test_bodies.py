@@ -58,6 +58,7 @@ def client(service):
         yield client
 
 
+@pytest.mark.slow
 def test_the_board_holds_what_the_page_draws(client, service):
     study = SampleStudy(service)
     study.half_way()
@@ -73,6 +74,7 @@ def test_the_board_holds_what_the_page_draws(client, service):
     )
 
 
+@pytest.mark.slow
 def test_latest_is_told_anew_when_another_study_takes_its_place(client, service):
     SampleStudy(service)
     first = client.get("/api/v1/studies/latest")

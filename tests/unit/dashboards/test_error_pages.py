@@ -25,6 +25,7 @@ def broken(service, monkeypatch):
         yield client, raised
 
 
+@pytest.mark.slow
 def test_a_missing_page_says_so_and_leads_back(client):
     answer = client.get("/studies/nobody", headers=HTML)
     assert answer.status_code == 404
@@ -32,6 +33,7 @@ def test_a_missing_page_says_so_and_leads_back(client):
     assert 'href="/">All studies' in answer.text
 
 
+@pytest.mark.slow
 def test_a_conflict_says_that_nothing_was_changed(broken):
     client, raised = broken
     raised.append(Conflict("study cows runs already", hint="stop it first"))
@@ -41,6 +43,7 @@ def test_a_conflict_says_that_nothing_was_changed(broken):
         assert part in answer.text
 
 
+@pytest.mark.slow
 def test_a_defect_is_logged_under_the_number_that_the_page_tells(broken, caplog):
     client, raised = broken
     raised.append(ZeroDivisionError("a secret of the inside"))
@@ -54,6 +57,7 @@ def test_a_defect_is_logged_under_the_number_that_the_page_tells(broken, caplog)
     assert number in answer.text
 
 
+@pytest.mark.slow
 def test_a_defect_behind_the_api_is_json(broken):
     client, raised = broken
     raised.append(ZeroDivisionError("inside"))
@@ -62,6 +66,7 @@ def test_a_defect_behind_the_api_is_json(broken):
     assert answer.json()["error"]["code"] == "failed"
 
 
+@pytest.mark.slow
 def test_the_theme_that_one_chose_is_there_before_any_script(client):
     for theme, media in (("dark", "all"), ("light", "not all"), ("", "(prefers-color-scheme: dark)"), ("'>", "(pref")):
         page = client.get("/", headers={**HTML, "cookie": f"theme={theme}"}).text

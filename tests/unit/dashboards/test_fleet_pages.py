@@ -35,6 +35,7 @@ def resting(service):
     return sample
 
 
+@pytest.mark.slow
 def test_search_finds_words_in_names_tags_notes_and_states(client, service, study, resting):
     service.tag(resting.id, TagRequest(add=("cows", "baseline")))
     service.note(resting.id, NoteRequest(text="rate far too low").text)
@@ -45,12 +46,14 @@ def test_search_finds_words_in_names_tags_notes_and_states(client, service, stud
     assert "Nothing matches" in page(client, "/?q=nobody")
 
 
+@pytest.mark.slow
 def test_list_is_sorted_as_the_address_says(client, study, resting):
     assert listed(page(client, "/?sort=name")) == ["cows-bnneck", "old-sbs"]
     assert listed(page(client, "/?sort=spent")) == ["old-sbs", "cows-bnneck"]
     assert 'aria-sort="descending"><a href="/?sort=spent">' in page(client, "/?sort=spent")
 
 
+@pytest.mark.slow
 def test_list_says_what_was_spent_of_what_is_planned(client, service, study):
     spent = service.summary(study.id).spent
     assert 0 < spent.trial_hours < spent.trial_hours_planned
@@ -58,6 +61,7 @@ def test_list_says_what_was_spent_of_what_is_planned(client, service, study):
     assert f"{spent.trial_hours:.2f}<span" in page(client, "/")
 
 
+@pytest.mark.slow
 def test_archived_studies_are_hidden_until_asked_for(client, service, resting):
     answer = client.post("/fleet/archive", data={"study": resting.id})
     assert answer.status_code == 303
@@ -70,6 +74,7 @@ def test_archived_studies_are_hidden_until_asked_for(client, service, resting):
     assert listed(page(client, "/")) == ["old-sbs"]
 
 
+@pytest.mark.slow
 def test_a_study_is_deleted_when_it_is_archived_and_its_name_is_typed(client, service, resting):
     def asked(text):
         answer = client.post("/fleet/delete", data={"study": resting.id, "text": text, "archived": "1"})
@@ -86,6 +91,7 @@ def test_a_study_is_deleted_when_it_is_archived_and_its_name_is_typed(client, se
     assert listed(shown) == []
 
 
+@pytest.mark.slow
 def test_what_one_study_refuses_the_others_do_not_suffer_from(client, service, study, resting):
     answer = client.post("/fleet/archive", data={"study": [study.id, resting.id]})
     shown = page(client, answer.headers["location"])
@@ -94,6 +100,7 @@ def test_what_one_study_refuses_the_others_do_not_suffer_from(client, service, s
     assert not service.summary(study.id).archived
 
 
+@pytest.mark.slow
 def test_tags_are_added_and_taken_away_from_the_chosen_studies(client, service, resting):
     client.post("/fleet/tag", data={"study": resting.id, "text": "cows, fast"})
     assert service.summary(resting.id).tags == ("cows", "fast")
@@ -101,16 +108,19 @@ def test_tags_are_added_and_taken_away_from_the_chosen_studies(client, service, 
     assert service.summary(resting.id).tags == ("fast",)
 
 
+@pytest.mark.slow
 def test_a_verb_leads_back_to_the_list_as_it_was(client, resting):
     answer = client.post("/fleet/note", data={"study": resting.id, "text": "n", "q": "sbs", "sort": "best"})
     assert answer.headers["location"].startswith("/?q=sbs&sort=best&flash=")
     assert client.post("/fleet/explode", data={"study": resting.id}).status_code == 404
 
 
+@pytest.mark.slow
 def test_an_address_cannot_make_the_page_say_anything(client, resting):
     assert "hello" not in page(client, "/?flash=hello")
 
 
+@pytest.mark.slow
 def test_catalog_space_starts_in_one_click_and_a_copy_too(client, service, monkeypatch):
     started = []
     monkeypatch.setattr(service, "launch", lambda study, _by="": started.append(study) or service.summary(study))
@@ -124,6 +134,7 @@ def test_catalog_space_starts_in_one_click_and_a_copy_too(client, service, monke
     assert len(started) == 2
 
 
+@pytest.mark.slow
 def test_two_hundred_studies_come_a_hundred_a_page(client, service, study, monkeypatch):
     row = service.summary(study.id)
     many = [row.model_copy(update={"id": f"{number:08x}", "name": f"s{number}"}) for number in range(230)]
@@ -134,6 +145,7 @@ def test_two_hundred_studies_come_a_hundred_a_page(client, service, study, monke
     assert len(listed(page(client, "/?page=3"))) == 30
 
 
+@pytest.mark.slow
 def test_viewers_see_the_lists_without_what_acts_and_may_not_act(service, study):
     people = People(service.home.people)
     people.add("eve", Role.VIEWER, "a long enough password")
@@ -150,6 +162,7 @@ def test_viewers_see_the_lists_without_what_acts_and_may_not_act(service, study)
         assert client.get("/launch/samples/any").status_code == 403
 
 
+@pytest.mark.slow
 def test_comparison_names_what_differs_first_and_the_best_at_equal_cost(client, service, study, resting):
     text = page(client, f"/compare?studies={study.id},{resting.id}")
     assert "Best so far at equal cost" in text
@@ -160,6 +173,7 @@ def test_comparison_names_what_differs_first_and_the_best_at_equal_cost(client, 
     page(client, "/compare?studies=nope", 404)
 
 
+@pytest.mark.slow
 def test_comparison_is_told_as_json_too(client, study, resting):
     answer = client.get(f"/api/v1/compare?studies={study.id},{resting.id},{study.id}")
     found = StudiesComparison.model_validate_json(answer.content)
@@ -170,6 +184,7 @@ def test_comparison_is_told_as_json_too(client, study, resting):
     assert client.get("/api/v1/compare?studies=").status_code == 422
 
 
+@pytest.mark.slow
 def test_cluster_shows_what_runs_where_and_what_failed(client, study):
     text = page(client, "/cluster")
     assert "cows-bnneck / trial 9</a>" in text
@@ -202,6 +217,7 @@ def test_a_segment_stands_on_its_node_where_only_the_service_names_the_cluster(s
     assert [one.trial for one in found.nodes[0].running] == [1]
 
 
+@pytest.mark.slow
 def test_a_segment_stands_on_the_node_whose_worker_took_it_before_it_ended(service, client):
     from orchestrator.events import SegmentPlaced
 
@@ -233,6 +249,7 @@ def test_gpus_of_this_machine_stand_on_its_node(service):
     assert found.nodes[0].devices == (gpu,)
 
 
+@pytest.mark.slow
 def test_queue_shows_places_and_takes_priorities(client, service):
     from orchestrator.events import CommandGiven, CommandKind
     from orchestrator.service.asking import ask

@@ -77,6 +77,7 @@ def test_sparkline_needs_two_points_and_stays_in_its_box():
     assert pairs[1][1] < pairs[2][1] < pairs[0][1]
 
 
+@pytest.mark.slow
 def test_browser_and_server_format_alike():
     node = shutil.which("node")
     if node is None:

@@ -52,6 +52,7 @@ def test_front_is_what_no_rung_dominates(service, two):
     assert (detail.best.trial, detail.best.epoch) == (detail.front[0].trial, detail.front[0].epoch)
 
 
+@pytest.mark.slow
 def test_study_page_has_the_front_as_a_table_without_javascript(client, service, two):
     text = page(client, f"/studies/{two.id}")
     front = re.search(r'<div id="front">(.*?)</table>', text, re.DOTALL).group(1)
@@ -63,12 +64,14 @@ def test_study_page_has_the_front_as_a_table_without_javascript(client, service,
     assert "Hypervolume 0." in text
 
 
+@pytest.mark.slow
 def test_one_objective_has_no_front(client, service, study):
     detail = service.study(study.id)
     assert (detail.front, detail.hypervolume, detail.constraints) == ((), None, ())
     assert "front" not in page(client, f"/studies/{study.id}").lower()
 
 
+@pytest.mark.slow
 def test_board_tells_the_page_every_objective_of_every_trial(client, two):
     board = client.get(f"/api/v1/studies/{two.id}/board").json()
     assert set(board["trials"]["metrics"]) >= {"mAP", "latency_ms"}
@@ -76,6 +79,7 @@ def test_board_tells_the_page_every_objective_of_every_trial(client, two):
     assert board["trials"]["broken"] == []
 
 
+@pytest.mark.slow
 def test_winner_satisfies_the_constraint_though_others_got_further(client, service):
     study = limited(service, "latency_ms <= 4.5")
     rows = {row.id: row for row in service.trials(study.id)}
@@ -90,6 +94,7 @@ def test_winner_satisfies_the_constraint_though_others_got_further(client, servi
     assert "wanted: latency_ms &lt;= 4.5" in page(client, f"/studies/{study.id}")
 
 
+@pytest.mark.slow
 def test_page_says_that_nothing_satisfies_the_constraint(client, service):
     study = limited(service, "latency_ms <= 1")
     best = service.summary(study.id).best

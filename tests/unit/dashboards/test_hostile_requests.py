@@ -12,6 +12,7 @@ CHART = Chart("epochs", "value", "a chart")
 EXTREMES = (0.0, 1.0, 1 + 1e-15, 1e16, 1e16 + 2, 1e-320, 1e99, -1e99, 1e308, -1e308, math.inf, -math.inf, math.nan)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", ["\u00b2", "9" * 5000, "-1", "1e9"])
 def test_event_number_that_is_none_begins_where_the_address_says(client, study, number, monkeypatch):
     began = []
@@ -25,6 +26,7 @@ def test_event_number_that_is_none_begins_where_the_address_says(client, study, 
     assert (answer.status_code, began) == (200, [7])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["\u00b2", "9" * 5000, "nan", ""])
 def test_page_that_is_no_number_is_the_first(client, study, page):
     answer = client.post("/fleet/note", data={"study": study.id, "text": "n", "page": page})
@@ -32,6 +34,7 @@ def test_page_that_is_no_number_is_the_first(client, study, page):
     assert "page" not in answer.headers["location"]
 
 
+@pytest.mark.slow
 def test_more_studies_than_anybody_ticks_are_refused_in_one_sentence(client):
     body = "&".join(f"study=s{number}" for number in range(MOST + 1))
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -41,6 +44,7 @@ def test_more_studies_than_anybody_ticks_are_refused_in_one_sentence(client):
     assert "s1000" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("site", "read"), [("cross-site", 0), ("same-site", 0), ("same-origin", 1), ("none", 1)])
 def test_link_of_another_site_fills_the_launch_form_and_reads_nothing(client, service, monkeypatch, site, read):
     drafted = []

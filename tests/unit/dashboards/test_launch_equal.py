@@ -71,6 +71,7 @@ def words_in_a_shell(script, folder):
     return done.stdout.split("\0")[:-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS, ids=str)
 def test_copied_command_and_copied_yaml_make_the_study_of_the_form(client, service, form, tmp_path, monkeypatch):
     launched = []
@@ -93,6 +94,7 @@ def test_copied_command_and_copied_yaml_make_the_study_of_the_form(client, servi
     assert created(service, words, tmp_path / "yaml") == of_form
 
 
+@pytest.mark.slow
 def test_copy_of_a_study_is_prefilled_with_a_name_that_is_free(client, service):
     from orchestrator.service.views import StudyRequest
 
@@ -105,12 +107,14 @@ def test_copy_of_a_study_is_prefilled_with_a_name_that_is_free(client, service):
     assert client.get(f"/launch?study={made.id}").headers["location"] == f"/launch?like={made.id}"
 
 
+@pytest.mark.slow
 def test_what_the_address_names_stands_in_the_form(client):
     text = client.get("/launch?space=bnneck&trials=5", headers={"Accept": "text/html"}).text
     assert 'name="trials" value="5"' in text
     assert "<strong>5</strong> trials" in text
 
 
+@pytest.mark.slow
 def test_images_are_counted_and_shown_and_only_those_that_were_listed(client):
     text = client.get("/launch?space=bnneck", headers={"Accept": "text/html"}).text
     keys = re.findall(r'src="/launch/samples/([^"]+)"', text)

@@ -162,6 +162,7 @@ def test_a_form_filled_from_a_request_makes_the_same_request(space):
     assert fill(space, {**untouched(space), **values_of(FULL)}).request == FULL
 
 
+@pytest.mark.slow
 def test_a_study_of_a_catalog_space_is_asked_for_again_by_the_name_of_the_space(service):
     made = service.create(
         StudyRequest(space="bnneck", trials=4, max_epochs=9, name="first", set={"MODEL.DEVICE": "cpu"})
@@ -170,6 +171,7 @@ def test_a_study_of_a_catalog_space_is_asked_for_again_by_the_name_of_the_space(
     assert again == StudyRequest(space="bnneck", trials=4, max_epochs=9, set={"MODEL.DEVICE": "cpu"})
 
 
+@pytest.mark.slow
 def test_a_study_of_a_space_of_its_own_carries_the_space_along(service, space):
     asked = fill(space, {"high:SOLVER.BASE_LR": "3e-3", "name": "edited", "trials": "4", "low:SOLVER.BASE_LR": "1e-4"})
     made = service.create(asked.request)

@@ -71,6 +71,7 @@ def test_neither_password_nor_token_can_be_read_back(service, people):
     assert stat.S_IMODE(service.home.people.stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 def test_a_guess_at_a_stolen_hash_costs_what_rfc_9106_asks_for(service):
     people = People(service.home.people)
     people.add("ada", Role.OPERATOR, PASSWORD)
@@ -87,6 +88,7 @@ def test_another_process_sees_changes_at_once(service, people):
     assert [person.name for person in other.all()] == ["ada"]
 
 
+@pytest.mark.slow
 def test_a_torn_list_of_people_lets_nobody_in(service, people, visit):
     client = visit("ada")
     service.home.people.write_text('{"people": {"ada": ')
@@ -100,6 +102,7 @@ def test_a_torn_list_of_people_lets_nobody_in(service, people, visit):
 # signing in -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_people_make_every_page_ask_for_a_login(visit, study):
     client = visit()
     assert client.get(f"/studies/{study.id}").headers["location"] == f"/login?next=/studies/{study.id}"
@@ -108,6 +111,7 @@ def test_people_make_every_page_ask_for_a_login(visit, study):
     assert client.get("/healthz").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_session_cookie_is_out_of_reach_of_scripts_other_sites_and_plain_http(visit):
     answer = visit().post("/login", data={"name": "ada", "password": PASSWORD})
     cookie = answer.headers["set-cookie"].lower()
@@ -117,6 +121,7 @@ def test_a_session_cookie_is_out_of_reach_of_scripts_other_sites_and_plain_http(
     assert "max-age=" in cookie
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [("ada", "wrong password"), ("eve", PASSWORD), ("", PASSWORD), ("ada", "x" * 5000)])
 def test_wrong_names_and_passwords_look_the_same(visit, given):
     answer = visit().post("/login", data={"name": given[0], "password": given[1], "token": given[1]})
@@ -142,6 +147,7 @@ def test_a_name_that_nobody_has_is_judged_by_a_hash_too(people, monkeypatch):
     assert judged == ["$argon2id", "$argon2id"]
 
 
+@pytest.mark.slow
 def test_guesses_are_slowed_down_by_name_and_address(visit):
     client = visit()
     for _ in range(5):
@@ -152,6 +158,7 @@ def test_guesses_are_slowed_down_by_name_and_address(visit):
     assert client.post("/login", data={"name": "bob", "password": PASSWORD}).status_code == 303
 
 
+@pytest.mark.slow
 def test_guesses_at_tokens_are_slowed_down(visit, people):
     token = people.new_token("ada")
     client = visit()
@@ -164,6 +171,7 @@ def test_guesses_at_tokens_are_slowed_down(visit, people):
     assert long.status_code == 429
 
 
+@pytest.mark.slow
 def test_wrong_tokens_lock_no_right_one_out(visit, people):
     token = people.new_token("ada")
     client = visit()
@@ -174,6 +182,7 @@ def test_wrong_tokens_lock_no_right_one_out(visit, people):
     assert client.post("/login", data={"token": token}).status_code == 303
 
 
+@pytest.mark.slow
 def test_a_short_token_of_the_server_can_be_guessed_only_slowly(service):
     with TestClient(create_app(service, token="1234"), base_url=HOME, follow_redirects=False) as client:
         for _ in range(5):
@@ -195,6 +204,7 @@ def test_guesses_from_many_addresses_at_one_name_are_slowed_down():
     assert waits[100] > 0
 
 
+@pytest.mark.slow
 def test_signing_out_ends_the_session_not_only_the_cookie(visit):
     client = visit("ada")
     session = client.cookies[COOKIE]
@@ -204,6 +214,7 @@ def test_signing_out_ends_the_session_not_only_the_cookie(visit):
     assert client.get("/").status_code == 303
 
 
+@pytest.mark.slow
 def test_signing_in_again_ends_the_session_before(visit):
     client = visit("ada")
     before = client.cookies[COOKIE]
@@ -213,6 +224,7 @@ def test_signing_in_again_ends_the_session_before(visit):
     assert other.get("/").status_code == 303
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "end", [lambda people: people.remove("ada"), lambda people: people.set_password("ada", "another long one")]
 )
@@ -237,6 +249,7 @@ def test_sessions_run_out():
     assert sessions.find(used) is None
 
 
+@pytest.mark.slow
 def test_the_last_person_removed_does_not_open_the_door(visit, people):
     client = visit("ada")
     people.remove("ada")
@@ -247,6 +260,7 @@ def test_the_last_person_removed_does_not_open_the_door(visit, people):
 # roles ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_viewer_reads_and_changes_nothing(visit, study, service):
     client, before = visit("bob"), service.revision(study.id)
     page = client.get(f"/studies/{study.id}")
@@ -265,6 +279,7 @@ def test_a_viewer_reads_and_changes_nothing(visit, study, service):
     assert service.revision(study.id) == before
 
 
+@pytest.mark.slow
 def test_an_operator_acts_under_their_own_name(visit, study, service):
     client = visit("ada")
     assert 'data-verb="stop"' in client.get(f"/studies/{study.id}").text
@@ -274,6 +289,7 @@ def test_an_operator_acts_under_their_own_name(visit, study, service):
     assert told[-1] == "ada from testclient"
 
 
+@pytest.mark.slow
 def test_a_person_s_token_may_do_what_the_person_may(visit, people, study):
     viewer = visit(Authorization=f"Bearer {people.new_token('bob')}")
     operator = visit(Authorization=f"Bearer {people.new_token('ada')}")
@@ -283,6 +299,7 @@ def test_a_person_s_token_may_do_what_the_person_may(visit, people, study):
     assert operator.post(address).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_new_token_ends_the_one_before(visit, people):
     first = people.new_token("ada")
     second = people.new_token("ada")
@@ -293,6 +310,7 @@ def test_a_new_token_ends_the_one_before(visit, people):
 # hostile requests -------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "headers",
     [
@@ -314,12 +332,14 @@ def test_other_sites_cannot_use_a_session(visit, study, service, headers):
     assert client.get("/").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_session_without_an_origin_changes_nothing(visit, study):
     client = visit("ada")
     del client.headers["Origin"]
     assert client.post(f"/api/v1/studies/{study.id}/stop").json()["error"]["code"] == "cross-site"
 
 
+@pytest.mark.slow
 def test_one_client_cannot_ask_without_end(service, monkeypatch):
     monkeypatch.setattr("dashboards.security.Bounds", partial(Bounds, burst=3.0, per_second=0.001))
     client = TestClient(create_app(service), base_url="http://127.0.0.1")
@@ -340,6 +360,7 @@ def test_a_customer_s_ipv6_addresses_are_one_client():
     assert client_key("10.0.0.1") != client_key("10.0.0.2")
 
 
+@pytest.mark.slow
 def test_every_answer_over_https_asks_for_https_and_gives_no_rights(visit):
     headers = visit().get("/login").headers
     assert headers["strict-transport-security"] == "max-age=31536000"
@@ -347,6 +368,7 @@ def test_every_answer_over_https_asks_for_https_and_gives_no_rights(visit):
     assert headers["cache-control"] == "no-store"
 
 
+@pytest.mark.slow
 def test_plain_http_is_not_told_to_be_https(client):
     assert "strict-transport-security" not in client.get("/").headers
 
@@ -354,6 +376,7 @@ def test_plain_http_is_not_told_to_be_https(client):
 # the audit log ----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_sign_ins_refusals_and_changes_are_noted(visit, study, service):
     visit().post("/login", data={"name": "ada", "password": "wrong password"})
     visit().post("/login", data={"name": PASSWORD, "password": "typed into the wrong field"})
@@ -377,6 +400,7 @@ def test_sign_ins_refusals_and_changes_are_noted(visit, study, service):
     assert stat.S_IMODE(service.home.audit.stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 def test_a_flood_of_refusals_fills_no_disk(visit, service):
     client = visit()
     for _ in range(300):
@@ -386,6 +410,7 @@ def test_a_flood_of_refusals_fills_no_disk(visit, service):
     assert {one.what for one in noted} == {"refused"}
 
 
+@pytest.mark.slow
 def test_a_flood_of_posts_from_nobody_is_noted_as_refusals(visit, service):
     client = visit()
     for _ in range(150):
@@ -397,6 +422,7 @@ def test_a_flood_of_posts_from_nobody_is_noted_as_refusals(visit, service):
     assert {(one.what, one.who) for one in noted} == {("refused", ""), ("login", "")}
 
 
+@pytest.mark.slow
 def test_an_audit_log_that_cannot_be_written_is_told(visit, service, study, capsys):
     service.home.audit.mkdir()
     assert visit("ada").post(f"/api/v1/studies/{study.id}/pause").status_code == 200

@@ -24,6 +24,7 @@ def scraped(client, **options):
     }
 
 
+@pytest.mark.slow
 def test_prometheus_reads_what_the_service_does(client, study, service):
     service.store.set_cursor(study.id, CURSOR, 7)
     found = scraped(client)
@@ -44,6 +45,7 @@ def test_prometheus_reads_what_the_service_does(client, study, service):
     assert found["reid_tune_queue_length",] == 0
 
 
+@pytest.mark.slow
 def test_a_study_at_rest_has_no_line_of_its_own_and_a_lost_controller_counts_as_interrupted(client, study, service):
     service.store.release(study.id, study.token)
     found = scraped(client)
@@ -52,6 +54,7 @@ def test_a_study_at_rest_has_no_line_of_its_own_and_a_lost_controller_counts_as_
     assert found["reid_tune_epochs",] > 0, "what it did is counted all the same"
 
 
+@pytest.mark.slow
 def test_requests_are_counted_by_route_and_not_by_address(client, study):
     for name in ("a", "b"):
         client.get(f"/api/v1/studies/{name}")
@@ -64,6 +67,7 @@ def test_requests_are_counted_by_route_and_not_by_address(client, study):
     assert not [key for key in found if "nowhere" in str(key) or "BREW" in str(key)]
 
 
+@pytest.mark.slow
 def test_the_number_of_lines_does_not_grow_with_trials(client, service):
     SampleStudy(service, name="few").half_way()
     scraped(client)  # from now on the server counts this route too
@@ -73,6 +77,7 @@ def test_the_number_of_lines_does_not_grow_with_trials(client, service):
     assert len(scraped(client)) - before <= 2 * 6
 
 
+@pytest.mark.slow
 def test_a_second_look_reads_no_log_again(client, study, service, monkeypatch):
     scraped(client)
     read = []
@@ -88,12 +93,14 @@ def test_a_second_look_reads_no_log_again(client, study, service, monkeypatch):
     assert {after for _, after in read} <= {service.store.last_seq(study.id)}
 
 
+@pytest.mark.slow
 def test_with_a_token_only_who_has_it_reads_metrics(service):
     with TestClient(create_app(service, token="secret"), base_url="http://127.0.0.1", follow_redirects=False) as client:
         assert client.get("/metrics").status_code == 401
         scraped(client, headers={"Authorization": "Bearer secret"})
 
 
+@pytest.mark.slow
 def test_not_ready_names_the_part(client, service, monkeypatch):
     assert client.get("/readyz").json() == {"status": "ready", "parts": {"store": "ok", "home": "ok", "disk": "ok"}}
 
@@ -111,6 +118,7 @@ def test_not_ready_names_the_part(client, service, monkeypatch):
     assert client.get("/healthz").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/metrics", "/healthz", "/readyz"])
 def test_what_machines_ask_is_in_the_contract(client, path):
     assert path in client.get("/api/v1/openapi.json").json()["paths"]

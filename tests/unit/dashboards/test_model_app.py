@@ -63,6 +63,7 @@ def client(service, tmp_path):
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1")
 
 
+@pytest.mark.slow
 def test_a_full_queue_answers_429_and_when_to_come_again(service, slow, tmp_path):
     async def ask():
         async with client(service, tmp_path) as web:

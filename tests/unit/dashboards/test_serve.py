@@ -87,6 +87,7 @@ class _Seen:
         await send({"type": "http.response.body", "body": text})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("behind_proxy", "told"), [(False, "127.0.0.1 http"), (True, "9.9.9.9 https")])
 def test_forwarded_addresses_are_believed_only_behind_a_proxy(behind_proxy, told):
     config = web_config(_Seen(), behind_proxy=behind_proxy)

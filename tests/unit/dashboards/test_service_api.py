@@ -36,12 +36,14 @@ def commands(service, study: str) -> list[CommandKind]:
     return [one.event.command for one in service.store.events(study) if isinstance(one.event, CommandGiven)]
 
 
+@pytest.mark.slow
 def test_without_a_daemon_the_service_is_not_up(client, study):
     answer = client.get("/api/v1/service")
     assert answer.status_code == 200
     assert answer.json()["up"] is False
 
 
+@pytest.mark.slow
 def test_a_share_is_recorded_once_with_who_asked(client, service, study):
     for _ in range(2):
         answer = client.post(f"/api/v1/studies/{study.id}/share", json={"priority": 3, "weight": 2.5})
@@ -55,11 +57,13 @@ def test_a_share_is_recorded_once_with_who_asked(client, service, study):
     assert (asked[0].asked.priority, asked[0].asked.weight, asked[0].asked.max_slots) == (3, 2.5, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", [{"weight": 0}, {"max_slots": -1}, {"weigth": 1}, {"priority": 10**9}])
 def test_a_share_that_makes_no_sense_is_refused(client, study, body):
     assert client.post(f"/api/v1/studies/{study.id}/share", json=body).status_code == 422
 
 
+@pytest.mark.slow
 def test_a_limit_of_slots_is_lifted_by_0_and_set_again(client, service, study):
     def share(slots: int) -> dict[str, object]:
         return client.post(f"/api/v1/studies/{study.id}/share", json={"max_slots": slots}).json()
@@ -77,6 +81,7 @@ def test_a_limit_of_slots_is_lifted_by_0_and_set_again(client, service, study):
     assert service._found(study.id)[1].max_slots == 2
 
 
+@pytest.mark.slow
 def test_a_launch_goes_into_the_queue_of_a_service_that_is_up(client, service, daemon):
     wanted = {"space": "bnneck", "trials": 2, "max_epochs": 3, "name": "cows", "priority": 4, "max_slots": 1}
     answer = client.post("/api/v1/studies", json=wanted)
@@ -94,6 +99,7 @@ def test_a_launch_goes_into_the_queue_of_a_service_that_is_up(client, service, d
     assert commands(service, answer.json()["id"]) == [CommandKind.SHARE, CommandKind.QUEUE]
 
 
+@pytest.mark.slow
 def test_the_queue_is_ordered_by_priority_and_then_by_age(service, daemon, client):
     for name, priority in (("old", 0), ("new", 0), ("urgent", 1)):
         client.post(

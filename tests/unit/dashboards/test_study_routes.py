@@ -21,6 +21,7 @@ def listed(text):
     return [int(number) for number in re.findall(r'name="trials" value="(\d+)"', text)]
 
 
+@pytest.mark.slow
 def test_table_follows_the_filter_the_order_and_the_columns_of_its_address(client, study):
     text = page(client, f"/studies/{study.id}?filter=state+=+resting&sort=-trial&columns=trial,SOLVER.BASE_LR")
     assert listed(text) == [8, 6, 5, 3, 2, 1]
@@ -30,21 +31,25 @@ def test_table_follows_the_filter_the_order_and_the_columns_of_its_address(clien
     assert 'href="/api/v1/studies/' + study.id + "/trials.csv?filter=state" in text
 
 
+@pytest.mark.slow
 def test_columns_may_be_ticked_one_by_one(client, study):
     assert listed(page(client, f"/studies/{study.id}?columns=trial&columns=mAP")) != []
 
 
+@pytest.mark.slow
 def test_a_fault_in_the_filter_is_told_beside_it_and_the_trials_still_shown(client, study):
     text = page(client, f"/studies/{study.id}?filter=rank1+%3E+")
     assert "column 8: a value stands here, not the end" in text
     assert len(listed(text)) == 9
 
 
+@pytest.mark.slow
 def test_a_filter_is_text_and_never_markup(client, study):
     text = page(client, f"/studies/{study.id}?filter=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")
     assert "<script>alert" not in text
 
 
+@pytest.mark.slow
 def test_long_tables_have_pages(client, service):
     long = SampleStudy(service, name="long", trials=60)
     for trial in range(1, 61):
@@ -55,6 +60,7 @@ def test_long_tables_have_pages(client, service):
     assert sorted(first + second) == list(range(1, 61))
 
 
+@pytest.mark.slow
 def test_compared_trials_need_no_javascript(client, study):
     text = page(client, f"/studies/{study.id}/compare?trials=1&trials=7,4")
     assert text.index('id="differences"') < text.index("line-chart") < text.index('id="compared-metrics"')
@@ -63,11 +69,13 @@ def test_compared_trials_need_no_javascript(client, study):
         assert f'href="/studies/{study.id}/trials/{trial}"' in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("trials", "status"), [("1", 422), ("1,x", 422), ("1,999", 404)])
 def test_what_cannot_be_compared_is_refused(client, study, trials, status):
     page(client, f"/studies/{study.id}/compare?trials={trials}", status)
 
 
+@pytest.mark.slow
 def test_report_is_one_file_that_refers_to_nothing_outside(client, study):
     answer = client.get(f"/studies/{study.id}/report")
     assert answer.status_code == 200
@@ -80,11 +88,13 @@ def test_report_is_one_file_that_refers_to_nothing_outside(client, study):
     assert "<style>:root" in answer.text.replace("<style>/*", "<style>:root")
 
 
+@pytest.mark.slow
 def test_report_of_a_study_without_trials_says_so(client, service):
     empty = SampleStudy(service, name="empty")
     assert "No epoch is finished yet." in page(client, f"/studies/{empty.id}/report")
 
 
+@pytest.mark.slow
 def test_csv_has_the_filtered_trials(client, study):
     answer = client.get(f"/api/v1/studies/{study.id}/trials.csv?filter=failed&columns=trial,state,failure")
     assert answer.headers["content-type"].startswith("text/csv")
@@ -92,6 +102,7 @@ def test_csv_has_the_filtered_trials(client, study):
     assert list(csv.reader(io.StringIO(answer.text))) == [["trial", "state", "failure"], ["4", "failed", "diverged"]]
 
 
+@pytest.mark.slow
 def test_api_filters_and_sorts_trials(client, study):
     rows = client.get(f"/api/v1/studies/{study.id}/trials", params={"filter": "epoch >= 20", "sort": "-epoch"}).json()
     assert [TrialRow.model_validate(row).id for row in rows] == [7, 5, 6]
@@ -104,12 +115,14 @@ def commands(service, study):
     return [pending.command for pending in service.store.pending(study.id)]
 
 
+@pytest.mark.slow
 def test_stop_at_the_rung_is_a_choice_of_the_form(client, service, study):
     assert client.post(f"/studies/{study.id}/stop", data={"how": "rung"}).status_code == 303
     (command,) = commands(service, study)
     assert (command.command, command.asked.at_rung) == ("stop", True)
 
 
+@pytest.mark.slow
 def test_extending_by_a_form_adds_trials(client, service, study):
     assert client.post(f"/studies/{study.id}/extend", data={"trials": "3", "epochs": ""}).status_code == 303
     (command,) = commands(service, study)
@@ -117,12 +130,14 @@ def test_extending_by_a_form_adds_trials(client, service, study):
     assert command.asked.plan.trials == 15
 
 
+@pytest.mark.slow
 def test_a_number_that_is_none_is_refused_with_its_field(client, study):
     answer = client.post(f"/studies/{study.id}/extend", data={"trials": "many"})
     assert answer.status_code == 422
     assert answer.json()["error"]["findings"][0]["key"] == "trials"
 
 
+@pytest.mark.slow
 def test_limits_of_the_form_stand_and_emptied_ones_go(client, service, study):
     client.post(f"/studies/{study.id}/limits", data={"epochs": "300", "target": "mAP >= 0.9", "wall_time": ""})
     client.post(f"/studies/{study.id}/limits", data={"epochs": "300", "target": "", "wall_time": ""})
@@ -130,6 +145,7 @@ def test_limits_of_the_form_stand_and_emptied_ones_go(client, service, study):
     assert (last.epochs, last.target) == (300, "")
 
 
+@pytest.mark.slow
 def test_note_and_tags_come_from_their_forms(client, service, study):
     client.post(f"/studies/{study.id}/note", data={"text": "look at <b>7</b>"})
     client.post(f"/studies/{study.id}/tags", data={"tags": "paper, cows,, paper"})
@@ -138,6 +154,7 @@ def test_note_and_tags_come_from_their_forms(client, service, study):
     assert told["tag"].tags == ("paper", "cows")
 
 
+@pytest.mark.slow
 def test_a_form_that_asks_for_json_gets_what_the_verb_did(client, study):
     answer = client.post(f"/studies/{study.id}/pause", headers={"Accept": "application/json"})
     assert answer.json()["changed"] is True

@@ -38,6 +38,7 @@ def named(service):
     return study
 
 
+@pytest.mark.slow
 def test_study_page_shows_the_metrics_of_its_task(client, service, named):
     text = client.get(f"/studies/{named.id}", headers=HTML).text
     best = service.study(named.id).best
@@ -48,6 +49,7 @@ def test_study_page_shows_the_metrics_of_its_task(client, service, named):
     assert "mAP" not in text
 
 
+@pytest.mark.slow
 def test_list_and_trial_pages_show_them_too(client, service, named):
     best = service.study(named.id).best
     assert '<small class="unit">top-1 %</small>' in client.get("/", headers=HTML).text
@@ -57,12 +59,14 @@ def test_list_and_trial_pages_show_them_too(client, service, named):
     assert "rank-1" not in text
 
 
+@pytest.mark.slow
 def test_api_tells_what_the_browser_needs_to_show_them(client, named):
     board = client.get(f"/api/v1/studies/{named.id}/board").json()
     assert board["study"]["measures"] == json.loads(NAMING.model_dump_json())
     assert set(board["trials"]["metrics"]) == {"top1", "off"}
 
 
+@pytest.mark.slow
 def test_launch_form_offers_the_spaces_of_every_task(client, service):
     text = client.get("/launch", headers=HTML).text
     for task in tasks():

@@ -17,6 +17,7 @@ def page(client, study, trial, query=""):
     return html.unescape(answer.text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trial", "enabled"), [(4, {"retry", "pin"}), (9, {"stop", "pin"}), (1, {"stop", "promote", "pin"})]
 )
@@ -28,6 +29,7 @@ def test_only_verbs_that_would_do_something_can_be_clicked(client, service, stud
     assert {verb for verb, rest in forms.items() if "disabled" not in rest} == enabled
 
 
+@pytest.mark.slow
 def test_pinning_from_the_page_pins_and_comes_back(client, service, study):
     answer = client.post(f"/studies/{study.id}/trials/2/pin")
     assert (answer.status_code, answer.headers["location"]) == (303, f"/studies/{study.id}/trials/2")
@@ -35,6 +37,7 @@ def test_pinning_from_the_page_pins_and_comes_back(client, service, study):
     assert not told["changed"]
 
 
+@pytest.mark.slow
 def test_a_clone_sends_only_what_was_changed(client, service, study):
     text = page(client, study, 1)
     fields = dict(re.findall(r'name="(set:[^"]+)" value="([^"]*)"', text))
@@ -45,6 +48,7 @@ def test_a_clone_sends_only_what_was_changed(client, service, study):
     assert same.status_code == 400 or "nothing is changed" in same.text
 
 
+@pytest.mark.slow
 def test_configuration_stands_beside_the_default_and_the_best(client, service, study):
     best = service.study(study.id).best.trial
     other = next(row.id for row in service.trials(study.id) if row.id not in {best, 1})
@@ -53,10 +57,12 @@ def test_configuration_stands_beside_the_default_and_the_best(client, service, s
     assert "this is the best trial" in page(client, study, best)
 
 
+@pytest.mark.slow
 def test_checkpoints_that_are_gone_are_told(client, study):
     assert re.search(r"<td>lost", page(client, study, 2))
 
 
+@pytest.mark.slow
 def test_what_its_processes_printed_has_an_address_of_its_own(client, service, study):
     folder = service.home.study(study.id) / "trials" / "0002"
     folder.mkdir(parents=True)
@@ -68,12 +74,14 @@ def test_what_its_processes_printed_has_an_address_of_its_own(client, service, s
     assert client.get(f"{api}?output=passwd").status_code == 422
 
 
+@pytest.mark.slow
 def test_curves_of_losses_rates_and_use_have_a_chart_each(client, service, study):
     text = page(client, study, 2)
     assert 'data-curves="mAP mINP rank1"' in text or 'data-curves="mAP' in text
     assert 'data-curves="loss"' in text
 
 
+@pytest.mark.slow
 def test_a_trial_without_a_checkpoint_has_no_gallery_to_build(client, study):
     study.suggest(10)
     answer = client.get(f"/studies/{study.id}/trials/10/gallery", headers=HTML)
@@ -81,6 +89,7 @@ def test_a_trial_without_a_checkpoint_has_no_gallery_to_build(client, study):
     assert client.post(f"/studies/{study.id}/trials/10/gallery", headers=HTML).status_code == 404
 
 
+@pytest.mark.slow
 def test_mlflow_is_named_only_where_it_has_the_study_and_linked_only_where_it_is_a_server(
     client, service, study, monkeypatch
 ):
@@ -94,6 +103,7 @@ def test_mlflow_is_named_only_where_it_has_the_study_and_linked_only_where_it_is
     assert "secret" not in text
 
 
+@pytest.mark.slow
 def test_the_way_to_mlflow_leads_to_the_run_and_keeps_the_password_back(client, study, monkeypatch):
     assert client.get(f"/studies/{study.id}/trials/2/mlflow", headers=HTML).status_code == 404
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://anna:secret@mlflow.example:5000")
@@ -105,6 +115,7 @@ def test_the_way_to_mlflow_leads_to_the_run_and_keeps_the_password_back(client, 
     assert client.get(f"/studies/{study.id}/trials/2/mlflow", headers=HTML).status_code == 404
 
 
+@pytest.mark.slow
 def test_galleries_are_one_click_away(client, service, study):
     best = service.study(study.id).best.trial
     folder = service.home.study(study.id) / "retrain" / "winner"

@@ -137,6 +137,7 @@ def _open_elsewhere(root: Path, folder: Path, barrier: object) -> None:
     ImageCache(folder).open(_Counting(root), "f", _paths(root), SIZE)
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_build_once(root, tmp_path):
     context = multiprocessing.get_context("fork")
     barrier = context.Barrier(4)

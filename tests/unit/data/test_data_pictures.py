@@ -51,6 +51,7 @@ def test_a_part_of_probability_zero_does_nothing(part):
     assert part(image, np.zeros(part.draws)) is image
 
 
+@pytest.mark.slow
 def test_a_part_happens_as_often_as_its_probability():
     image = picture()
     for part in (ColorJitter(prob=0.3), AugMix(0.3)):
@@ -172,6 +173,7 @@ def test_cutout_blackens_one_square_of_the_given_size():
     assert sizes.min() > 0
 
 
+@pytest.mark.slow
 def test_an_image_does_not_depend_on_its_batch_with_every_part_on():
     images = batch()
     donors = ImageArray(images, np.arange(len(images)))

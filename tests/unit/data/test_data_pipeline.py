@@ -231,6 +231,7 @@ def test_synthetic_data_need_no_folder(cache):
     assert load_datasets(_config("elsewhere", cache, layout="synthetic")).train.layout is Layout.SYNTHETIC
 
 
+@pytest.mark.slow
 def test_describing_data_loads_no_torch():
     code = (
         "import sys; from reid_core.config import Config; from reid_core.data.pipeline import summary; "

@@ -25,6 +25,7 @@ def _folder(name: str) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize("layout", [Layout.MARKET1501, Layout.MANIFEST])
 def test_counts_equal_the_data_sets_own(name, layout):
@@ -39,6 +40,7 @@ def test_counts_equal_the_data_sets_own(name, layout):
     assert expected["queries_without_cross_camera_match"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETS)
 def test_both_layouts_see_the_same_data(name):
     folder = _folder(name)

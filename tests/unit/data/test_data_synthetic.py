@@ -62,6 +62,7 @@ def test_images_come_in_any_size():
     assert _pixels(SMALL, [path], (64, 32)).shape == (1, 64, 32, 3)
 
 
+@pytest.mark.slow
 def test_cameras_differ_more_than_shots_of_one_camera():
     dataset = synthetic_dataset(SMALL)
     means = _pixels(SMALL, [record.path for record in dataset.train]).mean(axis=(1, 2)).reshape(12, 3, 2, 3)
@@ -70,6 +71,7 @@ def test_cameras_differ_more_than_shots_of_one_camera():
     assert (between > 0.8 * within).any()
 
 
+@pytest.mark.slow
 def test_raw_pixels_find_identities_only_a_little_better_than_chance():
     parameters = SyntheticParameters(identities=4, test_identities=32)
     gallery = synthetic_dataset(parameters).gallery
@@ -100,6 +102,7 @@ def test_drawings_stay_as_they_are_while_their_version_does():
     assert np.abs(blocks - pinned).max() < 2
 
 
+@pytest.mark.slow
 def test_an_image_is_drawn_in_a_few_milliseconds():
     paths = [record.path for record in synthetic_dataset(SMALL).train]
     start = time.process_time()

@@ -40,6 +40,7 @@ def test_flip_mirrors_about_the_given_share():
     assert np.array_equal(_apply(images, Augmentation(flip_prob=1.0)), plain[..., ::-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", PadMode)
 @pytest.mark.parametrize("size", [0, 3, 30])
 def test_crop_is_a_window_of_the_padded_image(mode, size):

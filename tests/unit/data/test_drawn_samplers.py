@@ -40,6 +40,7 @@ def test_an_epoch_depends_on_seed_and_epoch_only(kind):
     assert not np.array_equal(np.concatenate(first), np.concatenate(one.epoch_batches(5, 3)))
 
 
+@pytest.mark.slow
 @given(per_identity=counts, size=sizes, seed=st.integers(0, 2**31 - 1))
 @settings(max_examples=60, deadline=None)
 def test_groups_repeat_identities_and_images_only_where_they_must(per_identity, size, seed):
@@ -64,6 +65,7 @@ def test_groups_repeat_identities_and_images_only_where_they_must(per_identity, 
                 assert max(groups) - min(groups) <= 1
 
 
+@pytest.mark.slow
 @given(
     weights=st.lists(st.floats(0.1, 10), min_size=1, max_size=4), size=sizes, seed=st.integers(0, 1000), images=counts
 )
@@ -86,6 +88,7 @@ def test_whole_shares_are_kept_in_every_batch():
         assert np.bincount(SETS[batch]).tolist() == [8, 4]
 
 
+@pytest.mark.slow
 def test_within_a_set_identities_follow_their_images():
     labels = np.repeat(np.arange(4), [5, 15, 10, 10])
     sampler = SetReWeightSampler(labels, np.zeros_like(labels), labels // 2, [1.0, 1.0], 2, 1)
@@ -94,6 +97,7 @@ def test_within_a_set_identities_follow_their_images():
     assert shares == pytest.approx([0.125, 0.375, 0.25, 0.25], abs=0.02)
 
 
+@pytest.mark.slow
 def test_identities_are_equally_likely_whatever_their_images():
     epochs = 300
     sampler = IdAvgProbSampler(LABELS, CAMIDS, 2, 2)

@@ -154,6 +154,7 @@ def test_maps_that_are_let_go_leave_no_descriptor(tmp_path):
     assert psutil.Process().num_fds() == before
 
 
+@pytest.mark.slow
 def test_building_needs_no_more_memory_for_more_images(tmp_path):
     def peak(images: int) -> int:
         tracemalloc.start()
@@ -166,6 +167,7 @@ def test_building_needs_no_more_memory_for_more_images(tmp_path):
     assert many < few + 4096 * 400  # names of images and their places; their pixels would be 22 MB more
 
 
+@pytest.mark.slow
 def test_batches_come_out_of_an_array_larger_than_the_memory(tmp_path):
     count = psutil.virtual_memory().total // (256 * 128 * 3) * 2
     file = tmp_path / "large.npy"

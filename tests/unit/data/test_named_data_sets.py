@@ -253,6 +253,7 @@ def test_a_corrupt_image_of_one_of_two_sets_is_named_with_its_set(config, folder
     assert len(split.train.records) == 31
 
 
+@pytest.mark.slow
 def test_combining_trains_on_query_and_gallery_under_the_test_protocol_only(config):
     names = {"DATASETS__NAMES": ["Market1501"], "DATASETS__TESTS": ["Market1501", "DukeMTMC"]}
     plain, all_ = (config(**names, DATASETS__COMBINEALL=value) for value in (False, True))
@@ -310,6 +311,7 @@ def test_one_data_set_where_two_have_weights_is_an_error(config, folder):
         open_split(settings, Protocol.TEST)
 
 
+@pytest.mark.slow
 def test_the_plain_sampler_goes_through_joined_sets(config):
     split = open_split(config(**cross()), Protocol.TEST)
     assert isinstance(split.sampler, TrainingSampler)

@@ -58,6 +58,7 @@ def packed(images: Path, name: str) -> Path:
     return target
 
 
+@pytest.mark.slow
 def test_a_folder_and_archives_are_the_same_data_as_their_copy(images):
     expected = described(str(images))
     assert described(images.as_uri()) == expected
@@ -67,6 +68,7 @@ def test_a_folder_and_archives_are_the_same_data_as_their_copy(images):
         assert described(archive.as_uri()) == expected
 
 
+@pytest.mark.slow
 def test_s3_is_copied_once_and_the_copy_serves_while_the_store_is_down(images, home, monkeypatch):
     import boto3
 
@@ -84,6 +86,7 @@ def test_s3_is_copied_once_and_the_copy_serves_while_the_store_is_down(images, h
     assert len(list((home / "cache" / "data").glob("*/v-*"))) == 1
 
 
+@pytest.mark.slow
 def test_many_ask_at_once_and_one_copies(images, monkeypatch):
     made, at_once = [], threading.Barrier(6)
     build = remote._build
@@ -102,6 +105,7 @@ def test_many_ask_at_once_and_one_copies(images, monkeypatch):
     assert len(found) == len(made) == 1
 
 
+@pytest.mark.slow
 def test_a_copy_that_broke_off_leaves_nothing_to_trip_over(images, home, monkeypatch):
     url = images.as_uri()
 
@@ -119,6 +123,7 @@ def test_a_copy_that_broke_off_leaves_nothing_to_trip_over(images, home, monkeyp
     assert [one.suffix for one in place.iterdir()] == [""]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error", [ConnectionResetError(104, "reset by peer"), TimeoutError("timed out"), ValueError("bad chunk"), None]
 )
@@ -179,6 +184,7 @@ def test_a_copy_of_which_nothing_comes_gives_no_sign_of_life(monkeypatch):
     assert len(heard) == 1
 
 
+@pytest.mark.slow
 def test_changed_data_are_copied_again(images):
     first = data_root(images.as_uri())
     next(images.rglob("*.jpg")).unlink()

@@ -44,6 +44,7 @@ def maps_of(backbone, stages, images):
     return maps, result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "depth"), SMALLEST.items())
 def test_every_convolutional_family_shows_its_stages_before_their_relu(name, depth):
     backbone = small(name, depth)
@@ -57,6 +58,7 @@ def test_every_convolutional_family_shows_its_stages_before_their_relu(name, dep
     assert heights[:3] == ([8, 4, 2] if "shuffle" in name else [16, 8, 4])
 
 
+@pytest.mark.slow
 def test_families_without_such_maps_are_refused_by_name():
     vit = small("build_vit_backbone", "deit_small")
     for backbone in (vit, nn.Identity(), nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())):
@@ -65,6 +67,7 @@ def test_families_without_such_maps_are_refused_by_name():
     assert set(SMALLEST) | {"build_vit_backbone"} == set(FAMILIES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_ibn", [False, True])
 @pytest.mark.parametrize("depth", [ResNetDepth.R18, ResNetDepth.R50])
 def test_the_maps_of_a_resnet_are_what_its_layers_rectify(depth, with_ibn):
@@ -79,6 +82,7 @@ def test_the_maps_of_a_resnet_are_what_its_layers_rectify(depth, with_ibn):
         torch.testing.assert_close(functional.relu(maps[stage.number]), results[stage.number], rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_margins_come_from_the_last_norm_of_the_stage():
     backbone = ResNet(ResNetDepth.R50)
     norm = backbone.layer3[-1].bn3
@@ -89,6 +93,7 @@ def test_margins_come_from_the_last_norm_of_the_stage():
     assert torch.equal(stages_of(backbone, name="resnet")[2].margin().flatten(), want)
 
 
+@pytest.mark.slow
 def test_instance_normalised_sums_give_their_own_margins():
     backbone = OSNet(WIDTHS["x0_25"], with_ibn=True)
     stages = stages_of(backbone, name="osnet")
@@ -110,6 +115,7 @@ def test_a_sum_of_normalised_branches_has_the_margin_of_the_sum():
     assert stages_of(backbone, name="repvgg")[1].margin().flatten().tolist() == pytest.approx([want] * 96)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [lambda: ResNet(ResNetDepth.R18), ShuffleNetV2, lambda: MobileNetV2(0.1)])
 def test_being_watched_changes_nothing_and_ends_with_the_block(make):
     backbone = make().train()

@@ -34,6 +34,7 @@ def slow_divergence(student, teacher, temperature):
     return total * temperature**2 / len(student)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [1, 4, 16.0])
 def test_divergence_and_its_gradient_follow_the_definition(temperature):
     student, teacher = 3 * draw(6, 5), 3 * draw(6, 5, seed=1)
@@ -43,6 +44,7 @@ def test_divergence_and_its_gradient_follow_the_definition(temperature):
     assert torch.autograd.gradcheck(lambda x: js_divergence(x, teacher, temperature=temperature), (student,))
 
 
+@pytest.mark.slow
 def test_a_student_like_its_teacher_has_divergence_and_gradient_zero():
     student = draw(6, 5).requires_grad_()
     loss = js_divergence(student, student.detach() + 7.0, temperature=4)
@@ -78,6 +80,7 @@ def test_margin_is_the_mean_of_the_negative_values(weight, bias):
     assert got.item() == pytest.approx(slow_margin(weight, bias), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_channel_without_spread_has_a_finite_margin():
     got = overhaul_margin(torch.zeros(3), torch.tensor([-2.0, 0.0, 2.0]))
     torch.testing.assert_close(got, torch.tensor([-2.0, 0.0, 0.0]))
@@ -92,6 +95,7 @@ def slow_overhaul(student, teacher, margin):
     return total
 
 
+@pytest.mark.slow
 def test_distance_and_its_gradient_follow_the_definition():
     student, teacher = draw(2, 3, 4, 2).requires_grad_(), draw(2, 3, 4, 2, seed=1)
     margin = -draw(1, 3, 1, 1, seed=2).abs()
@@ -108,6 +112,7 @@ def test_a_student_below_a_resting_teacher_is_left_alone():
     assert not student.grad.any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [1, 4, 16.0])
 def test_kl_and_its_gradient_follow_hintons_definition(temperature):
     student, teacher = 3 * draw(6, 5), 3 * draw(6, 5, seed=1)
@@ -147,6 +152,7 @@ def slow_angle_relation(student, teacher):
     return sum(huber(cosine(student, *one) - cosine(teacher, *one)) for one in triples) / len(triples)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fast", "slow"), [(distance_relation, slow_distance_relation), (angle_relation, slow_angle_relation)]
 )
@@ -185,6 +191,7 @@ def test_too_few_images_have_no_relations(relation, too_few):
     assert student.grad.isfinite().all()
 
 
+@pytest.mark.slow
 def test_cosine_relation_is_one_minus_the_mean_cosine():
     student, teacher = draw(3, 4).requires_grad_(), draw(3, 4, seed=1)
     pairs = zip(student.detach(), teacher, strict=True)

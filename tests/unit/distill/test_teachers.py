@@ -50,6 +50,7 @@ def moved(network):
     return network
 
 
+@pytest.mark.slow
 def test_a_teacher_is_in_evaluation_mode_and_frozen_whatever_it_was():
     network = moved(model().train())
     teacher = NetworkTeacher("it", network, (32, 32))
@@ -62,6 +63,7 @@ def test_a_teacher_is_in_evaluation_mode_and_frozen_whatever_it_was():
     assert not said.embedding.requires_grad
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classifier", ["ArcSoftmax", "CosSoftmax", "CircleSoftmax"])
 def test_logits_of_a_teacher_have_no_margin(classifier):
     network = model(MODEL__HEADS__CLS_LAYER=classifier, MODEL__HEADS__MARGIN=0.5, MODEL__HEADS__SCALE=30.0)
@@ -70,6 +72,7 @@ def test_logits_of_a_teacher_have_no_margin(classifier):
     torch.testing.assert_close(said.logits[""], 30.0 * unit @ classes.T)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "branches"), [("PCB", 3), ("MGN", 8)])
 def test_branches_speak_for_themselves_and_the_embedding_is_that_of_evaluation(name, branches):
     changed = {key.replace(".", "__"): value for key, value in RESNET.items()} if name == "MGN" else {}
@@ -80,6 +83,7 @@ def test_branches_speak_for_themselves_and_the_embedding_is_that_of_evaluation(n
     assert torch.equal(said.embedding, network.embed(images(2, 96, 32)))
 
 
+@pytest.mark.slow
 def test_a_moco_teacher_does_not_step_its_second_encoder():
     network = moved(model(MODEL__META_ARCHITECTURE="MoCo", MODEL__QUEUE_SIZE=64, MODEL__KEY_MOMENTUM=0.5))
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -101,6 +105,7 @@ def test_a_teacher_shows_the_maps_of_its_stages():
     assert {number: tuple(value.shape) for number, value in said.maps.items()} == {2: (4, 4, 4, 4), 3: (4, 12, 2, 2)}
 
 
+@pytest.mark.slow
 def test_the_moving_average_teaches_what_the_formula_gives_and_its_state_goes_on():
     student = model()
     teacher = AverageTeacher(student, (32, 32), momentum=0.9)
@@ -120,6 +125,7 @@ def test_the_moving_average_teaches_what_the_formula_gives_and_its_state_goes_on
     assert not any(parameter.requires_grad for parameter in teacher.model.parameters())
 
 
+@pytest.mark.slow
 def test_the_moving_average_can_begin_anew():
     student = model()
     teacher = AverageTeacher(student, (32, 32), momentum=0.9)
@@ -139,6 +145,7 @@ class Counting:
         return self.teacher.ask(pixels, camids, stages)
 
 
+@pytest.mark.slow
 def test_what_is_remembered_does_not_depend_on_the_batch_and_is_asked_once():
     everything = images(70)
     camids = torch.zeros(70, dtype=torch.int64)

@@ -48,16 +48,19 @@ def containers():
     return found
 
 
+@pytest.mark.slow
 def test_the_image_passes_the_linter():
     done = run("hadolint", DOCKER / "Dockerfile")
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 def test_the_compose_file_fits_its_schema():
     done = run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", DOCKER / "compose.yaml")
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 def test_the_manifests_fit_the_schemas_of_kubernetes():
     for file in KUBERNETES:
         if file.name not in {"kustomization.yaml", "cluster.yaml"}:  # kinds that are not Kubernetes' own
@@ -65,6 +68,7 @@ def test_the_manifests_fit_the_schemas_of_kubernetes():
             assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_pods_of_the_ray_cluster_fit_the_schemas_of_kubernetes(tmp_path):
     spec = next(one for one in documents() if one["kind"] == "RayCluster")["spec"]
     groups = [spec["headGroupSpec"], *spec["workerGroupSpecs"]]
@@ -77,6 +81,7 @@ def test_the_pods_of_the_ray_cluster_fit_the_schemas_of_kubernetes(tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_kustomize_puts_the_manifests_together(tmp_path):
     if shutil.which("kubectl") is None:
         pytest.skip("kubectl is not installed")

@@ -18,6 +18,7 @@ SUMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["BalancedIdentitySampler", "TrainingSampler"])
 def test_micro_batches_change_nothing_where_images_do_not_see_each_other(tiny, tmp_path, sampler):
     changed = SUMS | {"DATALOADER__SAMPLER_TRAIN": sampler, "SOLVER__WARMUP_EPOCHS": 0.0, "SOLVER__WARMUP_ITERS": 0}
@@ -29,12 +30,14 @@ def test_micro_batches_change_nothing_where_images_do_not_see_each_other(tiny, t
         torch.testing.assert_close(got[name], value, rtol=1e-3, atol=1e-6, msg=name)
 
 
+@pytest.mark.slow
 def test_losses_over_pairs_and_batch_norm_see_one_micro_batch(tiny, tmp_path):
     whole, _ = train(tiny(), tmp_path / "whole", to_epoch=1)
     parts, _ = train(tiny(SOLVER__ACCUMULATE=2), tmp_path / "parts", to_epoch=1)
     assert parts[0].metrics["loss_triplet"] != pytest.approx(whole[0].metrics["loss_triplet"], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_training_in_micro_batches_resumes_bit_by_bit(tiny, tmp_path):
     config = tiny(SOLVER__ACCUMULATE=2, SOLVER__EMA__ENABLED=True, SOLVER__OPT="RAdam", SOLVER__SCHED="OneCycleLR")
     straight, end = train(config, tmp_path / "straight", to_epoch=2)

@@ -34,6 +34,7 @@ def run(config, folder, to_epoch, checkpoint=None):
     return metrics, end.checkpoint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "losses"),
     [

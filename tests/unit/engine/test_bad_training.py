@@ -25,6 +25,7 @@ def train(config, directory, **options):
     return api.train(config, directory=directory, protocol=api.Protocol.VALIDATION, threads=1, **options)
 
 
+@pytest.mark.slow
 def test_the_images_of_a_batch_whose_loss_is_not_finite_are_saved(tiny, tmp_path, monkeypatch):
     real = trainer_module.Trainer.step
     monkeypatch.setattr(trainer_module.Trainer, "step", lambda self, batch: real(self, batch) | {"loss": math.inf})
@@ -38,6 +39,7 @@ def test_the_images_of_a_batch_whose_loss_is_not_finite_are_saved(tiny, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == [DIVERGED]
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_does_not_hide_that_the_loss_was_not_finite(tiny, tmp_path, monkeypatch):
     real = trainer_module.Trainer.step
     monkeypatch.setattr(trainer_module.Trainer, "step", lambda self, batch: real(self, batch) | {"loss": math.nan})
@@ -56,6 +58,7 @@ def _middle_of_the_largest_tensor(path):
     return record.header_offset + 30 + name + extra + record.file_size // 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recorded", [True, False], ids=["with-sum", "without-sum"])
 @pytest.mark.parametrize("damage", ["truncated", "empty", "flipped"])
 def test_a_broken_checkpoint_starts_no_training_and_the_one_before_is_found(tiny, tmp_path, damage, recorded):
@@ -75,6 +78,7 @@ def test_a_broken_checkpoint_starts_no_training_and_the_one_before_is_found(tiny
     assert "epoch-0002.pt" in heard[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 def test_a_disk_that_fills_up_ends_the_run_and_leaves_the_epoch_before(tiny, tmp_path, monkeypatch, call):
     def full(*_):
@@ -92,6 +96,7 @@ def test_a_disk_that_fills_up_ends_the_run_and_leaves_the_epoch_before(tiny, tmp
     assert train(tiny(), tmp_path, checkpoint=api.newest_checkpoint(tmp_path)).epoch == 3
 
 
+@pytest.mark.slow
 def test_compiling_without_a_compiler_says_so(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigError, match=r"SOLVER\.COMPILE on a CPU needs a C\+\+ compiler"):

@@ -32,6 +32,7 @@ def example(epoch=3, fill=1.0):
     )
 
 
+@pytest.mark.slow
 def test_what_is_saved_is_loaded(tmp_path):
     saved = example()
     file = save(saved, tmp_path / "new" / "epoch-0003.pt")
@@ -44,6 +45,7 @@ def test_what_is_saved_is_loaded(tmp_path):
     assert file.epoch == 3
 
 
+@pytest.mark.slow
 def test_the_sum_is_that_of_the_file_and_stands_beside_it(tmp_path):
     file = save(example(), tmp_path / "a.pt")
     assert file.sha256 == hashlib.sha256(file.path.read_bytes()).hexdigest()
@@ -51,6 +53,7 @@ def test_the_sum_is_that_of_the_file_and_stands_beside_it(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pt", "a.pt.sha256"]
 
 
+@pytest.mark.slow
 def test_anyone_can_read_the_weights_without_unpickling_code(tmp_path):
     file = save(example(), tmp_path / "a.pt")
     assert "weight" in torch.load(file.path, weights_only=True)["model"]
@@ -69,6 +72,7 @@ def test_what_was_trained_here_tells_the_versions_that_trained_it(tmp_path):
     assert load(save(example(), path).path).versions == {}, "weights of other tools were not trained here"
 
 
+@pytest.mark.slow
 def test_a_checkpoint_older_than_the_versions_is_read(tmp_path):
     path = save(replace(example(), protocol="test"), tmp_path / "a.pt").path
     content = torch.load(path, weights_only=True)

@@ -51,6 +51,7 @@ def images(tmp_path):
     return paths
 
 
+@pytest.mark.slow
 def test_it_embeds_what_the_model_embeds(config, foreign, images, tmp_path):
     model, path = foreign
     made = api.convert_weights(path, config, tmp_path / "ours.pt")
@@ -62,6 +63,7 @@ def test_it_embeds_what_the_model_embeds(config, foreign, images, tmp_path):
     assert np.asarray(rows) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_another_model_is_refused_and_nothing_is_written(foreign, tmp_path):
     other = from_values(VALUES | {"MODEL.BACKBONE.DEPTH": "50x", "MODEL.BACKBONE.FEAT_DIM": 2048})
     with pytest.raises(CheckpointError):
@@ -69,6 +71,7 @@ def test_another_model_is_refused_and_nothing_is_written(foreign, tmp_path):
     assert not (tmp_path / "ours.pt").exists()
 
 
+@pytest.mark.slow
 def test_a_file_that_is_there_stays(config, foreign, tmp_path):
     (tmp_path / "ours.pt").write_text("mine")
     with pytest.raises(Conflict):

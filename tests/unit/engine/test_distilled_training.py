@@ -55,6 +55,7 @@ def same(left, right):
     return left == right
 
 
+@pytest.mark.slow
 def test_every_term_is_reported_and_the_teacher_stays_what_it_was(tiny, tmp_path, teacher):
     config = tiny(KD__MODEL_WEIGHTS=[teacher], **TERMS)
     started = run(config, tmp_path / "run")
@@ -68,6 +69,7 @@ def test_every_term_is_reported_and_the_teacher_stays_what_it_was(tiny, tmp_path
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
 
 
+@pytest.mark.slow
 def test_a_student_takes_nothing_of_its_teacher_along(tiny, tmp_path, teacher):
     config = tiny(KD__MODEL_WEIGHTS=[teacher], KD__EMA__ENABLED=True, **TERMS)
     _, end = train(config, tmp_path / "taught", to_epoch=1)
@@ -82,14 +84,13 @@ def test_a_student_takes_nothing_of_its_teacher_along(tiny, tmp_path, teacher):
     assert measured.metrics["mAP"] == state.metrics["mAP"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changed",
     [
         pytest.param({**TERMS, "KD__EMA__ENABLED": True, "SOLVER__CLIP_GRADIENTS__ENABLED": True}, id="everything"),
         pytest.param({**PLAIN, "KD__EMBEDDING__SCALE": 1.0}, id="remembered"),
-        pytest.param(
-            {**TERMS, "SOLVER__ACCUMULATE": 2, "SOLVER__EMA__ENABLED": True}, id="accumulated", marks=pytest.mark.slow
-        ),
+        pytest.param({**TERMS, "SOLVER__ACCUMULATE": 2, "SOLVER__EMA__ENABLED": True}, id="accumulated"),
     ],
 )
 def test_a_resumed_distillation_equals_the_uninterrupted_one_bit_by_bit(tiny, tmp_path, teacher, changed):
@@ -103,6 +104,7 @@ def test_a_resumed_distillation_equals_the_uninterrupted_one_bit_by_bit(tiny, tm
     assert same(want.parts, got.parts)
 
 
+@pytest.mark.slow
 def test_a_student_may_learn_from_its_own_average_alone(tiny, tmp_path):
     _, end = train(tiny(KD__EMA__ENABLED=True, SOLVER__ACCUMULATE=2), tmp_path, to_epoch=2)
     state = checkpoints.load(end.checkpoint.path).parts["distiller"]
@@ -110,6 +112,7 @@ def test_a_student_may_learn_from_its_own_average_alone(tiny, tmp_path):
     assert state["teachers"] == []
 
 
+@pytest.mark.slow
 def test_a_resume_finds_its_teacher_by_content_and_refuses_another(tiny, tmp_path, teacher):
     _, rest = train(tiny(KD__MODEL_WEIGHTS=[teacher]), tmp_path / "run", to_epoch=1)
     moved = str(shutil.copy(teacher, tmp_path / "moved.pt"))
@@ -121,12 +124,14 @@ def test_a_resume_finds_its_teacher_by_content_and_refuses_another(tiny, tmp_pat
             train(tiny(KD__MODEL_WEIGHTS=files), tmp_path / "run", checkpoint=rest.checkpoint)
 
 
+@pytest.mark.slow
 def test_a_run_without_teachers_does_not_go_on_with_one(tiny, tmp_path, teacher):
     _, rest = train(tiny(), tmp_path / "run", to_epoch=1)
     with pytest.raises(CheckpointError, match="from none teachers"):
         train(tiny(KD__MODEL_WEIGHTS=[teacher]), tmp_path / "run", checkpoint=rest.checkpoint)
 
 
+@pytest.mark.slow
 def test_a_fork_may_change_what_is_learned(tiny, tmp_path, teacher):
     config = tiny(KD__MODEL_WEIGHTS=[teacher], KD__OVERHAUL__SCALE=1.0, KD__EMA__ENABLED=True)
     _, rest = train(config, tmp_path / "a", to_epoch=1)
@@ -143,6 +148,7 @@ def test_a_fork_may_change_what_is_learned(tiny, tmp_path, teacher):
     assert same(dict(former["learned"]), {key: state["learned"][key] for key in former["learned"]})
 
 
+@pytest.mark.slow
 def test_a_fork_that_begins_to_learn_from_its_average_begins_with_the_forked_weights(tiny, tmp_path):
     _, rest = train(tiny(KD__EMA__ENABLED=True, KD__LOGITS__SCALE=0.0), tmp_path / "a", to_epoch=1)
     state = checkpoints.load(rest.checkpoint.path)
@@ -158,6 +164,7 @@ def test_a_fork_that_begins_to_learn_from_its_average_begins_with_the_forked_wei
     assert same(average["values"], dict(state.model))
 
 
+@pytest.mark.slow
 def test_short_types_keep_every_term(tiny, tmp_path, teacher, monkeypatch):
     short = Compute(torch.device("cpu"), torch.bfloat16)  # what a GPU does with SOLVER.AMP
     config = tiny(KD__MODEL_WEIGHTS=[teacher], **TERMS)
@@ -172,6 +179,7 @@ def test_short_types_keep_every_term(tiny, tmp_path, teacher, monkeypatch):
     assert 0 < got["loss_relation"] < 10
 
 
+@pytest.mark.slow
 def test_a_teacher_of_other_identities_is_refused_before_training_where_logits_are_compared(tiny, tmp_path):
     other = save_teacher(tiny(), tmp_path / "other.pt", classes=9)
     with pytest.raises(ConfigError, match=r"other.pt knows 9 identities and the student 6.*KD\.RELATION") as error:
@@ -187,6 +195,7 @@ def test_a_missing_teacher_is_told_before_images_are_decoded(tiny, tmp_path):
         train(config, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("student", "master", "size", "stages", "projections"),
     [
@@ -211,6 +220,7 @@ def test_unequal_networks_learn_from_each_other(tiny, tmp_path, student, master,
     assert len(moved) == 3 * stages + projections
 
 
+@pytest.mark.slow
 def test_stages_that_both_have_can_be_chosen(tiny, tmp_path, teacher):
     chosen = tiny(KD__MODEL_WEIGHTS=[teacher], KD__OVERHAUL__SCALE=1.0, KD__OVERHAUL__LAYERS=[4, 2])
     learned = run(chosen, tmp_path)._trainer._distiller.learned
@@ -225,6 +235,7 @@ def test_stages_that_both_have_can_be_chosen(tiny, tmp_path, teacher):
         run(shuffle, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["PCB", "MGN"])
 def test_part_based_students_learn_branch_by_branch(tiny, tmp_path, teacher, name):
     backbone = network("resnet", "18x") if name == "MGN" else {}
@@ -239,6 +250,7 @@ def test_part_based_students_learn_branch_by_branch(tiny, tmp_path, teacher, nam
     assert all(losses[term] > 0 for term in ("loss_kd_logits", "loss_relation", "loss_embedding"))
 
 
+@pytest.mark.slow
 def test_fastreids_file_teaches_through_its_configuration(tiny, tmp_path, teacher):
     model = checkpoints.load(tmp_path / "teacher.pt").model
     torch.save({"model": model}, tmp_path / "fastreid.pth")
@@ -257,6 +269,7 @@ def test_fastreids_file_teaches_through_its_configuration(tiny, tmp_path, teache
     assert torch.equal(one.ask(images, None).logits[""], other.ask(images, None).logits[""])
 
 
+@pytest.mark.slow
 def test_a_teacher_with_averaged_weights_teaches_those(tiny, tmp_path):
     _, end = train(tiny(SOLVER__EMA__ENABLED=True), tmp_path / "teacher", to_epoch=1)
     state = checkpoints.load(end.checkpoint.path)
@@ -264,6 +277,7 @@ def test_a_teacher_with_averaged_weights_teaches_those(tiny, tmp_path):
     assert same(dict(teacher.model.state_dict()), state.parts["average"]["values"])
 
 
+@pytest.mark.slow
 def test_images_that_never_change_are_asked_about_once(tiny, tmp_path, teacher):
     remembering, asking = (
         run(tiny(KD__MODEL_WEIGHTS=[teacher], KD__CACHE=cache, **PLAIN), tmp_path)._trainer for cache in ("auto", "off")
@@ -279,6 +293,7 @@ def test_images_that_never_change_are_asked_about_once(tiny, tmp_path, teacher):
     assert run(maps, tmp_path)._trainer._distiller._pupils[0].memory is None
 
 
+@pytest.mark.slow
 def test_connectors_train_as_the_solver_says(tiny, tmp_path, teacher):
     config = tiny(
         KD__MODEL_WEIGHTS=[teacher],
@@ -315,6 +330,7 @@ def test_a_taught_student_comes_nearer_to_its_teacher_than_one_that_learns_alone
     assert distances["taught"] < 0.7 * distances["alone"]
 
 
+@pytest.mark.slow
 def test_each_teacher_is_told_and_what_nothing_tells_is_a_warning(tiny, tmp_path, teacher):
     _, end = train(tiny(), tmp_path / "known", to_epoch=1)
     for file, warned in ((teacher, True), (str(end.checkpoint.path), False)):
@@ -328,6 +344,7 @@ def test_each_teacher_is_told_and_what_nothing_tells_is_a_warning(tiny, tmp_path
 LATER = {"KD__LOGITS__SCALE": 0.0, "KD__EMBEDDING__SCALE": 1.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seen", "split"), [(api.Protocol.TEST, {}), (api.Protocol.VALIDATION, {"DATASETS__VAL_SEED": 5})]
 )
@@ -342,6 +359,7 @@ def test_a_teacher_that_saw_what_is_held_out_is_refused(tiny, tmp_path, seen, sp
         train(student, tmp_path / "student", protocol=api.Protocol.TEST, to_epoch=1)
 
 
+@pytest.mark.slow
 def test_logits_of_other_data_and_of_another_task_are_refused(tiny, tmp_path):
     _, end = train(tiny(DATASETS__SYNTHETIC__SEED=4), tmp_path / "teacher", to_epoch=1)
     file = str(end.checkpoint.path)
@@ -353,6 +371,7 @@ def test_logits_of_other_data_and_of_another_task_are_refused(tiny, tmp_path):
     train(tiny(KD__MODEL_WEIGHTS=[file], **LATER), tmp_path / "student", to_epoch=1)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_ours_teaches_the_same_with_a_configuration_beside_it(tiny, tmp_path):
     _, end = train(tiny(SOLVER__EMA__ENABLED=True), tmp_path / "teacher", to_epoch=1)
     (tmp_path / "teacher.yml").write_text(
@@ -365,6 +384,7 @@ def test_a_checkpoint_of_ours_teaches_the_same_with_a_configuration_beside_it(ti
     assert same(dict(one.model.state_dict()), dict(other.model.state_dict()))
 
 
+@pytest.mark.slow
 def test_a_student_that_sees_a_sample_of_the_classes_learns_their_logits(tiny, tmp_path, teacher):
     config = tiny(
         KD__MODEL_WEIGHTS=[teacher],
@@ -379,6 +399,7 @@ def test_a_student_that_sees_a_sample_of_the_classes_learns_their_logits(tiny, t
     assert len(trainer.model.heads.drawn_rows) == 5  # of 6
 
 
+@pytest.mark.slow
 def test_attributes_are_learned_as_probabilities_of_their_own(tiny, tmp_path):
     attributes = {
         "TASK__NAME": "attributes",
@@ -401,6 +422,7 @@ def test_attributes_are_learned_as_probabilities_of_their_own(tiny, tmp_path):
     assert got.item() == pytest.approx(4 * each.mean().item(), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_answers_that_would_take_too_much_memory_are_not_kept(tiny, tmp_path, teacher, monkeypatch):
     monkeypatch.setattr("reid_core.distill.build.MOST_BYTES", 1000)
     said = []

@@ -24,6 +24,7 @@ def without_clock(results):
     return [{name: value for name, value in one.metrics.items() if name not in CLOCK} for one in results]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changed",
     [
@@ -46,6 +47,7 @@ def test_a_fork_with_equal_values_is_bit_by_bit_the_parent_going_on(tiny, tmp_pa
             assert torch.equal(value, other) if isinstance(value, torch.Tensor) else value == other
 
 
+@pytest.mark.slow
 def test_a_fork_trains_with_its_own_learning_rate_and_losses_from_the_parents_weights(tiny, tmp_path):
     slow = {"SOLVER__BASE_LR": 3e-4, "SOLVER__WARMUP_EPOCHS": 0.0}
     first, rest = train(tiny(**slow), tmp_path / "parent", to_epoch=1)
@@ -60,6 +62,7 @@ def test_a_fork_trains_with_its_own_learning_rate_and_losses_from_the_parents_we
     assert load(end.checkpoint.path).values["SOLVER.BASE_LR"] == 6e-4
 
 
+@pytest.mark.slow
 def test_the_optimisers_memory_follows_each_parameter_into_other_groups(tiny, tmp_path):
     """One weight decay for all is one group; three are three, in another order of parameters."""
     _, rest = train(tiny(), tmp_path / "parent", to_epoch=1)
@@ -77,6 +80,7 @@ def test_the_optimisers_memory_follows_each_parameter_into_other_groups(tiny, tm
     assert steps == {2.0 * float(one["step"]) for one in parent.parts["optimizer"]["state"].values()}
 
 
+@pytest.mark.slow
 def test_a_fork_chooses_its_best_epoch_among_its_own(tiny, tmp_path):
     _, rest = train(tiny(), tmp_path / "parent", to_epoch=2)
     _, end = train(tiny(), tmp_path / "child", checkpoint=fork(rest.checkpoint), to_epoch=3)
@@ -84,6 +88,7 @@ def test_a_fork_chooses_its_best_epoch_among_its_own(tiny, tmp_path):
     assert list(checkpoints(tmp_path / "child")) == [3]
 
 
+@pytest.mark.slow
 def test_a_fork_goes_on_from_its_own_checkpoint_as_any_run(tiny, tmp_path):
     _, rest = train(tiny(), tmp_path / "parent", to_epoch=1)
     own = tiny(SOLVER__BASE_LR=1e-3)
@@ -93,6 +98,7 @@ def test_a_fork_goes_on_from_its_own_checkpoint_as_any_run(tiny, tmp_path):
     assert without_clock(straight)[1:] == without_clock(second)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [{"SOLVER__OPT": "SGD"}, {"MODEL__LOSSES__NAME": ["CrossEntropyLoss"]}, {"SOLVER__EMA__ENABLED": True}],
@@ -104,6 +110,7 @@ def test_a_fork_of_another_model_or_optimiser_is_refused_by_name(tiny, tmp_path,
         train(tiny(**change), tmp_path / "child", checkpoint=fork(rest.checkpoint), to_epoch=2)
 
 
+@pytest.mark.slow
 def test_checkpoints_that_others_still_need_stay(tiny, tmp_path):
     config = tiny(SOLVER__MAX_EPOCH=6)
     _, rest = train(config, tmp_path, to_epoch=2)

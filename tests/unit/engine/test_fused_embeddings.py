@@ -25,6 +25,7 @@ def model(tiny):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flip", [False, True])
 def test_embeddings_are_those_of_the_model_itself(model, flip):
     batches = [EvalBatch(torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)) for _ in range(2)]
@@ -35,6 +36,7 @@ def test_embeddings_are_those_of_the_model_itself(model, flip):
     assert (got - want).abs().max() <= 1e-5 * want.abs().max()
 
 
+@pytest.mark.slow
 def test_a_model_looked_at_is_bit_by_bit_the_one_before(model):
     before = copy.deepcopy(model.state_dict())
     layers = [type(module) for module in model.modules()]

@@ -41,6 +41,7 @@ def images(tmp_path):
     return paths
 
 
+@pytest.mark.slow
 def test_a_checkpoint_measures_as_it_did_while_training(trained):
     config, path = trained
     saved = torch.load(path, weights_only=True)["metrics"]
@@ -52,6 +53,7 @@ def test_a_checkpoint_measures_as_it_did_while_training(trained):
     assert report.checkpoint == str(path)
 
 
+@pytest.mark.slow
 def test_the_test_protocol_measures_query_and_gallery(trained):
     config, path = trained
     report = api.evaluate(config, path, threads=1)
@@ -59,6 +61,7 @@ def test_the_test_protocol_measures_query_and_gallery(trained):
     assert "of 4 identities of the test split" in report.protocol
 
 
+@pytest.mark.slow
 def test_embeddings_are_unit_rows_in_the_order_of_the_images(trained, images):
     config, path = trained
     rows = api.embed(config, path, images, threads=1)
@@ -70,6 +73,7 @@ def test_embeddings_are_unit_rows_in_the_order_of_the_images(trained, images):
     assert api.embed(config, path, [], threads=1).shape == (0, rows.shape[1])
 
 
+@pytest.mark.slow
 def test_batch_size_changes_no_embedding(tiny, trained, images):
     _, path = trained
     one = api.embed(tiny(SOLVER__EMA__ENABLED=True, TEST__IMS_PER_BATCH=2), path, images, threads=1)
@@ -77,6 +81,7 @@ def test_batch_size_changes_no_embedding(tiny, trained, images):
     np.testing.assert_allclose(one, all_at_once, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_image_that_does_not_decode_is_named(trained, tmp_path):
     config, path = trained
     (tmp_path / "bad.jpg").write_text("no image")
@@ -86,12 +91,14 @@ def test_an_image_that_does_not_decode_is_named(trained, tmp_path):
         api.embed(config, path, [tmp_path / "gone.jpg"])
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_model_is_refused(tiny, trained):
     _, path = trained
     with pytest.raises(CheckpointError, match=r"another model:\n  MODEL.BACKBONE.DEPTH: '0.1x' in the checkpoint"):
         api.evaluate(tiny(MODEL__BACKBONE__DEPTH="0.25x"), path)
 
 
+@pytest.mark.slow
 def test_flipped_features_are_those_of_image_and_mirror_image_together(trained):
     config, path = trained
     compute = Compute(torch.device("cpu"))
@@ -105,6 +112,7 @@ def test_flipped_features_are_those_of_image_and_mirror_image_together(trained):
     )
 
 
+@pytest.mark.slow
 def test_a_repvgg_is_measured_in_its_form_for_inference(tiny, tmp_path):
     config = tiny(MODEL__BACKBONE__NAME="build_repvgg_backbone", MODEL__BACKBONE__DEPTH="A0", SOLVER__MAX_EPOCH=1)
     end = api.train(config, directory=tmp_path, protocol=api.Protocol.VALIDATION, threads=1)
@@ -118,6 +126,7 @@ def test_a_repvgg_is_measured_in_its_form_for_inference(tiny, tmp_path):
         torch.testing.assert_close(model.embed(images), trained.eval().embed(images), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_embedding_leaves_every_module_in_its_mode(trained):
     config, path = trained
     compute = Compute(torch.device("cpu"))
@@ -130,6 +139,7 @@ def test_embedding_leaves_every_module_in_its_mode(trained):
     assert not model.backbone.training
 
 
+@pytest.mark.slow
 def test_importing_the_interface_loads_no_torch():
     code = "import sys, reid_core.api; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -80,12 +80,14 @@ def measured(config, checkpoint, protocol=api.Protocol.TEST):
     return api.evaluate(config, checkpoint, protocol=protocol, threads=1)
 
 
+@pytest.mark.slow
 def test_without_refinement_there_are_the_five_metrics_and_no_more(sized, checkpoint):
     report = measured(sized(), checkpoint)
     assert set(report.metrics) == {"mAP", "mINP", "rank1", "rank5", "rank10"}
     assert report.protocol.endswith("; cosine distance; no flip; no query expansion, no re-ranking")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_expansion_then_re_ranking_are_measured_beside_the_plain_ranking(sized, checkpoint, features, metric):
     labels, query, gallery, *_ = features
@@ -110,6 +112,7 @@ def test_expansion_then_re_ranking_are_measured_beside_the_plain_ranking(sized, 
     assert "query expansion (k 3, alpha 3, 1 round); re-ranking (k1 4, k2 2, lambda 0.2)" in report.protocol
 
 
+@pytest.mark.slow
 def test_rates_alone_leave_the_metrics_as_they_are(sized, checkpoint):
     report = measured(sized(TEST__ROC__ENABLED=True), checkpoint)
     without = measured(sized(), checkpoint).metrics
@@ -117,6 +120,7 @@ def test_rates_alone_leave_the_metrics_as_they_are(sized, checkpoint):
     assert len(report.metrics) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flip", [False, True])
 def test_dsr_compares_the_parts_of_the_models_map(sized, checkpoint, features, flip):
     labels, _, _, data, model = features
@@ -131,6 +135,7 @@ def test_dsr_compares_the_parts_of_the_models_map(sized, checkpoint, features, f
     assert "DSR distance among the 30 nearest by cosine" in report.protocol
 
 
+@pytest.mark.slow
 def test_embeddings_too_large_to_compare_are_a_training_out_of_hand_and_no_fault_of_the_data(
     sized, features, monkeypatch
 ):
@@ -145,6 +150,7 @@ def batches_of(part, size=64):
     return eval_batches(part.images, part.camids, size)
 
 
+@pytest.mark.slow
 def test_dsr_is_refused_for_a_map_of_a_single_cell(features):
     *_, model = features
     small = [EvalBatch(torch.zeros((2, 3, 32, 32), dtype=torch.uint8))]
@@ -152,6 +158,7 @@ def test_dsr_is_refused_for_a_map_of_a_single_cell(features):
         list(local_features(model, small, _CPU))
 
 
+@pytest.mark.slow
 def test_local_features_say_which_images_they_are_of(features):
     _, _, _, data, model = features
     parts = list(local_features(model, batches_of(data.gallery, 5), _CPU))
@@ -160,6 +167,7 @@ def test_local_features_say_which_images_they_are_of(features):
     np.testing.assert_allclose(np.concatenate([rows for _, rows in parts]), whole, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_flipped_local_features_are_the_same_for_an_image_and_its_mirror_image_but_for_their_order(features):
     *_, model = features
     images = torch.randint(0, 256, (2, 3, 128, 64), dtype=torch.uint8)
@@ -185,6 +193,7 @@ def test_a_map_too_small_for_any_window_is_taken_cell_by_cell():
     torch.testing.assert_close(pyramid(maps), maps.flatten(2).transpose(1, 2))
 
 
+@pytest.mark.slow
 def test_cameras_and_identities_take_the_queries_apart(sized, checkpoint):
     report = measured(sized(), checkpoint)
     for groups, count in ((report.groups["camera"], 2), (report.groups["identity"], 4)):
@@ -195,12 +204,14 @@ def test_cameras_and_identities_take_the_queries_apart(sized, checkpoint):
             assert mean == pytest.approx(report.metrics[name])
 
 
+@pytest.mark.slow
 def test_identities_are_named_as_the_data_names_them(sized, checkpoint, features):
     _, _, _, data, _ = features
     names = [group.name for group in measured(sized(), checkpoint).groups["identity"]]
     assert sorted(names) == sorted({record.pid for record in data.query.records})
 
 
+@pytest.mark.slow
 def test_data_without_cameras_has_no_breakdown_by_camera(sized, checkpoint):
     report = measured(sized(DATASETS__NO_CAMERAS=True), checkpoint)
     assert report.groups["camera"] == ()
@@ -208,6 +219,7 @@ def test_data_without_cameras_has_no_breakdown_by_camera(sized, checkpoint):
     assert "the query itself is dropped" in report.protocol
 
 
+@pytest.mark.slow
 def test_training_reports_the_refined_metrics_and_the_plain_ones(sized, tmp_path):
     config = sized(TEST__RERANK__ENABLED=True)
     result = api.train(config, directory=tmp_path, protocol=api.Protocol.VALIDATION, threads=1)
@@ -216,6 +228,7 @@ def test_training_reports_the_refined_metrics_and_the_plain_ones(sized, tmp_path
     assert {"mAP", "plain_mAP"} <= set(report.metrics)
 
 
+@pytest.mark.slow
 def test_several_data_sets_are_measured_each_under_its_name(sized, features):
     *_, data, model = features
     task = task_of(sized())

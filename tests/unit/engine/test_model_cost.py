@@ -22,6 +22,7 @@ def cost_of(recipe="bnneck", batch=1, **settings):
     return measure_cost(load_config(recipe, named).config, threads=1, batch=batch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "depth", "parameters", "flops", "width", "classifier"),
     [
@@ -57,6 +58,7 @@ def test_counts_of_a_small_model_are_those_of_a_count_by_hand():
     assert found.flops == convolution * (32 // 8) * (16 // 8) + reduction
 
 
+@pytest.mark.slow
 def test_classes_and_a_second_encoder_cost_nothing():
     small = {"MODEL__BACKBONE__NAME": "one_convolution:build", "INPUT__SIZE_TEST": [64, 32]}
     plain = cost_of(**small)
@@ -67,6 +69,7 @@ def test_classes_and_a_second_encoder_cost_nothing():
     assert (with_memory.parameters, with_memory.flops) == (plain.parameters, plain.flops)
 
 
+@pytest.mark.slow
 def test_repvgg_is_counted_in_its_form_for_inference():
     found = cost_of(
         MODEL__BACKBONE__NAME="build_repvgg_backbone",
@@ -80,6 +83,7 @@ def test_repvgg_is_counted_in_its_form_for_inference():
     assert found.flops == pytest.approx(1.36e9, rel=0.03)
 
 
+@pytest.mark.slow
 def test_latency_is_a_positive_time_an_image():
     one = cost_of("demo")
     eight = cost_of("demo", batch=8)
@@ -96,6 +100,7 @@ def test_a_batch_of_nothing_and_a_device_that_is_not_there_are_refused():
         cost_of("demo", MODEL__DEVICE="cuda:9")
 
 
+@pytest.mark.slow
 def test_a_task_that_knows_how_many_classes_there_are_is_measured_too():
     size = {"INPUT__SIZE_TEST": [64, 32], "MODEL__BACKBONE__DEPTH": "18x", "MODEL__BACKBONE__FEAT_DIM": 512}
     assert cost_of("attributes", MODEL__HEADS__NUM_CLASSES=26, **size).parameters > 0

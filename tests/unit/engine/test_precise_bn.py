@@ -67,6 +67,7 @@ def test_a_layer_that_embeddings_do_not_pass_keeps_its_statistics(tiny):
     assert (model.heads.idle.running_mean == 7).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("average", [False, True])
 def test_the_last_epoch_is_measured_and_saved_with_them(tiny, tmp_path, average):
     config = precise(tiny, SOLVER__MAX_EPOCH=2, SOLVER__EMA__ENABLED=average)
@@ -86,6 +87,7 @@ def test_the_last_epoch_is_measured_and_saved_with_them(tiny, tmp_path, average)
     assert {name: results[0].metrics[name] for name in report.metrics} == pytest.approx(dict(report.metrics))
 
 
+@pytest.mark.slow
 def test_a_resumed_training_measures_the_same_statistics(tiny, tmp_path):
     config = precise(tiny, iterations=5)
     whole = api.train(config, directory=tmp_path / "whole", threads=1)

@@ -31,6 +31,7 @@ def test_draws_differ_and_are_always_the_same():
     assert {image for one in drawn for image in one} == set(range(8))
 
 
+@pytest.mark.slow
 def test_the_metrics_are_the_mean_over_the_draws_with_their_deviation(tiny, tmp_path):
     config = tiny(TEST__REPEATS=3)
     results, end = train(config, tmp_path, to_epoch=1, protocol=api.Protocol.TEST)
@@ -53,6 +54,7 @@ def test_the_metrics_are_the_mean_over_the_draws_with_their_deviation(tiny, tmp_
     assert results[0].metrics["mAP"] == pytest.approx(measured.metrics["mAP"], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_report_says_how_many_galleries_were_drawn(tiny, tmp_path):
     config = tiny(TEST__REPEATS=2)
     _, end = train(config, tmp_path, to_epoch=1)

@@ -40,6 +40,7 @@ def same(left, right):
     return left == right
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "threads", "epochs"),
     [
@@ -47,7 +48,7 @@ def same(left, right):
         pytest.param(EVERYTHING, 1, 3, id="everything"),
         pytest.param({"SOLVER__OPT": "SGD", "SOLVER__BASE_LR": 0.01}, 1, 3, id="sgd"),
         # two threads on a busy machine wait for each other far longer than they compute
-        pytest.param(EVERYTHING, 2, 2, id="two-threads", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+        pytest.param(EVERYTHING, 2, 2, id="two-threads", marks=pytest.mark.timeout(900)),
     ],
 )
 def test_a_resumed_run_equals_the_uninterrupted_one_bit_by_bit(tiny, tmp_path, changed, threads, epochs):
@@ -63,6 +64,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_by_bit(tiny, tmp_path, c
         assert same(getattr(want, part), getattr(got, part)), part
 
 
+@pytest.mark.slow
 def test_the_schedule_is_that_of_the_full_length_whatever_epoch_it_rests_on(tiny, tmp_path):
     straight, _ = train(tiny(), tmp_path / "a")
     short, _ = train(tiny(), tmp_path / "b", to_epoch=1)
@@ -70,12 +72,14 @@ def test_the_schedule_is_that_of_the_full_length_whatever_epoch_it_rests_on(tiny
     assert straight[2].metrics["lr"] < straight[1].metrics["lr"]
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_run(tiny, tmp_path):
     one, _ = train(tiny(), tmp_path / "a", seed=0, to_epoch=1)
     other, _ = train(tiny(), tmp_path / "b", seed=1, to_epoch=1)
     assert one[0].metrics["loss"] != other[0].metrics["loss"]
 
 
+@pytest.mark.slow
 def test_training_leaves_the_callers_random_state_and_threads_alone(tiny, tmp_path):
     torch.manual_seed(5)
     state, threads = torch.get_rng_state(), torch.get_num_threads()
@@ -88,6 +92,7 @@ def test_training_leaves_the_callers_random_state_and_threads_alone(tiny, tmp_pa
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@pytest.mark.slow
 def test_a_finished_checkpoint_is_answered_without_training(tiny, tmp_path):
     _, end = train(tiny(), tmp_path, to_epoch=2)
     results, again = train(tiny(), tmp_path, to_epoch=2, checkpoint=end.checkpoint)
@@ -95,6 +100,7 @@ def test_a_finished_checkpoint_is_answered_without_training(tiny, tmp_path):
     assert again == end
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_configuration_seed_or_split_is_refused(tiny, tmp_path):
     _, end = train(tiny(), tmp_path, to_epoch=1)
     with pytest.raises(CheckpointError, match=r"SOLVER\.BASE_LR"):
@@ -105,6 +111,7 @@ def test_a_checkpoint_of_another_configuration_seed_or_split_is_refused(tiny, tm
         api.train(tiny(), directory=tmp_path, protocol=api.Protocol.TEST, checkpoint=end.checkpoint)
 
 
+@pytest.mark.slow
 def test_a_torn_checkpoint_is_refused_before_training(tiny, tmp_path):
     _, end = train(tiny(), tmp_path, to_epoch=1)
     end.checkpoint.path.write_bytes(end.checkpoint.path.read_bytes()[:-100])

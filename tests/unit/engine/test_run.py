@@ -16,6 +16,7 @@ MEASURED = {"mAP", "mINP", "rank1", "rank5", "rank10"}
 TRAINED = {"loss", "loss_cls", "loss_triplet", "lr", "images_per_second", "data_wait", "seconds"}
 
 
+@pytest.mark.slow
 def test_every_epoch_reports_its_metrics_and_a_durable_checkpoint(tiny, tmp_path):
     results = []
 
@@ -30,6 +31,7 @@ def test_every_epoch_reports_its_metrics_and_a_durable_checkpoint(tiny, tmp_path
     assert end == api.TrainResult(3, results[-1].metrics, results[-1].checkpoint, stopped=False, best=end.best)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on", [True, False])
 def test_cudnn_times_its_algorithms_in_training_steps_only_where_it_is_told_to(tiny, tmp_path, monkeypatch, on):
     real, seen = trainer_module.Trainer.step, []
@@ -45,24 +47,28 @@ def test_cudnn_times_its_algorithms_in_training_steps_only_where_it_is_told_to(t
     assert torch.backends.cudnn.benchmark == before
 
 
+@pytest.mark.slow
 def test_loss_is_the_sum_of_its_terms(tiny, tmp_path):
     results, _ = train(tiny(), tmp_path, to_epoch=1)
     metrics = results[0].metrics
     assert metrics["loss"] == pytest.approx(metrics["loss_cls"] + metrics["loss_triplet"], rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("period", "to_epoch", "measured"), [(2, 3, [2, 3]), (0, 3, [3]), (0, 2, [2]), (1, 2, [1, 2])])
 def test_measures_every_period_and_at_the_end(tiny, tmp_path, period, to_epoch, measured):
     results, _ = train(tiny(TEST__EVAL_PERIOD=period), tmp_path, to_epoch=to_epoch)
     assert [one.epoch for one in results if "mAP" in one.metrics] == measured
 
 
+@pytest.mark.slow
 def test_saves_every_period_and_at_the_end(tiny, tmp_path):
     results, end = train(tiny(SOLVER__CHECKPOINT_PERIOD=2), tmp_path, protocol=api.Protocol.TEST)
     assert [one.epoch for one in results if one.checkpoint] == [2, 3]
     assert end.checkpoint == results[-1].checkpoint
 
 
+@pytest.mark.slow
 def test_an_epoch_better_than_all_before_is_saved_between_two_periods(tiny, tmp_path):
     told = []
     results, end = train(tiny(SOLVER__CHECKPOINT_PERIOD=20), tmp_path, log=told.append)
@@ -75,6 +81,7 @@ def test_an_epoch_better_than_all_before_is_saved_between_two_periods(tiny, tmp_
     assert told[-1] == f"best on the validation split: epoch {better[-1]}, mAP {max(values):.3f}"
 
 
+@pytest.mark.slow
 def test_a_run_asked_to_stop_saves_the_epoch_and_says_so(tiny, tmp_path):
     asked = []
 
@@ -88,11 +95,13 @@ def test_a_run_asked_to_stop_saves_the_epoch_and_says_so(tiny, tmp_path):
     assert load(end.checkpoint.path).epoch == 2
 
 
+@pytest.mark.slow
 def test_a_run_at_its_end_is_not_stopped_even_when_asked(tiny, tmp_path):
     _, end = train(tiny(), tmp_path, to_epoch=1, should_stop=lambda: True)
     assert not end.stopped
 
 
+@pytest.mark.slow
 def test_the_newest_two_the_best_and_the_first_of_the_segment_stay(tiny, tmp_path):
     config = tiny(SOLVER__MAX_EPOCH=7)
     _, rest = train(config, tmp_path, to_epoch=2)
@@ -104,6 +113,7 @@ def test_the_newest_two_the_best_and_the_first_of_the_segment_stay(tiny, tmp_pat
     assert best[1] >= max(history.values())
 
 
+@pytest.mark.slow
 def test_no_epoch_is_chosen_on_the_test_split(tiny, tmp_path):
     _, end = train(tiny(), tmp_path, protocol=api.Protocol.TEST)
     assert load(end.checkpoint.path).best is None
@@ -111,6 +121,7 @@ def test_no_epoch_is_chosen_on_the_test_split(tiny, tmp_path):
     assert list(checkpoints(tmp_path)) == [2, 3]
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_names_the_moment_and_the_images(tiny, tmp_path, monkeypatch):
     real = trainer_module.Trainer.step
     calls = []
@@ -139,6 +150,7 @@ def test_a_learning_rate_out_of_hand_diverges_and_leaves_no_broken_checkpoint(ti
         assert all(value.isfinite().all() for value in load(path).model.values())
 
 
+@pytest.mark.slow
 def test_weights_that_break_in_the_last_step_are_found_before_they_are_measured(tiny, tmp_path, monkeypatch):
     real = trainer_module.Trainer.step
     steps = []
@@ -168,6 +180,7 @@ def test_running_out_of_memory_is_its_own_kind(tiny, tmp_path, monkeypatch, mess
         train(tiny(), tmp_path)
 
 
+@pytest.mark.slow
 def test_layers_at_rest_do_not_move_until_the_freeze_ends(tiny, tmp_path):
     config = tiny(MODEL__FREEZE_LAYERS=["backbone"], SOLVER__FREEZE_ITERS=6)
     train(config, tmp_path)

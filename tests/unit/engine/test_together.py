@@ -102,6 +102,7 @@ def steps(count, configs, folder):
 train = partial(validation_run.train, threads=2)
 
 
+@pytest.mark.slow
 def test_two_processes_take_the_steps_of_one_with_the_same_batch(tiny, tmp_path):
     exact = SYNC | {"SOLVER__EMA__ENABLED": False}
     taught = {"KD__MODEL_WEIGHTS": [save_teacher(tiny(MODEL__BACKBONE__DEPTH="0.25x"), tmp_path / "teacher.pt")]}
@@ -139,6 +140,7 @@ def others():
     return [child for child in children if "reid_core.engine.together" in " ".join(child.cmdline())]
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_ends_the_training_with_its_name(tiny, tmp_path):
     def kill(_):
         (child,) = others()
@@ -264,6 +266,7 @@ def test_a_process_alone_gathers_nothing():
     assert ALONE.as_led(flag=True, device=torch.device("cpu"))
 
 
+@pytest.mark.slow
 def test_a_stop_in_its_first_moment_does_not_end_one_of_the_others():
     other = start_here("{}")  # no part: it ends with an error of its own, after it has begun to ignore stops
     try:

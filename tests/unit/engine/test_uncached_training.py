@@ -43,6 +43,7 @@ class Decoding:
         return np.stack([self._decode(row) for row in rows])
 
 
+@pytest.mark.slow
 def test_cached_and_uncached_training_give_the_same_losses(tiny, photos, tmp_path, monkeypatch):
     config = tiny(DATASETS__ROOT=str(photos), DATALOADER__CACHE_DIR=str(tmp_path / "cache"))
     cached, _ = train(config, tmp_path / "cached", to_epoch=2)

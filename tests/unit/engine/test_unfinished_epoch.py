@@ -25,6 +25,7 @@ def after(batches):
     return lambda: next(seen, batches) >= batches
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "batches"),
     [
@@ -54,6 +55,7 @@ def test_a_run_left_within_an_epoch_equals_the_uninterrupted_one_bit_by_bit(tiny
     assert not list((tmp_path / "parts").glob(f"{UNFINISHED}*"))
 
 
+@pytest.mark.slow
 def test_a_run_left_time_and_again_equals_the_uninterrupted_one(tiny, tmp_path):
     options = {"seed": 3, "threads": 1, "to_epoch": 2}
     straight, _ = train(tiny(), tmp_path / "straight", **options)
@@ -65,6 +67,7 @@ def test_a_run_left_time_and_again_equals_the_uninterrupted_one(tiny, tmp_path):
     assert without_clock(told) == without_clock(straight)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoil", ["torn", "seed", "gone", "earlier"])
 def test_what_is_not_of_this_very_run_is_trained_anew_from_the_checkpoint(tiny, tmp_path, spoil):
     options = {"seed": 3, "threads": 1}
@@ -86,6 +89,7 @@ def test_what_is_not_of_this_very_run_is_trained_anew_from_the_checkpoint(tiny, 
     assert not any("goes on within" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_an_epoch_after_one_that_was_not_saved_is_finished_and_saved(tiny, tmp_path):
     config, stops = tiny(SOLVER__CHECKPOINT_PERIOD=3, TEST__EVAL_PERIOD=3), iter([False, True])
     options = {"seed": 3, "threads": 1, "should_leave": after(4), "should_stop": lambda: next(stops)}

@@ -102,6 +102,7 @@ def test_confusions_count_the_first_image_that_counts():
     assert [count for *_, count in found] == sorted(expected.values(), reverse=True)
 
 
+@pytest.mark.slow
 def test_maps_are_seeded_and_stay_in_their_frame():
     features = np.random.default_rng(0).normal(size=(40, 16))
     first, second = embedding_maps(features, seed=3), embedding_maps(features, seed=3)

@@ -41,17 +41,20 @@ def slow_volume(points, reference) -> float:
     )
 
 
+@pytest.mark.slow
 @given(POINTS)
 def test_fronts_are_those_of_the_definition(points) -> None:
     assert fronts(points).tolist() == slow_fronts(points)
     assert non_dominated(points).tolist() == [front == 0 for front in slow_fronts(points)]
 
 
+@pytest.mark.slow
 @given(POINTS, st.integers(1, 3))
 def test_the_first_fronts_are_the_same_when_only_they_are_asked_for(points, most) -> None:
     assert fronts(points, most).tolist() == [min(front, most) for front in slow_fronts(points)]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(POINTS, st.integers(0, 2))
 def test_hypervolume_is_the_number_of_covered_cells(points, low) -> None:
@@ -59,6 +62,7 @@ def test_hypervolume_is_the_number_of_covered_cells(points, low) -> None:
     assert hypervolume(points, reference) == pytest.approx(slow_volume(points, reference))
 
 
+@pytest.mark.slow
 @given(POINTS, st.randoms())
 def test_hypervolume_does_not_depend_on_the_order_and_never_falls(points, random) -> None:
     reference = np.full(points.shape[1], -1.0)

@@ -134,16 +134,19 @@ def agrees(keys, *, flip=False, inside=True, batch=None):
     return difference
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [*backbones(), *switches(), *pools(), *architectures(), *heads()])
 def test_part_of_a_model_agrees(keys, record_property):
     record_property("difference", agrees(keys))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"flip": True}, {"inside": False}, {"batch": 3}], ids=["flip", "outside", "batch"])
 def test_option_agrees(options):
     agrees(SMALL, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("keys", "form"), forms())
 def test_part_of_a_model_agrees_in_other_forms(keys, form, tmp_path, record_property):
     model, images = drawn(keys)

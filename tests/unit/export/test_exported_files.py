@@ -39,6 +39,7 @@ def images(tmp_path_factory):
     return photos(tmp_path_factory.mktemp("images"), 5)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_embeds_as_the_engine_does(checkpoint, images):
     embedder = open_embedder(checkpoint, device="cpu", threads=1)
     expected = api.embed(from_values(load(checkpoint).values), checkpoint, images, threads=1)
@@ -48,6 +49,7 @@ def test_a_checkpoint_embeds_as_the_engine_does(checkpoint, images):
         embedder.embed(np.zeros((1, 3, 64, 32), np.uint8))
 
 
+@pytest.mark.slow
 def test_a_batch_that_does_not_fit_into_memory_is_halved(checkpoint, images, monkeypatch):
     embedder = open_embedder(checkpoint, device="cpu", threads=1)
     expected, own = embedder.embed_files(images), CheckpointEmbedder._embed
@@ -62,6 +64,7 @@ def test_a_batch_that_does_not_fit_into_memory_is_halved(checkpoint, images, mon
     assert embedder.batch == 2
 
 
+@pytest.mark.slow
 def test_an_onnx_file_ranks_the_test_split_as_the_model_does(exported, checkpoint, images):
     assert exported.verified
     assert exported.agreement.images == 60
@@ -73,6 +76,7 @@ def test_an_onnx_file_ranks_the_test_split_as_the_model_does(exported, checkpoin
     assert not list(exported.path.parent.glob(".*"))
 
 
+@pytest.mark.slow
 def test_the_card_lies_in_the_file_and_beside_it(exported, checkpoint):
     beside = json.loads(sidecar_of(exported.path).read_text())
     inside = {one.key: one.value for one in onnx.load(exported.path).metadata_props}[METADATA_KEY]
@@ -92,6 +96,7 @@ def test_the_card_lies_in_the_file_and_beside_it(exported, checkpoint):
         exported.path.with_suffix(".away").rename(sidecar_of(exported.path))
 
 
+@pytest.mark.slow
 def test_the_card_tells_what_trained_the_model_and_what_wrote_the_file(checkpoint, tmp_path):
     elsewhere = replace(load(checkpoint), versions={"torch": "2.4.0", "python": "3.10.1"})
     old = save(elsewhere, tmp_path / "old.pt").path
@@ -105,6 +110,7 @@ def test_the_card_tells_what_trained_the_model_and_what_wrote_the_file(checkpoin
     assert "trained with versions that are not known" in "\n".join(card_lines(unknown))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wanted", "name", "least"),
     [
@@ -124,6 +130,7 @@ def test_other_forms_agree_on_images(checkpoint, tmp_path, images, wanted, name,
     assert np.einsum("nd,nd->n", own, rows).min() > least
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wanted", "sizes"),
     [
@@ -145,6 +152,7 @@ def test_every_chosen_image_calibrates_and_a_fixed_batch_is_filled_with_them_aga
     np.testing.assert_array_equal(rows[count:], rows[: len(rows) - count])
 
 
+@pytest.mark.slow
 def test_eight_bits_of_a_batch_larger_than_the_data_set(checkpoint, tmp_path):
     made = export_checkpoint(
         checkpoint, tmp_path / "m.onnx", Wanted(precision="int8", batch=40, calibration=16), threads=1
@@ -152,6 +160,7 @@ def test_eight_bits_of_a_batch_larger_than_the_data_set(checkpoint, tmp_path):
     assert made.verified
 
 
+@pytest.mark.slow
 def test_eight_bits_without_a_training_image_are_refused(checkpoint, tmp_path, monkeypatch):
     nothing = SimpleNamespace(train=SimpleNamespace(images=ImageArray(np.empty((0, 64, 32, 3)), np.empty(0, int))))
     monkeypatch.setattr(write, "task_of", lambda _: SimpleNamespace(open=lambda *_, **__: nothing))
@@ -161,6 +170,7 @@ def test_eight_bits_without_a_training_image_are_refused(checkpoint, tmp_path, m
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_eight_bits_are_calibrated_and_their_loss_is_told(checkpoint, tmp_path):
     made = export_checkpoint(checkpoint, tmp_path / "m.onnx", Wanted(precision="int8", calibration=32), threads=1)
     kinds = {node.op_type for node in onnx.load(made.path).graph.node}
@@ -171,6 +181,7 @@ def test_eight_bits_are_calibrated_and_their_loss_is_told(checkpoint, tmp_path):
     assert made.card.name.endswith("-int8")
 
 
+@pytest.mark.slow
 def test_a_file_that_says_something_else_is_not_written(checkpoint, tmp_path, monkeypatch):
     monkeypatch.setattr(write, "compare", lambda own, other, _: compare(own, np.roll(other, 1, axis=1), 2))
     with pytest.raises(ReidTuneError, match="does not give the model's embeddings"):
@@ -178,6 +189,7 @@ def test_a_file_that_says_something_else_is_not_written(checkpoint, tmp_path, mo
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_other_tools_get_the_lines_with_the_files_own_shapes(exported, tmp_path, monkeypatch):
     trt, ovc = (step.line for step in exported.steps)
     assert "--minShapes=images:1x3x64x32" in trt
@@ -197,6 +209,7 @@ def test_other_tools_get_the_lines_with_the_files_own_shapes(exported, tmp_path,
         build([Step("Broken", ("false",), plan)])
 
 
+@pytest.mark.slow
 def test_a_foreign_onnx_file_has_a_card_of_what_its_shapes_say(exported, tmp_path, images):
     model = onnx.load(exported.path)
     del model.metadata_props[:]

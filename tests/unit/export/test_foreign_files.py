@@ -56,6 +56,7 @@ def program(path, **more):
     return path
 
 
+@pytest.mark.slow
 def test_program_with_a_pickled_object_is_refused_before_it_is_read(tmp_path):
     path = program(tmp_path / "model.pt2", opaque_obj_0=pickle.dumps(Bomb(tmp_path / "mark")))
     with pytest.raises(CheckpointError, match="would run as code"):
@@ -63,6 +64,7 @@ def test_program_with_a_pickled_object_is_refused_before_it_is_read(tmp_path):
     assert not (tmp_path / "mark").exists()
 
 
+@pytest.mark.slow
 def test_program_whose_example_is_a_pickle_runs_nothing(tmp_path):
     packed = io.BytesIO()
     torch.save((Bomb(tmp_path / "mark"),), packed)

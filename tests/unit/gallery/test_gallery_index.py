@@ -33,6 +33,7 @@ def filled(folder, count=300, **options):
     return open_index(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["flat", "hnsw", "ivfpq"])
 def test_search_equals_the_distances_of_the_engine(tmp_path, kind):
     index = filled(tmp_path / "i", kind=kind)
@@ -47,6 +48,7 @@ def test_search_equals_the_distances_of_the_engine(tmp_path, kind):
     assert np.all(np.diff(near.distances, axis=1) >= 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["flat", "hnsw", "ivfpq"])
 def test_what_is_removed_is_not_found_and_what_is_added_is(tmp_path, kind):
     folder = tmp_path / "i"
@@ -65,6 +67,7 @@ def test_what_is_removed_is_not_found_and_what_is_added_is(tmp_path, kind):
     assert now.item(5) == Item("5.jpg", "5", 2, {"n": 5})
 
 
+@pytest.mark.slow
 def test_an_open_index_stays_as_it_was_while_a_writer_changes_everything(tmp_path):
     folder = tmp_path / "i"
     index = filled(folder)
@@ -134,6 +137,7 @@ def test_queries_without_direction_are_refused_as_data(tmp_path, number):
             search(np.full((1, DIM), number, np.float32), 3)
 
 
+@pytest.mark.slow
 def test_a_second_writer_is_told_or_waits(tmp_path):
     folder = tmp_path / "i"
     filled(folder)

@@ -58,6 +58,7 @@ def finish(search, name, configurations):
     search.on_trial_complete(name, result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["freeze-thaw", "bohb", "random", "tpe"])
 def test_suggestions_are_the_algorithms_own(algorithm):
     search = make(algorithm=algorithm)

@@ -124,6 +124,7 @@ def test_loss_does_not_depend_on_the_order_of_the_batch(features):
     torch.testing.assert_close(shuffled, triplet_loss(features, targets))
 
 
+@pytest.mark.slow
 def test_gradient_repeats_bit_by_bit_with_two_threads():
     features, targets = torch.randn(64, 512), torch.arange(64) // 4
     threads = torch.get_num_threads()

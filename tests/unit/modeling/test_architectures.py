@@ -35,6 +35,7 @@ def images(height=64, width=32, count=4, seed=0):
 EVERY_LOSS = ["CrossEntropyLoss", "TripletLoss", "CenterLoss", "CircleLoss", "Cosface", "FocalLoss"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", [MOBILE, MGN, PCB, MOCO], ids=["Baseline", "MGN", "PCB", "MoCo"])
 def test_every_loss_trains_every_architecture_on_branches_of_the_promised_widths(values):
     config = tree_of(values | {"MODEL.LOSSES.NAME": EVERY_LOSS})
@@ -51,6 +52,7 @@ def test_every_loss_trains_every_architecture_on_branches_of_the_promised_widths
     assert model.eval().embed(images()).shape == (4, model.embedding_dim)
 
 
+@pytest.mark.slow
 def test_losses_of_mgn_are_named_and_weighted_as_fastreids():
     config = tree_of(MGN | {"MODEL.LOSSES.NAME": ["CrossEntropyLoss", "TripletLoss"]})
     model = model_of(MGN)
@@ -77,6 +79,7 @@ def test_centers_of_each_branch_follow_its_own_unweighted_loss():
     torch.testing.assert_close(losses.state_dict()["loss_center_b22.centers"], before - 0.5 * alone.grad)
 
 
+@pytest.mark.slow
 def test_embedding_of_mgn_is_the_maps_of_whole_image_halves_and_thirds_in_fastreids_order():
     model = model_of(MGN).eval()
     batch = images(96)
@@ -97,6 +100,7 @@ def test_embedding_of_mgn_is_the_maps_of_whole_image_halves_and_thirds_in_fastre
         torch.testing.assert_close(model.embed(batch), torch.cat(parts, 1), rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_branches_of_mgn_start_alike_and_only_the_whole_images_keeps_the_last_stride():
     model = model_of(MGN | {"MODEL.BACKBONE.LAST_STRIDE": 2})
     one, two, three = model.b1.state_dict(), model.b2.state_dict(), model.b3.state_dict()
@@ -106,6 +110,7 @@ def test_branches_of_mgn_start_alike_and_only_the_whole_images_keeps_the_last_st
     assert [branch(shared).shape[2] for branch in (model.b1, model.b2, model.b3)] == [3, 6, 6]
 
 
+@pytest.mark.slow
 def test_layers_that_fastreid_freezes_are_parts_of_mgn():
     model = model_of(MGN)
     LayerFreeze(model, ["backbone", "b1", "b2", "b3"], 5).apply(0)
@@ -228,6 +233,7 @@ def test_moco_adds_its_memory_loss_and_has_fastreids_state():
     assert model.memory.queue_label[0, :4].tolist() == TARGETS.tolist()
 
 
+@pytest.mark.slow
 def test_key_encoder_follows_the_network_without_gradient_and_out_of_the_embedding():
     model = model_of(MOCO | {"MODEL.KEY_MOMENTUM": 0.75})
     with torch.no_grad():

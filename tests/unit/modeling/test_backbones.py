@@ -12,6 +12,7 @@ def feature_map(backbone, height=64, width=32):
         return backbone.eval()(torch.zeros(1, 3, height, width))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_ibn", [False, True])
 @pytest.mark.parametrize(("depth", "channels"), [("18x", 512), ("34x", 512), ("50x", 2048)])
 def test_resnet_knows_the_width_of_its_feature_map(depth, channels, with_ibn):
@@ -20,21 +21,25 @@ def test_resnet_knows_the_width_of_its_feature_map(depth, channels, with_ibn):
     assert feature_map(backbone).shape == (1, channels, 4, 2)
 
 
+@pytest.mark.slow
 def test_last_stride_2_halves_the_feature_map():
     assert feature_map(ResNet(ResNetDepth.R18, last_stride=2)).shape == (1, 512, 2, 1)
 
 
+@pytest.mark.slow
 def test_stem_pools_without_padding_and_rounds_up():
     backbone = ResNet(ResNetDepth.R18)
     x = torch.arange(16.0).reshape(1, 1, 4, 4)
     assert backbone.maxpool(x).tolist() == [[[[10.0, 11.0], [14.0, 15.0]]]]
 
 
+@pytest.mark.slow
 def test_ibn_stands_in_the_first_three_layers_only():
     keys = ResNet(ResNetDepth.R18, with_ibn=True).state_dict()
     assert {key.split(".")[0] for key in keys if ".IN." in key} == {"layer1", "layer2", "layer3"}
 
 
+@pytest.mark.slow
 def test_squeeze_excite_and_non_local_blocks_are_placed_as_in_fastreid():
     keys = ResNet(ResNetDepth.R50, with_se=True, with_nl=True).state_dict()
     assert keys["layer1.0.se.fc.0.weight"].shape == (16, 256)
@@ -43,6 +48,7 @@ def test_squeeze_excite_and_non_local_blocks_are_placed_as_in_fastreid():
     assert blocks == {"NL_2.0", "NL_2.1", "NL_3.0", "NL_3.1", "NL_3.2"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "backbone",
     [
@@ -59,6 +65,7 @@ def test_every_parameter_of_a_backbone_is_trained(backbone):
     assert without == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", sorted(WIDTHS))
 def test_mobilenet_v2_of_every_width_gives_its_feature_map(depth):
     backbone = MobileNetV2(WIDTHS[depth])

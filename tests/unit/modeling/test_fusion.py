@@ -29,6 +29,7 @@ def norms_in(model):
     return sum(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.backbone.modules())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "depth", "switches", "left"),
     [

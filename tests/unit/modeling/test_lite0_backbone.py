@@ -63,6 +63,7 @@ def pictures(folder, count, size):
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
+@pytest.mark.slow
 def test_every_tensor_of_the_file_but_the_classifier_is_loaded(path, pretrained):
     backbone, report = pretrained
     file = torch.load(path, weights_only=True)
@@ -74,6 +75,7 @@ def test_every_tensor_of_the_file_but_the_classifier_is_loaded(path, pretrained)
     assert set(report.unexpected) == {"_fc.weight", "_fc.bias"}
 
 
+@pytest.mark.slow
 def test_vehicles_are_classified_as_vehicles(path, pretrained, shared):
     backbone, _ = pretrained
     file = torch.load(path, weights_only=True)
@@ -85,6 +87,7 @@ def test_vehicles_are_classified_as_vehicles(path, pretrained, shared):
     assert sum(name in VEHICLES for name in named) >= 0.8 * len(images)
 
 
+@pytest.mark.slow
 def test_a_mirrored_person_is_nearer_to_its_original_than_every_other_person(pretrained, shared):
     backbone, _ = pretrained
     images = pictures(shared / "data" / "pku-reid74" / "query", 20, (128, 64))

@@ -60,6 +60,7 @@ EFFICIENTNETS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", EFFICIENTNETS)
 def test_compound_scaling_gives_the_published_widths_and_depths(size):
     backbone = efficientnet(size)
@@ -72,6 +73,7 @@ def test_compound_scaling_gives_the_published_widths_and_depths(size):
 
 
 # torchvision's (Lite: timm's) counts with their classifier of 1000 classes
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "published"),
     [
@@ -137,6 +139,7 @@ def test_shuffled_channels_are_those_of_fastreid():
     assert torch.equal(block(x), torch.cat((passed, transformed), dim=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", Norm)
 @pytest.mark.parametrize("name", SMALL)
 def test_every_parameter_of_a_mobile_backbone_is_trained_with_every_norm(name, norm):
@@ -149,6 +152,7 @@ def test_every_parameter_of_a_mobile_backbone_is_trained_with_every_norm(name, n
         assert model.eval()(torch.randn(1, 3, 64, 32)).isfinite().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_channels_last_changes_no_feature(name):
     model = seeded(SMALL[name], Norm.BATCH).double().train()  # untrained, its features vanish in eval mode
@@ -175,6 +179,7 @@ def test_shufflenet_starts_as_in_fastreid():
     assert all((layer.bias == 1e-4).all() for layer in model.modules() if isinstance(layer, nn.BatchNorm2d))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["effnet", "mobilenetv3", "repvgg", "shufflenetv2"])
 def test_every_size_that_can_be_chosen_is_built(name):
     for size in FAMILIES[f"build_{name}_backbone"].sizes:

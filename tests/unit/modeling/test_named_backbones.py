@@ -35,6 +35,7 @@ def test_the_sizes_that_can_be_chosen_are_those_that_can_be_built():
     assert set(FAMILIES[OSNET].sizes) == set(WIDTHS) | {f"ain_{size}" for size in WIDTHS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "kind", "width"),
     [
@@ -85,6 +86,7 @@ def test_small_images_are_refused_for_regnet_but_not_for_osnet():
         from_values({**small, "MODEL.BACKBONE.NAME": "build_regnet_backbone"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "alone"),
     [
@@ -108,6 +110,7 @@ def test_resnest_takes_fastreids_files_and_says_that_it_has_no_non_local_blocks(
     assert "MODEL.BACKBONE.WITH_NL changes nothing" in caplog.text
 
 
+@pytest.mark.slow
 def test_ain_says_that_ibn_is_its_own(caplog):
     with caplog.at_level(logging.WARNING):
         built(name=OSNET, depth="ain_x0_25", with_ibn=True)

@@ -18,6 +18,7 @@ def keys_of(make):
 
 
 # millions of parameters in table 1 of torchreid's model zoo, with a 512-dimensional layer behind the pooling
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "published"), [("x1_0", 2.2), ("x0_75", 1.3), ("x0_5", 0.6), ("x0_25", 0.2)])
 @pytest.mark.parametrize("make", [OSNet, OSNetAin])
 def test_parameters_are_the_published_number(make, size, published):
@@ -28,11 +29,13 @@ def test_parameters_are_the_published_number(make, size, published):
     assert round((sum(each.numel() for each in backbone.parameters()) + behind) / 1e6, 1) == published
 
 
+@pytest.mark.slow
 def test_state_dicts_have_as_many_entries_as_fastreids():
     assert len(keys_of(lambda: OSNet(WIDTHS["x1_0"]))) == 558
     assert len(keys_of(lambda: OSNet(WIDTHS["x1_0"], with_ibn=True))) == 559
 
 
+@pytest.mark.slow
 def test_ibn_stands_in_the_stem_and_after_the_sums_of_the_first_stage():
     plain, ibn = keys_of(lambda: OSNet(TINY)), keys_of(lambda: OSNet(TINY, with_ibn=True))
     pairs = {f"conv2.{block}.IN.{name}" for block in (0, 1) for name in ("weight", "bias")}
@@ -42,6 +45,7 @@ def test_ibn_stands_in_the_stem_and_after_the_sums_of_the_first_stage():
     }
 
 
+@pytest.mark.slow
 def test_ain_has_torchreids_keys():
     keys = keys_of(lambda: OSNetAin(WIDTHS["x1_0"]))
     assert {"conv2.0.conv2.0.layers.0.conv1.weight", "conv2.0.conv2.3.layers.3.bn.running_var"} <= set(keys)
@@ -94,6 +98,7 @@ def test_an_ain_block_normalises_the_residual_instead(with_in):
         torch.testing.assert_close(block(x), (normalise(residual) + x).relu())
 
 
+@pytest.mark.slow
 def test_both_forms_of_a_plain_block_are_the_same_function():
     torch.manual_seed(0)
     fastreid, torchreid = scramble(Block(16, 64, Norm.BATCH)), BlockAin(16, 64, Norm.BATCH, with_in=False).eval()
@@ -122,6 +127,7 @@ def test_the_map_is_16_times_smaller_in_any_layout(make):
         torch.testing.assert_close(moved, want, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_exported_program_gives_the_same_map():
     torch.manual_seed(0)
     model = OSNet(TINY, with_ibn=True).eval()

@@ -55,6 +55,7 @@ def test_shared_imagenet_file_fills_every_tensor(shared):
     assert (report.missing, report.unexpected, report.skipped_shape) == ((), (), ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["", "module.", "backbone.", "module.backbone."])
 @pytest.mark.parametrize("wrapper", [None, "state_dict", "model"])
 def test_prefixes_and_wrappers_of_training_tools_are_removed(tmp_path, donor, prefix, wrapper):
@@ -65,12 +66,14 @@ def test_prefixes_and_wrappers_of_training_tools_are_removed(tmp_path, donor, pr
     assert same(donor, backbone.state_dict())
 
 
+@pytest.mark.slow
 def test_classifier_in_the_file_is_reported_and_left_out():
     state = ResNet(ResNetDepth.R18).state_dict() | {"fc.weight": torch.zeros(10, 512), "fc.bias": torch.zeros(10)}
     report = load_state(ResNet(ResNetDepth.R18), state, source="file")
     assert report.unexpected == ("fc.bias", "fc.weight")
 
 
+@pytest.mark.slow
 def test_ibn_network_takes_plain_weights_and_reports_its_missing_norms():
     report = load_state(ResNet(ResNetDepth.R18, with_ibn=True), ResNet(ResNetDepth.R18).state_dict(), source="file")
     assert "layer1.0.bn1.IN.weight" in report.missing
@@ -78,11 +81,13 @@ def test_ibn_network_takes_plain_weights_and_reports_its_missing_norms():
     assert "layer1.0.conv1.weight" in report.loaded
 
 
+@pytest.mark.slow
 def test_added_attention_may_be_missing():
     report = load_state(ResNet(ResNetDepth.R18, with_se=True), ResNet(ResNetDepth.R18).state_dict(), source="file")
     assert "layer1.0.se.fc.0.weight" in report.missing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "model"),
     [

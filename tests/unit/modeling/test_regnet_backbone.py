@@ -26,6 +26,7 @@ PUBLISHED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SIZES)
 def test_stages_and_parameters_are_the_published_ones(name):
     blocks, widths, parameters = PUBLISHED[name]
@@ -36,12 +37,14 @@ def test_stages_and_parameters_are_the_published_ones(name):
     assert sum(each.numel() for each in backbone.parameters()) == parameters - 1000 * (widths[-1] + 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "entries"), [("400x", 426), ("800y", 338)])
 def test_state_dict_has_as_many_entries_as_fastreids(name, entries):
     with torch.device("meta"):
         assert len(RegNet(SIZES[name]).state_dict()) == entries
 
 
+@pytest.mark.slow
 def test_squeeze_excitation_of_y_is_a_quarter_of_the_blocks_input():
     with torch.device("meta"):
         keys = RegNet(SIZES["800y"]).state_dict()
@@ -67,6 +70,7 @@ def test_last_stride_sets_the_feature_map(last_stride, size):
     assert got.shape == (1, 368, *size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", [Norm.BATCH, Norm.GROUP])
 def test_every_parameter_is_trained(norm):
     torch.manual_seed(0)
@@ -75,6 +79,7 @@ def test_every_parameter_is_trained(norm):
     assert [name for name, parameter in model.named_parameters() if parameter.grad is None] == []
 
 
+@pytest.mark.slow
 def test_channels_last_and_an_exported_program_give_the_same_map():
     torch.manual_seed(0)
     model = RegNet(SIZES["200y"]).eval()

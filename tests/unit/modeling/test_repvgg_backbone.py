@@ -45,6 +45,7 @@ def lively(module):
     return module
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", PUBLISHED)
 def test_fused_repvgg_has_the_published_number_of_parameters(size):
     with torch.device("meta"):
@@ -102,6 +103,7 @@ def test_fusing_twice_is_fusing_once():
     assert all(torch.equal(twice[key], value) for key, value in once.state_dict().items())
 
 
+@pytest.mark.slow
 def test_group_norm_and_other_networks_stay_as_they_are():
     for model in (RepVGG(TINY, norm=Norm.GROUP), MobileNetV3(MobileNetV3Size.SMALL)):
         assert list(reparameterised(model).state_dict()) == list(model.state_dict())

@@ -27,6 +27,7 @@ def blocks_with(keys, name):
     return sorted({key.partition(f".{name}.")[0] for key in keys if f".{name}." in key and key.startswith("layer")})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "published"),
     [
@@ -59,6 +60,7 @@ def test_state_dict_has_as_many_entries_as_fastreids(make, entries):
     assert len(keys_of(make)) == entries
 
 
+@pytest.mark.slow
 def test_resnext_has_32_groups_of_width_4_and_a_padded_stem_pooling():
     backbone = ResNeXt()
     assert backbone.layer1[0].conv2.weight.shape == (128, 4, 3, 3)
@@ -76,6 +78,7 @@ def test_ibn_a_stands_in_three_layers_of_resnet_and_in_four_of_resnext():
     assert len(resnext) == 3 + 4 + 6 + 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "blocks", "channels"),
     [
@@ -124,6 +127,7 @@ def test_squeeze_excitation_ends_every_block_of_resnext():
     assert keys["layer4.2.se.fc.0.weight"].shape == (128, 2048)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "counts"),
     [
@@ -141,6 +145,7 @@ def test_non_local_blocks_are_as_many_as_in_fastreid(make, counts):
     assert tuple(len({key.split(".")[1] for key in keys if key.startswith(f"NL_{n}.")}) for n in range(1, 5)) == counts
 
 
+@pytest.mark.slow
 def test_non_local_blocks_start_as_pytorch_starts_convolutions_and_the_rest_as_fastreid_does():
     torch.manual_seed(0)
     backbone = ResNet(ResNetDepth.R50, with_nl=True)
@@ -150,6 +155,7 @@ def test_non_local_blocks_start_as_pytorch_starts_convolutions_and_the_rest_as_f
     assert backbone.layer3[0].conv2.weight.std().item() == pytest.approx(math.sqrt(2 / (9 * 256)), rel=0.01)
 
 
+@pytest.mark.slow
 def test_non_local_blocks_change_nothing_at_the_start():
     torch.manual_seed(0)
     with_nl = ResNet(ResNetDepth.R50, with_nl=True).eval()
@@ -160,6 +166,7 @@ def test_non_local_blocks_change_nothing_at_the_start():
         torch.testing.assert_close(with_nl(x), plain(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("last_stride", "size"), [(1, (4, 2)), (2, (2, 1))])
 def test_last_stride_of_resnext_sets_the_feature_map(last_stride, size):
     backbone = ResNeXt(last_stride=last_stride).eval()
@@ -168,6 +175,7 @@ def test_last_stride_of_resnext_sets_the_feature_map(last_stride, size):
         assert backbone(torch.zeros(1, 3, 64, 32)).shape == (1, 2048, *size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [
@@ -183,6 +191,7 @@ def test_every_parameter_of_a_residual_net_is_trained(make):
     assert [name for name, parameter in model.named_parameters() if parameter.grad is None] == []
 
 
+@pytest.mark.slow
 def test_channels_last_and_an_exported_program_give_the_same_map():
     torch.manual_seed(0)
     model = ResNet(ResNetDepth.R18, with_ibn=True, with_se=True).eval()

@@ -9,6 +9,7 @@ from reid_core.modeling.backbones.resnest import _SplitAttention
 from reid_core.modeling.layers import Norm
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("depth", "published"),
     [("50x", 27_483_240), ("101x", 48_275_016), ("200x", 70_201_544), ("269x", 110_929_480)],
@@ -48,12 +49,14 @@ def test_split_attention_is_the_softmax_over_two_halves_of_each_channel():
         torch.testing.assert_close(module(x), want)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("last_stride", "size"), [(1, (4, 2)), (2, (2, 1))])
 def test_last_stride_sets_the_feature_map(last_stride, size):
     with torch.no_grad():
         assert ResNeSt(last_stride=last_stride).eval()(torch.zeros(1, 3, 64, 32)).shape == (1, 2048, *size)
 
 
+@pytest.mark.slow
 def test_last_stride_1_dilates_layer_4_behind_its_first_block():
     with torch.device("meta"):
         dilations = [
@@ -62,6 +65,7 @@ def test_last_stride_1_dilates_layer_4_behind_its_first_block():
     assert dilations == [[1, 2, 2], [1, 1, 1]]
 
 
+@pytest.mark.slow
 def test_first_blocks_of_layers_2_to_4_average():
     with torch.device("meta"):
         backbone = ResNeSt(last_stride=1)
@@ -77,6 +81,7 @@ def pools(block):
     return isinstance(block.average, nn.AvgPool2d)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", [Norm.BATCH, Norm.GROUP])
 def test_every_parameter_is_trained(norm):
     torch.manual_seed(0)

@@ -39,6 +39,7 @@ def test_a_sample_holds_the_batch_and_so_many_classes(rate):
         assert chosen.tolist() == sorted(set(chosen.tolist()))
 
 
+@pytest.mark.slow
 def test_others_are_drawn_equally_often_and_by_torchs_seed():
     torch.manual_seed(0)
     counts = torch.zeros(CLASSES)

@@ -55,6 +55,7 @@ def test_block_passes_the_gradient_check():
     assert torch.autograd.gradcheck(block, torch.randn(1, 3, 4, dtype=torch.float64, requires_grad=True))
 
 
+@pytest.mark.slow
 def test_fastreids_small_has_its_own_shape_and_scale():
     size = VIT_SIZES["small"]
     backbone = VisionTransformer((32, 16), size)
@@ -190,6 +191,7 @@ VIT = {
 }
 
 
+@pytest.mark.slow
 def test_configuration_decides_size_stride_drops_and_cameras():
     keys = {"STRIDE_SIZE": [8, 16], "DROP_RATIO": 0.1, "ATT_DROP_RATE": 0.2, "DROP_PATH_RATIO": 0.3}
     keys |= {"SIE_CAMERAS": 6, "SIE_COE": 1.5}

@@ -56,6 +56,7 @@ def test_teacher_is_preferred_to_the_student(tmp_path):
     assert file.tensors["w"].item() == 1
 
 
+@pytest.mark.slow
 def test_whole_pickled_model_is_refused_naming_its_class_and_what_to_do(tmp_path):
     with pytest.raises(
         CheckpointError, match=r"holds Python objects \(.*ResNet\), and loading those runs code"
@@ -133,6 +134,7 @@ def test_torchvisions_shufflenet_is_refused_with_the_reason():
     assert "take Megvii's file" in caught.value.hint
 
 
+@pytest.mark.slow
 def test_megviis_shufflenet_is_loaded_with_its_classifier_left_out(tmp_path):
     from reid_core.modeling.backbones import ShuffleNetV2
     from reid_core.modeling.weights import load_pretrained
@@ -149,6 +151,7 @@ def test_megviis_shufflenet_is_loaded_with_its_classifier_left_out(tmp_path):
     assert (len(report.loaded), report.missing, report.unexpected) == (len(donor), (), ("classifier.0.weight",))
 
 
+@pytest.mark.slow
 def test_torchvisions_mobilenet_v3_leaves_the_convolution_behind_its_features_random():
     from reid_core.modeling.weights import load_state
 
@@ -159,6 +162,7 @@ def test_torchvisions_mobilenet_v3_leaves_the_convolution_behind_its_features_ra
     assert report.notes == ("the convolution behind the features (conv) starts from random weights: the file has none",)
 
 
+@pytest.mark.slow
 def test_head_and_identities_of_a_whole_model_are_counted(tmp_path):
     state = {f"backbone.{key}": value for key, value in R18.state_dict().items()}
     file = read_weights(saved({"model": state | {"heads.weight": torch.zeros(751, 512)}}, tmp_path / "x.pth"))
@@ -236,6 +240,7 @@ def test_inspection_counts_what_the_file_holds(tmp_path):
     assert (found.bytes, len(found.sha256)) == ((tmp_path / "x.pth").stat().st_size, 64)
 
 
+@pytest.mark.slow
 def test_inspection_with_a_configuration_says_what_its_model_takes(tmp_path):
     state = MobileNetV2(0.1).state_dict()
     del state["features.0.1.bias"]
@@ -245,6 +250,7 @@ def test_inspection_with_a_configuration_says_what_its_model_takes(tmp_path):
     assert (fit.missing, fit.unexpected) == (("features.0.1.bias",), ("classifier.1.weight",))
 
 
+@pytest.mark.slow
 def test_inspection_of_a_file_that_does_not_fit_says_why(tmp_path):
     fit = inspect_weights(saved(R18.state_dict(), tmp_path / "x.pth"), tree_of(TINY)).fit
     assert (fit.fits, fit.loaded) == (False, 0)
@@ -252,6 +258,7 @@ def test_inspection_of_a_file_that_does_not_fit_says_why(tmp_path):
     assert fit.hint
 
 
+@pytest.mark.slow
 def test_whole_model_is_inspected_as_such_for_its_own_number_of_identities(tmp_path):
     from reid_core.modeling import build_model
 
@@ -260,6 +267,7 @@ def test_whole_model_is_inspected_as_such_for_its_own_number_of_identities(tmp_p
     assert (fit.key, fit.fits, fit.missing, fit.notes) == ("MODEL.WEIGHTS", True, (), ())
 
 
+@pytest.mark.slow
 def test_whole_model_is_inspected_for_the_number_of_classes_that_is_configured(tmp_path):
     from reid_core.modeling import build_model
 
@@ -273,6 +281,7 @@ def test_inspecting_nothing_is_not_found(tmp_path):
         inspect_weights(tmp_path / "x.pth")
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_shared_files_load_completely_into_their_networks(shared):
     lite = {"MODEL.BACKBONE.NAME": "build_effnet_backbone", "MODEL.BACKBONE.DEPTH": "lite0"}

@@ -137,6 +137,7 @@ def test_every_tensor_of_a_file_gets_fastreids_name(source):
     }
 
 
+@pytest.mark.slow
 def test_lists_of_fastreids_names_are_those_of_our_modules():
     from reid_core.modeling.backbones import EfficientNet, MobileNetV2, MobileNetV3
     from reid_core.modeling.backbones.efficientnet import SIZES
@@ -320,6 +321,7 @@ def network(name):
     return build_backbone(tree_of(values).model.backbone, (256, 128))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAME_NAMES)
 def test_networks_whose_files_need_no_translation(name):
     state = network(name).state_dict()

@@ -100,6 +100,7 @@ def bag_of_tricks(donor):
 SOURCES = {"new-zoo": (dict, NEW_ZOO), "old-zoo": (old_zoo, OLD_ZOO), "bag-of-tricks": (bag_of_tricks, BAG_OF_TRICKS)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", SOURCES)
 def test_names_of_each_source_fill_every_tensor(source, donor):
     renamed, real = SOURCES[source]
@@ -112,6 +113,7 @@ def test_names_of_each_source_fill_every_tensor(source, donor):
     assert all(torch.equal(value, donor[key]) for key, value in model.state_dict().items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", SOURCES)
 def test_classifier_of_other_identities_stays_random_and_it_is_said(source, donor):
     model = built(classes=9)
@@ -123,6 +125,7 @@ def test_classifier_of_other_identities_stays_random_and_it_is_said(source, dono
     assert torch.equal(model.heads.bottleneck[0].running_var, donor["heads.bottleneck.0.running_var"])
 
 
+@pytest.mark.slow
 def test_old_neck_lies_behind_the_reduction_where_there_is_one(donor):
     model = built(MODEL__HEADS__EMBEDDING_DIM=16)
     want = {key: torch.rand_like(value.float()).to(value.dtype) for key, value in model.state_dict().items()}
@@ -147,6 +150,7 @@ def test_old_names_of_every_branch_of_mgn_are_translated():
     }
 
 
+@pytest.mark.slow
 def test_our_own_checkpoint_is_a_whole_model(tmp_path, donor):
     torch.save({"kind": "reid-tune checkpoint", "format": 1, "model": donor, "parts": {}}, tmp_path / "epoch.pt")
     model = built()
@@ -158,6 +162,7 @@ def unchanged(model, before):
     return all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -176,12 +181,14 @@ def test_part_of_a_model_is_never_loaded_silently(change, says, donor):
     assert unchanged(model, before)
 
 
+@pytest.mark.slow
 def test_learned_pooling_of_the_file_is_not_dropped_silently(donor):
     with pytest.raises(CheckpointError, match=r"heads\.pool_layer\.p") as caught:
         load_model_state(built(), donor | {"heads.pool_layer.p": torch.tensor([3.0])}, source="file")
     assert "set MODEL.HEADS.POOL_LAYER to GeneralizedMeanPoolingP" in caught.value.hint
 
 
+@pytest.mark.slow
 def test_backbone_alone_is_no_whole_model(donor):
     inner = {key.removeprefix("backbone."): value for key, value in donor.items() if key.startswith("backbone.")}
     with pytest.raises(
@@ -191,6 +198,7 @@ def test_backbone_alone_is_no_whole_model(donor):
     assert "MODEL.BACKBONE.PRETRAIN_PATH" in caught.value.hint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", SOURCES)
 def test_backbone_of_a_whole_model_can_be_a_pretrained_one(source, tmp_path, donor):
     torch.save({"model": SOURCES[source][0](donor), "optimizer": {}}, tmp_path / "model.pth")
@@ -200,6 +208,7 @@ def test_backbone_of_a_whole_model_can_be_a_pretrained_one(source, tmp_path, don
     assert torch.equal(backbone.conv1.weight, donor["backbone.conv1.weight"])
 
 
+@pytest.mark.slow
 def test_configuration_starts_from_a_whole_model_and_needs_no_pretrained_file_beside_it(tmp_path, donor):
     torch.save({"model": {f"module.{key}": value for key, value in donor.items()}}, tmp_path / "model.pth")
     changes = {"MODEL__WEIGHTS": str(tmp_path / "model.pth"), "MODEL__BACKBONE__PRETRAIN": True}
@@ -209,6 +218,7 @@ def test_configuration_starts_from_a_whole_model_and_needs_no_pretrained_file_be
     assert not torch.equal(fresh.heads.weight, donor["heads.weight"])
 
 
+@pytest.mark.slow
 def test_partial_start_is_a_warning_and_a_whole_one_is_not(tmp_path, donor, caplog):
     path = tmp_path / "model.pth"
     torch.save({"model": donor}, path)
@@ -222,6 +232,7 @@ def test_partial_start_is_a_warning_and_a_whole_one_is_not(tmp_path, donor, capl
     assert "5 identities in the file, 9 in the model" in partial.getMessage()
 
 
+@pytest.mark.slow
 def test_trained_encoder_of_moco_is_taken_and_the_other_left(donor):
     state = {}
     for key, value in donor.items():

@@ -95,6 +95,7 @@ def everything(folder):
     return bench(folder)
 
 
+@pytest.mark.slow
 def test_every_row_has_exactly_the_promised_keys_and_order(everything):
     _, rows = everything
     assert all(set(row) == KEYS for row in rows.values())
@@ -116,6 +117,7 @@ def test_every_row_has_exactly_the_promised_keys_and_order(everything):
     ]
 
 
+@pytest.mark.slow
 def test_value_is_the_median_and_is_judged_by_its_budget(everything):
     _, rows = everything
     row = rows["median of three"]
@@ -130,6 +132,7 @@ def test_value_is_the_median_and_is_judged_by_its_budget(everything):
     }
 
 
+@pytest.mark.slow
 def test_ratio_is_the_median_of_pairs_and_carries_budgets_against_a_peer(everything):
     _, rows = everything
     assert rows["twice as fast"]["peer"] == 20.0
@@ -139,6 +142,7 @@ def test_ratio_is_the_median_of_pairs_and_carries_budgets_against_a_peer(everyth
     assert rows["too slow"]["holds"] is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["crashes", "crashes too", "vanishes", "hangs", "no number"])
 def test_a_row_that_fails_has_no_value_and_does_not_hold(everything, name):
     _, rows = everything
@@ -146,6 +150,7 @@ def test_a_row_that_fails_has_no_value_and_does_not_hold(everything, name):
     assert rows[name]["holds"] is False
 
 
+@pytest.mark.slow
 def test_failures_are_explained_and_make_the_exit_code_1(everything):
     done, _ = everything
     assert done.returncode == 1
@@ -154,6 +159,7 @@ def test_failures_are_explained_and_make_the_exit_code_1(everything):
     assert "did not end within 1 s" in done.stdout
 
 
+@pytest.mark.slow
 def test_rows_after_a_failed_one_are_measured_in_processes_of_their_own(everything):
     _, rows = everything
     assert rows["own process"]["value"] != os.getpid()
@@ -161,6 +167,7 @@ def test_rows_after_a_failed_one_are_measured_in_processes_of_their_own(everythi
     assert rows["size"]["value"] == 10_000
 
 
+@pytest.mark.slow
 def test_what_is_too_slow_is_listed_without_a_number(everything):
     done, rows = everything
     assert rows["takes long"]["value"] is None
@@ -169,6 +176,7 @@ def test_what_is_too_slow_is_listed_without_a_number(everything):
     assert "skipped" in done.stdout
 
 
+@pytest.mark.slow
 def test_what_there_is_nothing_to_measure_of_has_no_number_and_fails_nothing(everything):
     done, rows = everything
     assert rows["without a GPU"]["value"] is None
@@ -184,6 +192,7 @@ def test_table_shows_value_budget_peer_and_verdict(everything):
     assert "2 budgets hold, 2 missed, 5 failed, 3 skipped" in done.stdout
 
 
+@pytest.mark.slow
 def test_only_picks_rows_by_pattern_without_case_and_slow_ones_by_name(folder):
     done, rows = bench(folder, "--only", "MEDIAN|takes")
     assert done.returncode == 0
@@ -191,11 +200,13 @@ def test_only_picks_rows_by_pattern_without_case_and_slow_ones_by_name(folder):
     assert rows["takes long"]["value"] == 0.5
 
 
+@pytest.mark.slow
 def test_only_leaves_out_the_other_rows_of_a_benchmark(folder):
     _, rows = bench(folder, "--only", "^size$")
     assert list(rows) == ["size"]
 
 
+@pytest.mark.slow
 def test_quick_reduces_sizes_and_judges_no_budget(folder):
     done, rows = bench(folder, "--quick", "--only", "size")
     assert rows["size"]["value"] == 10
@@ -203,11 +214,13 @@ def test_quick_reduces_sizes_and_judges_no_budget(folder):
     assert "not judged" in done.stdout
 
 
+@pytest.mark.slow
 def test_json_prints_what_is_written(folder):
     done, rows = bench(folder, "--json", "--only", "median")
     assert json.loads(done.stdout) == list(rows.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [["--only", "no such row"], ["--only", "("]])
 def test_wrong_patterns_are_usage_errors_and_write_nothing(folder, options):
     done, rows = bench(folder, *options)
@@ -216,6 +229,7 @@ def test_wrong_patterns_are_usage_errors_and_write_nothing(folder, options):
     assert done.stderr
 
 
+@pytest.mark.slow
 def test_a_terminated_run_keeps_what_it_measured_and_ends_its_child(folder):
     output, pid = folder / "part.json", folder / "pid"
     command = [sys.executable, str(BENCH), "--folder", str(folder), "--output", str(output), "--only", "median|sleeps"]
@@ -230,6 +244,7 @@ def test_a_terminated_run_keeps_what_it_measured_and_ends_its_child(folder):
         os.kill(int(pid.read_text()), 0)
 
 
+@pytest.mark.slow
 def test_list_names_every_row_and_measures_nothing(folder):
     done, rows = bench(folder, "--list")
     assert done.stdout.splitlines()[:2] == ["median of three", "twice as fast"]
@@ -237,6 +252,7 @@ def test_list_names_every_row_and_measures_nothing(folder):
     assert rows == {}
 
 
+@pytest.mark.slow
 def test_the_products_own_rows_are_unique_and_import_nothing_heavy():
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; from perf_runner import discover\n"

@@ -31,6 +31,7 @@ def test_rows_are_the_students_alone_and_with_each_term(made):
     assert [(one.logits.scale, one.overhaul.scale) for one in kd.values()] == [(0, 0), (1, 0), (0, 1), (1, 1)]
 
 
+@pytest.mark.slow
 def test_a_training_is_done_again_when_what_it_depends_on_changes_and_only_then(made):
     def key(*words: str, place: str = "a.pt", seed: int = 0, teacher: str = "t") -> str:
         options = made.parsed(["--data", "cows", *words])

@@ -99,6 +99,7 @@ def losses(algorithm: str, confirm: int) -> list[float]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["bohb", "freeze-thaw"])
 def test_the_confirmed_winner_is_within_a_point_of_the_best_seen(algorithm):
     found = losses(algorithm, confirm=3)

@@ -25,6 +25,7 @@ def farthest(landscape: Landscape) -> Values:
     return {name: float(place < 0.5) for name, place in zip(NAMES, landscape.top, strict=True)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["bohb", "freeze-thaw"])
 def test_a_misleading_default_is_recovered_from_within_twenty_trials(algorithm: str) -> None:
     misled = [regret(Landscape(seed), algorithm, farthest(Landscape(seed))) for seed in SEEDS]

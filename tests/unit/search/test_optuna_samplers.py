@@ -40,6 +40,7 @@ def _best(name: str, seed: int, trials: int) -> float:
     return min(_distance(trial.values) for trial in study.state.trials.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tpe", "cma-es", "nsga2", "gp"])
 def test_it_beats_random_on_a_bowl(name: str) -> None:
     seeds, trials = (range(3), 90 if name == "nsga2" else 60) if name != "gp" else (range(2), 16)
@@ -61,6 +62,7 @@ def test_neither_repetitions_nor_forks_are_told() -> None:
     assert [one.number for one in told.as_forecast(study.state)] == own
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tpe", "gp", "nsga2", "nsga3"])
 def test_several_objectives_are_all_told(name: str) -> None:
     """A trades mAP for latency; the other parameters have their best place for both: the model finds it."""
@@ -87,6 +89,7 @@ def test_cma_es_refuses_several_objectives() -> None:
         check_algorithm("cma-es", "", space)
 
 
+@pytest.mark.slow
 def test_a_broken_constraint_on_outcomes_turns_the_model_away() -> None:
     """mAP grows with X, and X above 0 is too slow: later suggestions stay near 0."""
     space = BOWL.model_copy(update={"constraints": ("latency_ms <= 5",)})
@@ -180,6 +183,7 @@ def test_suggestions_say_where_they_come_from(created, trial, state) -> None:
     assert (late.origin, late.reason) == (Origin.MODEL, "suggested by Optuna's TPE after 12 results")
 
 
+@pytest.mark.slow
 def test_a_refused_suggestion_is_asked_for_again(created, trial, state) -> None:
     """Of 9 values of N two are allowed: most of what Optuna draws breaks the constraint."""
     space = Space(name="narrow", parameters={"N": Int(low=1, high=9), "X": Float(low=0.0, high=1.0)})

@@ -212,6 +212,7 @@ def test_freeze_thaw_spends_its_last_epochs_on_what_they_can_bring_to_the_end(cr
     assert (move.trial in {1, 2, 3}, move.to_epoch) == (True, 60)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_question_at_ten_thousand_trials_takes_milliseconds(name: str, created, state, trial) -> None:
     import time

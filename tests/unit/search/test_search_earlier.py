@@ -56,6 +56,7 @@ def distances(study, best=0.8):
     return [np.hypot(move.values["A"] - best, move.values["B"] - best) for move in moves]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("same_data", [True, False])
 def test_the_model_uses_earlier_results_from_its_first_suggestion(same_data):
     study = drive(started(earlier(best=0.8, same_data=same_data)), curve=curve)
@@ -64,6 +65,7 @@ def test_the_model_uses_earlier_results_from_its_first_suggestion(same_data):
     assert best_of(study) > best_of(drive(started(()), curve=curve)) - 0.01
 
 
+@pytest.mark.slow
 def test_the_level_of_values_on_other_data_changes_nothing():
     plain = [move for _, move in drive(started(earlier(best=0.6)), curve=curve).moves]
     lifted = [move for _, move in drive(started(earlier(best=0.6, shift=0.125)), curve=curve).moves]
@@ -72,6 +74,7 @@ def test_the_level_of_values_on_other_data_changes_nothing():
     ]
 
 
+@pytest.mark.slow
 def test_an_earlier_study_that_misleads_is_recovered_from():
     reached = [best_of(drive(started(earlier(best=0.05), seed=seed), curve=curve)) for seed in range(3)]
     alone = [best_of(drive(started((), seed=seed), curve=curve)) for seed in range(3)]

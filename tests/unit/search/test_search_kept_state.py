@@ -32,6 +32,7 @@ def _ended(trial: int, segment: int, outcome: OutcomeKind) -> Event:
     return SegmentEnded(segment=segment, trial=trial, outcome=outcome, failure=failure, final=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["bohb", "freeze-thaw"])
 def test_an_algorithm_that_was_asked_all_along_decides_as_one_that_was_not(created, algorithm) -> None:
     """A study of three slots in which trials fail, are stopped and diverge, asked move by move."""

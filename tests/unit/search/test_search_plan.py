@@ -113,12 +113,14 @@ def test_rows_add_up_to_the_plan() -> None:
     assert sum(row.full_runs for row in rows) == pytest.approx(242 / 60)
 
 
+@pytest.mark.slow
 def test_a_mistyped_number_of_trials_is_an_error_and_takes_no_time() -> None:
     with pytest.raises(SpaceError, match=rf"give at most {MOST_TRIALS}"):
         make_plan(60, 7, 3, 10**12)
     assert make_plan(60, 7, 3, MOST_TRIALS).trials == MOST_TRIALS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", sorted(SCHEDULES))
 def test_no_number_of_epochs_plans_more_trials_than_a_study_holds(schedule) -> None:
     plan = lay_out_epochs("random", schedule, max_epochs=60, min_epochs=7, eta=3, epochs=10**15)

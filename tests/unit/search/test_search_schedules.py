@@ -180,6 +180,7 @@ def test_median_never_advances_what_failed_or_has_no_value(state, trial) -> None
     assert next_by_median(MEDIAN, state(*full, *broken), MAP) is None
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0, 1) | st.just(float("-inf")), min_size=2, max_size=9), st.data())
 def test_the_median_of_the_others_is_that_of_the_list_without_one(numbers, data) -> None:
     own = data.draw(st.sampled_from(numbers))

@@ -62,6 +62,7 @@ def test_promotion_takes_the_front_and_tells_all_objectives() -> None:
     assert show_at(trials[2], 1, LIMITED) == "mAP 0.700, breaks latency_ms <= 5"
 
 
+@pytest.mark.slow
 def test_weights_are_a_function_of_their_numbers_and_uniform_over_the_simplex() -> None:
     drawn = np.array([weights_of(3, seed, 1, 2) for seed in range(2000)])
 
@@ -120,6 +121,7 @@ def test_a_table_of_one_objective_holds_the_plain_values() -> None:
     assert TrialTable((1, 3), Aims((MAP,), seed=9)).read(rows).last.tolist() == [0.1, 0.2, pytest.approx(0.3)]
 
 
+@pytest.mark.slow
 def test_ten_thousand_trials_are_weighed_in_a_fraction_of_the_time_to_answer() -> None:
     rng = np.random.default_rng(0)
     rows = [trial(n, {1: tuple(rng.random(2)), 3: tuple(rng.random(2))}) for n in range(10_000)]

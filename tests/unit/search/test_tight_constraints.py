@@ -41,6 +41,7 @@ def searched(created, state, trial, name: str, space: Space, base, seed: int = 0
     return moves
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bohb", "random", "tpe"])
 @pytest.mark.parametrize("base", [RECIPE, {}], ids=["recipe", "no recipe"])
 def test_a_search_under_a_tight_constraint_goes_on(created, state, trial, name: str, base) -> None:
@@ -50,6 +51,7 @@ def test_a_search_under_a_tight_constraint_goes_on(created, state, trial, name: 
     assert np.ptp([move.values["A"] for move in moves]) > 0.01, "they are spread over what is valid"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", [RECIPE, {}], ids=["recipe", "no recipe"])
 def test_freeze_thaw_under_a_tight_constraint_goes_on(created, state, trial, base) -> None:
     space, trials, moves = corner(0.05), [], 0
@@ -67,6 +69,7 @@ def test_freeze_thaw_under_a_tight_constraint_goes_on(created, state, trial, bas
     assert moves > len(trials)
 
 
+@pytest.mark.slow
 def test_the_model_of_bohb_chooses_among_what_a_walk_reaches(created, state, trial) -> None:
     """All 96 of its own points break the constraint."""
     origins = [move.origin for move in searched(created, state, trial, "bohb", corner(0.05), RECIPE)]
@@ -74,6 +77,7 @@ def test_the_model_of_bohb_chooses_among_what_a_walk_reaches(created, state, tri
     assert origins.count(Origin.MODEL) >= 3
 
 
+@pytest.mark.slow
 def test_a_walk_visits_the_valid_space_evenly() -> None:
     """The mean of each coordinate over the corner below b is b / 5."""
     encoder = Encoder(corner(0.3), RECIPE)
@@ -84,6 +88,7 @@ def test_a_walk_visits_the_valid_space_evenly() -> None:
         assert np.mean([values[name] for values in visited]) == pytest.approx(0.06, abs=0.015)
 
 
+@pytest.mark.slow
 def test_a_walk_changes_choices_numbers_and_what_depends_on_them() -> None:
     space = Space(
         name="mixed",
@@ -106,12 +111,14 @@ def test_a_walk_changes_choices_numbers_and_what_depends_on_them() -> None:
     assert {values["COUNT"] for values in visited} == {1, 2, 3}
 
 
+@pytest.mark.slow
 def test_the_same_state_of_the_generator_gives_the_same_configuration() -> None:
     first, second = (draw(Encoder(corner(0.02), {}), np.random.default_rng(7)) for _ in range(2))
 
     assert first == second
 
 
+@pytest.mark.slow
 def test_a_known_configuration_that_nothing_can_leave_is_tried_again() -> None:
     space = corner(0.3).model_copy(update={"constraints": tuple(f"{name} == 0.25" for name in NAMES)})
     known = dict.fromkeys(NAMES, 0.25)
@@ -119,6 +126,7 @@ def test_a_known_configuration_that_nothing_can_leave_is_tried_again() -> None:
     assert Cube(space, {}).random(np.random.default_rng(0), [known]) == known
 
 
+@pytest.mark.slow
 def test_what_nothing_satisfies_is_refused_with_the_constraint() -> None:
     space = corner(0.3).model_copy(update={"constraints": ("A + B <= 1.5", "A + B + C + D <= -1")})
 

@@ -48,6 +48,7 @@ def test_one_value_alone_is_what_everything_is_worth(values):
     assert (mean[0], deviation[0]) == (pytest.approx(0.4), pytest.approx(0.0, abs=1e-9))
 
 
+@pytest.mark.slow
 def test_moments_and_gains_agree_with_drawn_numbers():
     scale = Scale.of(VALUES)
     mean, deviation = np.array([-0.5, 0.8]), np.array([0.7, 0.4])

@@ -92,6 +92,7 @@ def recording(pid: int, host: str = "") -> str:
     return f"{host or socket.gethostname()}:{pid}.1{RECORDING}"
 
 
+@pytest.mark.slow
 def test_a_controller_waits_for_whoever_records_a_command_and_is_refused_beside_another(store):
     token = store.acquire("s1", recording(9, "elsewhere"), 60.0, store.now())
     leaves = threading.Timer(0.1, lambda: store.release("s1", token))

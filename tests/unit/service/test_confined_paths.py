@@ -161,6 +161,7 @@ def test_no_request_brings_code_in_a_runtime_environment(service, root, environm
     assert service.studies() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["", "ship", "{}", '{"env_vars": {"NCCL_DEBUG": "WARN"}}'])
 def test_a_request_may_send_this_installation_and_plain_variables(service, text):
     request = StudyRequest(space="bnneck", trials=2, max_epochs=3, min_epochs=1, backend="inline", runtime_env=text)
@@ -168,6 +169,7 @@ def test_a_request_may_send_this_installation_and_plain_variables(service, text)
     assert service.state(made.id).created.runtime_env == text
 
 
+@pytest.mark.slow
 def test_who_has_a_shell_gives_any_runtime_environment_and_a_clone_keeps_it(service):
     shell, given = Service(service.home.root), '{"pip": ["timm==1.0.9"]}'
     request = StudyRequest(
@@ -189,6 +191,7 @@ def test_a_recipe_below_a_root_cannot_lead_outside(service, root):
         service.plan(StudyRequest(space=space(recipe=f"{root}/mine.yaml"), backend="inline"))
 
 
+@pytest.mark.slow
 def test_built_in_data_and_shipped_recipes_need_no_root(tmp_path):
     service = Service(tmp_path / "home")
     service.roots = Roots.of([], service.home.root / "studies")
@@ -212,6 +215,7 @@ def test_a_root_that_is_not_there_is_refused(tmp_path):
         Roots.of([str(tmp_path / "nowhere")], tmp_path)
 
 
+@pytest.mark.slow
 def test_the_web_is_confined_as_soon_as_somebody_must_sign_in(tmp_path):
     asked = {"space": "bnneck", "data": "/etc", "backend": "inline"}
     service = Service(tmp_path / "home")
@@ -222,6 +226,7 @@ def test_the_web_is_confined_as_soon_as_somebody_must_sign_in(tmp_path):
     service.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/api/v1/studies", "/api/v1/plan"])
 def test_no_runtime_environment_with_code_comes_through_the_web(tmp_path, monkeypatch, path):
     """What the network sends when somebody must sign in; the launch form is refused beside its field."""
@@ -247,6 +252,7 @@ def test_no_runtime_environment_with_code_comes_through_the_web(tmp_path, monkey
     service.close()
 
 
+@pytest.mark.slow
 def test_on_loopback_without_a_login_any_folder_can_be_named(tmp_path):
     service = Service(tmp_path / "home")
     photos = Path(tmp_path / "photos")

@@ -108,6 +108,7 @@ def test_the_web_server_of_a_killed_daemon_is_ended_and_nobody_else(place):
             one.wait()
 
 
+@pytest.mark.slow
 def test_a_process_that_is_held_ends_with_whoever_holds_it(tmp_path):
     script = (
         "from pathlib import Path; from orchestrator.service.processes import spawn; import time, sys\n"

@@ -54,6 +54,7 @@ def test_a_home_that_cannot_be_written_is_the_finding_and_not_a_traceback():
     assert "store" not in found
 
 
+@pytest.mark.slow
 def test_a_torn_store_fails_with_what_to_do(home, studies):
     for number in range(200):
         studies.post("id-curves", CommandGiven(command=CommandKind.PAUSE, by="x" * 200 + str(number)), 1.0)
@@ -110,6 +111,7 @@ def test_notifications_without_their_secret_are_a_warning_and_a_bad_file_fails(h
     assert not next(iter(notifications(home))).ok
 
 
+@pytest.mark.slow
 def test_ray_is_asked_only_where_an_address_is_known(home, monkeypatch):
     assert "ray cluster" not in {check.name for check in examine(home, None)}
     with socket.socket() as listening:

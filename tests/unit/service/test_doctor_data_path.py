@@ -42,6 +42,7 @@ def test_data_with_faults_has_no_data_path(tmp_path):
     assert list(data_path(tmp_path)) == []
 
 
+@pytest.mark.slow
 def test_rates_of_a_folder_are_measured_and_leave_nothing_behind(tmp_path: Path, monkeypatch):
     for pid in range(4):
         for shot in range(2):

@@ -81,6 +81,7 @@ def test_another_identity_in_the_manifest_is_kept(photos, tmp_path):
     assert [row["pid"] for row in told] == ["8", "7", "7", "7"]
 
 
+@pytest.mark.slow
 def test_frames_are_those_of_the_video_that_is_there_now(tmp_path):
     av = pytest.importorskip("av")
     film = tmp_path / "film.mp4"

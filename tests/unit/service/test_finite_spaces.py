@@ -52,6 +52,7 @@ def test_a_population_keeps_its_members_with_a_note() -> None:
     assert note == "this space has only 2 configurations: some of the 8 members begin alike"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("space", "count"),
     [

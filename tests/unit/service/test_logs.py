@@ -96,6 +96,7 @@ def test_a_person_reads_lines_and_the_project_s_errors_say_what_to_do(file, monk
     assert "ERROR   orchestrator.service: the controller gave up: no | and no  study=s hint=do this" in file.read_text()
 
 
+@pytest.mark.slow
 def test_a_file_is_turned_over_when_full_with_what_the_process_prints(file):
     code = (
         "import logging, os, sys\n"

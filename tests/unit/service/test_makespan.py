@@ -37,6 +37,7 @@ def test_repetitions_come_after_everything_else():
     assert makespan(plan, 2, Costs(1.0, 1.0), 3) == pytest.approx(makespan(plan, 2, Costs(1.0, 1.0)) + 22.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 4, 64])
 def test_a_large_plan_is_laid_out_quickly_and_within_its_bounds(workers):
     plan = make_plan(60, 7, 3, 3000)

@@ -53,6 +53,7 @@ def until(condition):
     raise AssertionError("waited too long")
 
 
+@pytest.mark.slow
 def test_segments_in_several_places_go_on_with_one_log(url, tmp_path):
     assert remote_lines(url, Output.LOG, 5) == []
     for segment, place, text in ((2, "a", "one\ntwo\n"), (9, "a", "three\n"), (10, "b", "four\nfive")):
@@ -67,6 +68,7 @@ def test_segments_in_several_places_go_on_with_one_log(url, tmp_path):
     assert remote_lines(url, Output.STDERR, 2) == []
 
 
+@pytest.mark.slow
 def test_a_log_is_kept_while_its_segment_runs_and_only_when_it_changed(url, node, monkeypatch):
     sent = []
     write = Vault.write
@@ -82,6 +84,7 @@ def test_a_log_is_kept_while_its_segment_runs_and_only_when_it_changed(url, node
     assert sent == ["000001/trial.log"] * 2
 
 
+@pytest.mark.slow
 def test_what_does_not_arrive_is_told_once_and_tried_again_without_holding_up_the_segment(node, tmp_path, caplog):
     vault = tmp_path / "vault"
     vault.write_text("a file where a folder should be")
@@ -97,6 +100,7 @@ def test_what_does_not_arrive_is_told_once_and_tried_again_without_holding_up_th
     assert "logs of segment 1 are not kept" in told
 
 
+@pytest.mark.slow
 def test_a_store_that_is_gone_at_the_end_holds_up_no_segment_and_gets_the_log_later(node, tmp_path, monkeypatch):
     monkeypatch.setattr(kept_logs, "_AGAIN", 0.05)
     vault = tmp_path / "vault"
@@ -144,6 +148,7 @@ def test_reading_stops_at_a_number_of_bytes_and_gives_whole_lines(tmp_path, monk
     assert remote_lines(vault.url, Output.LOG, 9) == ["the last but one", "last"]
 
 
+@pytest.mark.slow
 def test_following_gives_what_comes_from_one_segment_after_another(url, node, tmp_path, monkeypatch):
     vault = Vault(url)
     vault.write("000001/trial.log", b"old\nolder\n")

@@ -71,6 +71,7 @@ def test_users_and_hosts_stay_to_find_the_fault():
     assert redacted(f"postgresql://lab:{SECRET}@db.lab:5432/x") == "postgresql://lab:***@db.lab:5432/x"
 
 
+@pytest.mark.slow
 def test_long_texts_come_back():  # a pattern that tried everything twice would take hours
     text = "a://" * 20_000 + "token" * 20_000 + "x-amz-" * 20_000 + ":@" * 20_000 + "https://h/" * 10_000
     assert redacted(text).startswith("a://")
@@ -104,6 +105,7 @@ def test_a_study_with_a_password_in_an_address_is_refused(tmp_path, request_of):
     service.close()
 
 
+@pytest.mark.slow
 def test_the_tracking_address_is_shown_without_its_password(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"https://ada:{SECRET}@mlflow.lab")
     service = Service(tmp_path)

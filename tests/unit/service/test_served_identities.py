@@ -85,6 +85,7 @@ def test_without_a_threshold_that_of_the_index_decides(tmp_path, index, fpr, deg
     assert found["next_distance"] == pytest.approx(far(70), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_what_the_request_says_goes_before_what_the_service_was_told_and_the_index_keeps(tmp_path, index):
     calibrate(index)
     wide = ModelSettings(threshold=0.5)

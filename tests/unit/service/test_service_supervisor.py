@@ -117,6 +117,7 @@ def test_a_death_on_the_way_down_is_not_counted(service, supervisor):
     assert supervisor._restarts.get(study, Restarts()).quick == 0
 
 
+@pytest.mark.slow
 def test_a_study_with_a_damaged_log_holds_up_no_other_and_is_a_trouble(service, begun, home):
     bad, good = queued(service, "bad"), queued(service, "good")
     with closing(sqlite3.connect(home / "studies.db")) as database:
@@ -210,6 +211,7 @@ def turns_until(supervisor: Supervisor, happened) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_a_server_that_keeps_a_controller_from_starting_is_the_trouble_and_asked_for_ever(
     service, supervisor, monkeypatch
 ):
@@ -235,6 +237,7 @@ def owner_of(supervisor: Supervisor, study: str) -> str:
     return f"{socket.gethostname()}:{supervisor._children.get(study).process.pid}"
 
 
+@pytest.mark.slow
 def test_a_study_whose_server_is_away_leaves_its_slots_to_others(service, monkeypatch):
     supervisor, started = Supervisor(service, Settings(slots=1)), []
     first, second = queued(service, "first"), queued(service, "second")
@@ -271,6 +274,7 @@ def test_a_controller_that_does_not_begin_is_told_of(service, supervisor, begun)
     assert "has not begun yet" in supervisor.troubles[study]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deaf", [False, True])
 def test_down_ends_a_controller_that_has_not_begun_and_its_study_waits(service, supervisor, monkeypatch, deaf):
     study, started = queued(service, "cows"), []
@@ -287,6 +291,7 @@ def test_down_ends_a_controller_that_has_not_begun_and_its_study_waits(service, 
     assert (service.store.find(study).status, service.store.pending(study)) == (StudyStatus.QUEUED, [])
 
 
+@pytest.mark.slow
 def test_a_controller_that_makes_room_before_it_has_begun_has_not_died(service, supervisor, begun):
     study = queued(service, "cows")
     supervisor.turn()
@@ -296,6 +301,7 @@ def test_a_controller_that_makes_room_before_it_has_begun_has_not_died(service, 
     assert supervisor._restarts[study].quick == 0
 
 
+@pytest.mark.slow
 def test_a_pause_while_the_controller_starts_ends_it(service, supervisor, begun):
     study = queued(service, "cows")
     supervisor.turn()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +24,7 @@ def claims(draw, most: int = 7) -> list[Claim]:
     ]
 
 
+@pytest.mark.slow
 @given(st.integers(0, 20), claims())
 def test_no_slot_idles_while_anybody_has_room_and_nobody_gets_more_than_its_room(slots, asked):
     made = grants(slots, asked)
@@ -31,6 +33,7 @@ def test_no_slot_idles_while_anybody_has_room_and_nobody_gets_more_than_its_room
     assert sum(made.values()) == min(slots, sum(claim.room for claim in asked))
 
 
+@pytest.mark.slow
 @given(st.integers(0, 20), claims())
 def test_a_lower_priority_gets_only_what_a_higher_one_has_no_room_for(slots, asked):
     made = grants(slots, asked)
@@ -39,6 +42,7 @@ def test_a_lower_priority_gets_only_what_a_higher_one_has_no_room_for(slots, ask
             assert all(made[high.study] == high.room for high in asked if high.priority > low.priority)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 20), claims())
 def test_within_a_priority_everybody_has_one_before_anybody_has_two(slots, asked):
     made = grants(slots, asked)
@@ -47,6 +51,7 @@ def test_within_a_priority_everybody_has_one_before_anybody_has_two(slots, asked
             assert all(made[peer.study] for peer in asked if peer.priority == one.priority and peer.room)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 20), claims())
 def test_of_too_many_studies_the_first_of_the_queue_are_served(slots, asked):
     made = grants(slots, asked)
@@ -55,12 +60,14 @@ def test_of_too_many_studies_the_first_of_the_queue_are_served(slots, asked):
             assert all(made[one.study] for one in asked[:place] if one.priority == later.priority and one.room)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 20), claims())
 def test_one_slot_more_takes_no_slot_from_anybody(slots, asked):
     before, after = grants(slots, asked), grants(slots + 1, asked)
     assert all(after[study] >= count for study, count in before.items())
 
 
+@pytest.mark.slow
 @given(st.integers(0, 40), st.lists(WEIGHTS, min_size=1, max_size=5))
 def test_slots_go_by_weight_when_everybody_wants_many(slots, weights):
     asked = [Claim(f"s{number}", 100, weight) for number, weight in enumerate(weights)]
@@ -90,6 +97,7 @@ def seats(draw) -> list[Seat]:
     return [replace(seat, granted=draw(st.integers(0, 3)), running=draw(st.integers(0, 3))) for seat in made]
 
 
+@pytest.mark.slow
 @given(st.integers(0, 20), seats())
 def test_grants_rise_only_into_slots_that_nobody_holds(slots, found):
     made = settle(slots, found)
@@ -100,6 +108,7 @@ def test_grants_rise_only_into_slots_that_nobody_holds(slots, found):
     assert made.keys() == {seat.claim.study for seat in found if not seat.going}
 
 
+@pytest.mark.slow
 @given(st.integers(0, 20), seats())
 def test_the_dealing_ends_in_the_grants_once_what_was_above_them_has_ended(slots, found):
     made = settle(slots, found)

@@ -38,6 +38,7 @@ def test_what_is_there_already_is_skipped(folder, spelled):
     assert open_index(folder / "people").files() == {f"photos/{shade}.png" for shade in (10, 20, 30)}
 
 
+@pytest.mark.slow
 def test_a_new_file_and_one_of_the_same_name_elsewhere_are_added(folder):
     (folder / "other").mkdir()
     for place in ("other/10.png", "photos/40.png"):

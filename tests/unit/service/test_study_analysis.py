@@ -36,6 +36,7 @@ def gain(known):
 # importance -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_importance_finds_the_one_parameter_that_matters():
     first, *others = importance_of(evidence(rises_with_lr, 30)).parameters
     assert first.name == "LR"
@@ -45,6 +46,7 @@ def test_importance_finds_the_one_parameter_that_matters():
     assert all(one.low <= one.mean <= one.high for one in (first, *others))
 
 
+@pytest.mark.slow
 def test_importance_is_less_sure_after_fewer_noisy_trials():
     def width(trials):
         known = evidence(lambda values: rises_with_lr(values) / 3, trials, noise=0.05)
@@ -53,12 +55,14 @@ def test_importance_is_less_sure_after_fewer_noisy_trials():
     assert width(10) > width(80)
 
 
+@pytest.mark.slow
 def test_importance_finds_a_choice():
     first = importance_of(evidence(lambda values: 0.5 if values["KIND"] == "b" else 0.3, 24), draws=4).parameters[0]
     assert first.name == "KIND"
     assert first.mean > 0.8
 
 
+@pytest.mark.slow
 def test_importance_counts_failures_as_worst():
     """All that ran are equal but the first: that large learning rates fail is what there is to find."""
     values = {n: trial.values for n, trial in study(rises_with_lr, 30).trials.items()}
@@ -67,6 +71,7 @@ def test_importance_counts_failures_as_worst():
     assert importance_of(known, draws=6).parameters[0].name == "LR"
 
 
+@pytest.mark.slow
 def test_importance_of_a_large_study_is_over_a_fair_part_of_it():
     assert importance_of(evidence(rises_with_lr, MOST_TRIALS + 20), draws=1).trials == MOST_TRIALS
 
@@ -74,6 +79,7 @@ def test_importance_of_a_large_study_is_over_a_fair_part_of_it():
 # dependence -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_dependence_rises_where_the_function_does_and_is_flat_elsewhere():
     known = dependence(evidence(rises_with_lr, 30))
     assert (np.diff(known["LR"].mean) > 0).all()
@@ -83,12 +89,14 @@ def test_dependence_rises_where_the_function_does_and_is_flat_elsewhere():
     assert known["LR"].values[0] == pytest.approx(1e-5)
 
 
+@pytest.mark.slow
 def test_dependence_falls_where_the_metric_to_minimise_rises():
     known = dependence(evidence(lambda v: 3 - 2 * place(SPACE, "LR", v), 30, goal=Goal.MINIMIZE, metric="loss"))
     assert (np.diff(known["LR"].mean) < 0).all()
     assert known["LR"].mean[-1] == pytest.approx(1.0, abs=0.35)
 
 
+@pytest.mark.slow
 def test_dependence_of_a_choice_is_told_for_each_value():
     known = dependence(evidence(lambda values: 0.5 if values["KIND"] == "b" else 0.3, 30))["KIND"]
     assert known.values == ("a", "b", "c")
@@ -97,6 +105,7 @@ def test_dependence_of_a_choice_is_told_for_each_value():
     assert known.mean[1] > known.mean[2] + 0.1
 
 
+@pytest.mark.slow
 def test_dependence_of_a_conditional_parameter_is_over_where_it_is_active():
     def value(values):
         return 0.1 + 0.6 * values["MARGIN"] if values["KIND"] == "a" else 0.9
@@ -106,6 +115,7 @@ def test_dependence_of_a_conditional_parameter_is_over_where_it_is_active():
     assert known.mean[-1] > known.mean[0] + 0.3
 
 
+@pytest.mark.slow
 def test_forks_do_not_count_as_results_of_their_own_values():
     """Forks of the worst trial whose new values look best: what they reached, others' values have begun."""
     state, alone = study(rises_with_lr, 30), analysis_of(evidence(rises_with_lr, 30))
@@ -139,6 +149,7 @@ def test_belief_names_a_resting_trial_that_will_be_the_best():
     assert part.new.values not in [trial.values for trial in known.trials]
 
 
+@pytest.mark.slow
 def test_belief_keeps_why_each_was_chosen():
     state = study(rises_with_lr, 12)
     for trial in state.trials.values():
@@ -203,6 +214,7 @@ def test_a_loss_near_zero_is_told_to_stop_by_the_spread_of_the_losses():
     assert part.stop
 
 
+@pytest.mark.slow
 def test_nothing_is_suggested_on_the_test_split():
     state = study(rises_with_lr, 10)
     assert state.created is not None
@@ -233,6 +245,7 @@ def test_only_failures_are_no_results():
     assert view.gain.needs
 
 
+@pytest.mark.slow
 def test_equal_values_everywhere_make_no_nonsense():
     view = analysis_of(evidence(lambda _: 0.5, 12))
     assert view.importance.needs == "results that differ: all are equal"
@@ -240,6 +253,7 @@ def test_equal_values_everywhere_make_no_nonsense():
     assert view.gain.next == pytest.approx(0.0, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_analysis_is_the_same_for_the_same_results():
     assert analysis_of(evidence(rises_with_lr, 9)) == analysis_of(evidence(rises_with_lr, 9))
 

@@ -113,6 +113,7 @@ def refusal(made, *words) -> str:
     return found.code
 
 
+@pytest.mark.slow
 def test_of_a_study_the_best_trial_teaches_a_search(states, place):
     made = draft(request(teacher=("study:latest",)), states, place)
     (teacher,) = made.given.teachers
@@ -124,6 +125,7 @@ def test_of_a_study_the_best_trial_teaches_a_search(states, place):
     assert made.request.teacher == ("study:cows",)  # latest will soon be another one
 
 
+@pytest.mark.slow
 def test_the_study_keeps_a_copy_that_survives_the_teacher(states, place):
     created = study_created(draft(request(teacher=("study:cows",)), states, place), place)
     (teacher,) = created.teachers
@@ -138,6 +140,7 @@ def test_the_study_keeps_a_copy_that_survives_the_teacher(states, place):
     assert event_from_json(event_to_json(created)) == created
 
 
+@pytest.mark.slow
 def test_several_teachers_are_a_parameter_each_alone_or_all_together(states, place, tmp_path):
     other = checkpoint(tmp_path / "other.pt", **OTHER)
     made = draft(request(teacher=("study:cows", str(other))), states, place)
@@ -149,6 +152,7 @@ def test_several_teachers_are_a_parameter_each_alone_or_all_together(states, pla
     assert event_from_json(event_to_json(created)).space == created.space
 
 
+@pytest.mark.slow
 def test_the_same_model_under_two_names_is_one_teacher(states, place, tmp_path):
     same = checkpoint(tmp_path / "same.pt")
     made = draft(request(teacher=("study:cows", str(same))), states, place)
@@ -156,6 +160,7 @@ def test_the_same_model_under_two_names_is_one_teacher(states, place, tmp_path):
     assert WEIGHTS not in made.space.parameters
 
 
+@pytest.mark.slow
 def test_weights_for_several_teachers_say_that_all_of_them_teach(states, place, tmp_path):
     other = checkpoint(tmp_path / "other.pt", **OTHER)
     asked = request(teacher=("study:cows", str(other)), set={**SMALL, "KD.WEIGHTS": [2.0, 1.0]})
@@ -164,6 +169,7 @@ def test_weights_for_several_teachers_say_that_all_of_them_teach(states, place, 
     assert len(made.base[WEIGHTS]) == 2
 
 
+@pytest.mark.slow
 def test_a_file_named_by_set_is_a_teacher_like_any_other(states, place, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     checkpoint(tmp_path / "mine.pt")
@@ -173,12 +179,14 @@ def test_a_file_named_by_set_is_a_teacher_like_any_other(states, place, tmp_path
     assert placed(made, places(made.given.teachers, tmp_path)).base[WEIGHTS] != [teacher.path]
 
 
+@pytest.mark.slow
 def test_a_model_of_all_identities_may_not_teach_a_search(states, place, tmp_path):
     whole = str(checkpoint(tmp_path / "retrained.pt", identities=12))
     code = refusal(lambda: draft(request(teacher=(whole,)), states, place), "on all identities", "study:NAME")
     assert code == "teacher-saw-held-out"
 
 
+@pytest.mark.slow
 def test_a_model_of_another_validation_split_may_not_teach_a_search(states, place, tmp_path):
     other = str(checkpoint(tmp_path / "other.pt", **{"DATASETS.VAL_SEED": 7}))
     code = refusal(lambda: draft(request(teacher=(other,)), states, place), "another validation split")
@@ -191,6 +199,7 @@ def test_a_study_of_the_test_split_may_not_teach_a_search(place):
     assert code == "teacher-saw-held-out"
 
 
+@pytest.mark.slow
 def test_a_model_of_other_data_teaches_all_but_its_logits(states, place, tmp_path):
     other = str(checkpoint(tmp_path / "other.pt", identities=5, **{"DATASETS.SYNTHETIC.SEED": 9}))
     code = refusal(lambda: draft(request(teacher=(other,)), states, place), "other data", "--set KD.LOGITS.SCALE 0")
@@ -200,6 +209,7 @@ def test_a_model_of_other_data_teaches_all_but_its_logits(states, place, tmp_pat
     assert any("trained on other data" in note for note in made.notes)
 
 
+@pytest.mark.slow
 def test_a_model_of_an_older_version_says_that_nothing_is_known(states, place, tmp_path):
     values = load_config("demo", list(SMALL.items())).values
     unknown = str(save(Checkpoint(2, 0, 12 - HELD_OUT, values, {}, None, {}, {}), tmp_path / "old.pt").path)
@@ -226,12 +236,14 @@ def test_where_all_classes_are_trained_on_the_split_tells_who_may_teach(tmp_path
     assert refusal(lambda: judged([part], reid, data, Protocol.VALIDATION, logits=True)) == "teacher-other-task"
 
 
+@pytest.mark.slow
 def test_a_space_of_distillation_without_a_teacher_names_the_command_that_makes_one(states, place, tmp_path):
     made = request(data=str(tmp_path))
     code = refusal(lambda: draft(made, states, place), "KD.LOGITS.SCALE", "--teacher", "reid-tune run --space bnneck")
     assert code == "needs-teacher"
 
 
+@pytest.mark.slow
 def test_an_onnx_file_cannot_teach_its_feature_maps(states, place, tmp_path):
     (tmp_path / "big.onnx").write_bytes(b"a network")
     asked = request(teacher=(str(tmp_path / "big.onnx"),))
@@ -243,6 +255,7 @@ def test_an_onnx_file_cannot_teach_its_feature_maps(states, place, tmp_path):
     assert hashlib.sha256(b"a network").hexdigest() == teacher.sha256
 
 
+@pytest.mark.slow
 def test_on_built_in_data_the_students_own_average_teaches_where_nobody_else_does(states, place):
     made = draft(request(), states, place)
     assert made.base["KD.EMA.ENABLED"] is True
@@ -250,12 +263,14 @@ def test_on_built_in_data_the_students_own_average_teaches_where_nobody_else_doe
     assert draft(request(teacher=("study:cows",)), states, place).base["KD.EMA.ENABLED"] is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "word"), [("gone.pt", "there is no file"), ("text.pt", "not a checkpoint")])
 def test_what_is_no_model_is_refused(states, place, tmp_path, name, word):
     (tmp_path / "text.pt").write_text("nothing")
     refusal(lambda: draft(request(teacher=(str(tmp_path / name),)), states, place), word)
 
 
+@pytest.mark.slow
 def test_an_unknown_study_and_one_whose_files_are_gone_are_not_found(states, place):
     with pytest.raises(NotFound, match="no study 'sheep'"):
         find_teachers(("study:sheep",), states, place, Protocol.VALIDATION)
@@ -272,6 +287,7 @@ def pupil(states, place, **changes) -> StudyCreated:
     return study_created(draft(request(**{"teacher": ("study:cows",), **changes}), states, place), place)
 
 
+@pytest.mark.slow
 def test_a_retraining_needs_the_teachers_own_retraining_and_names_its_command(states, place):
     created = pupil(states, place)
     with pytest.raises(NotFound, match=r"trained on all identities(.|\n)*reid-tune best cows --retrain"):
@@ -281,6 +297,7 @@ def test_a_retraining_needs_the_teachers_own_retraining_and_names_its_command(st
         retaught(created, created.base, (), states, place)
 
 
+@pytest.mark.slow
 def test_a_retraining_learns_from_the_teachers_retrained_winner(states, place):
     created = pupil(states, place)
     whole = checkpoint(place.study("feed") / "retrain" / "winner" / "epoch-0002.pt", identities=12)
@@ -289,6 +306,7 @@ def test_a_retraining_learns_from_the_teachers_retrained_winner(states, place):
     assert taught_by(created.base, teachers)[WEIGHTS] == [str(whole)]
 
 
+@pytest.mark.slow
 def test_a_retraining_may_be_given_another_teacher(states, place, tmp_path):
     created = pupil(states, place)
     whole = str(checkpoint(tmp_path / "whole.pt", identities=12))
@@ -299,6 +317,7 @@ def test_a_retraining_may_be_given_another_teacher(states, place, tmp_path):
     assert refusal(lambda: retaught(created, created.base, two, states, place), "2 times") == "teacher-count"
 
 
+@pytest.mark.slow
 def test_a_file_that_taught_a_search_cannot_teach_all_identities(states, place, tmp_path):
     created = pupil(states, place, teacher=(str(checkpoint(tmp_path / "part.pt")),))
     with pytest.raises(NotFound, match=r"best pupil --retrain --teacher FILE"):
@@ -308,6 +327,7 @@ def test_a_file_that_taught_a_search_cannot_teach_all_identities(states, place, 
     assert again.path == created.teachers[0].path
 
 
+@pytest.mark.slow
 def test_a_winner_that_learned_alone_is_retrained_alone(states, place):
     created = pupil(states, place)
     alone = {**created.base, "KD.LOGITS.SCALE": 0.0}
@@ -315,6 +335,7 @@ def test_a_winner_that_learned_alone_is_retrained_alone(states, place):
     assert taught_by(alone, ()) == alone
 
 
+@pytest.mark.slow
 def test_a_teacher_study_that_is_gone_is_told_with_what_helps(states, place):
     created = pupil(states, place)
 

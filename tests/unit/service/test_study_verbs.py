@@ -44,6 +44,7 @@ def commands(service, study):
     return [(one.command.value, one.by) for one in told]
 
 
+@pytest.mark.slow
 def test_each_verb_is_recorded_once_with_who_asked_and_the_second_says_so(service, study):
     tag, note = TagRequest(add=("paper",)), "a note"
     for verb in (
@@ -94,6 +95,7 @@ def test_a_resume_by_hand_is_noted_once_and_one_of_an_ended_study_never(service,
     assert [kind for kind, _ in commands(service, study)] == ["resume", "stop"]
 
 
+@pytest.mark.slow
 def test_a_study_that_was_resumed_is_charged_no_time_until_its_controller_runs(service, study, spawned):
     run(service, study)
     service.extend("cows", ExtendRequest(trials=2), "anna")
@@ -160,6 +162,7 @@ def test_archived_studies_are_listed_only_when_asked_for(service, study):
     assert [one.archived for one in service.studies(archived=True)] == [True]
 
 
+@pytest.mark.slow
 def test_a_deleted_study_is_gone_with_its_files_and_leaves_them_where_asked(service, study):
     run(service, study)
     folder = service.home.study(study)
@@ -176,6 +179,7 @@ def test_a_deleted_study_is_gone_with_its_files_and_leaves_them_where_asked(serv
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_a_finished_study_is_extended_resumed_and_finishes_with_more_trials(service, study):
     before = run(service, study)
     assert before.status is StudyStatus.COMPLETED
@@ -188,6 +192,7 @@ def test_a_finished_study_is_extended_resumed_and_finishes_with_more_trials(serv
     assert len(reported) == after.epochs_spent == after.created.plan.epochs
 
 
+@pytest.mark.slow
 def test_more_trials_than_a_study_holds_are_refused_at_once(service, study):
     for request in (ExtendRequest(trials=MOST_TRIALS), ExtendRequest(epochs=1_000_000_000)):
         with pytest.raises(UsageError, match=f"{MOST_TRIALS} is the most"):
@@ -215,6 +220,7 @@ def test_another_length_of_a_full_run_is_refused_with_the_reason(service, study)
     assert commands(service, study) == []
 
 
+@pytest.mark.slow
 def test_more_than_a_limit_leaves_room_for_is_refused(service):
     first = created("short").model_copy(update={"limits": Limits(epochs=20)})
     service.store.create_study(first, time.time())
@@ -225,6 +231,7 @@ def test_more_than_a_limit_leaves_room_for_is_refused(service):
     assert len(run(service, first.study).trials) > 5
 
 
+@pytest.mark.slow
 def test_a_study_that_a_limit_ended_rests_again_when_the_limit_is_taken_away(service):
     first = created("short").model_copy(update={"limits": Limits(target="mAP >= 0.0")})
     service.store.create_study(first, time.time())
@@ -249,6 +256,7 @@ def test_limits_that_make_no_sense_are_refused_before_anything_is_recorded(servi
     assert commands(service, study) == []
 
 
+@pytest.mark.slow
 def test_who_made_a_study_stands_in_its_first_event_and_its_story(service, study):
     del study
     asked = StudyRequest(space="bnneck", backend="inline", trials=2, max_epochs=2, name="goats")
@@ -287,6 +295,7 @@ def test_diff_tells_what_two_studies_differ_in_and_nothing_else(service, study):
     assert service.diff("cows", "cows").differences == ()
 
 
+@pytest.mark.slow
 def test_a_failed_trial_is_retried_only_in_a_study_that_goes_on(service, study):
     run(service, study)
     service.extend("cows", ExtendRequest(), "anna")
@@ -302,6 +311,7 @@ def test_a_failed_trial_is_retried_only_in_a_study_that_goes_on(service, study):
     assert not service.retry_trial("cows", done.id).changed
 
 
+@pytest.mark.slow
 def test_a_resting_trial_is_promoted_by_hand_and_its_story_names_who(service, study):
     run(service, study)
     service.extend("cows", ExtendRequest(), "anna")
@@ -318,6 +328,7 @@ def test_a_resting_trial_is_promoted_by_hand_and_its_story_names_who(service, st
         service.promote_trial("cows", done.id)
 
 
+@pytest.mark.slow
 def test_a_pinned_trial_keeps_the_checkpoints_of_its_rungs(service, study):
     run(service, study)
     service.extend("cows", ExtendRequest(), "anna")
@@ -334,6 +345,7 @@ def test_a_pinned_trial_keeps_the_checkpoints_of_its_rungs(service, study):
     assert not service.trial("cows", trial).pinned
 
 
+@pytest.mark.slow
 def test_a_trial_is_cloned_with_changes_as_a_configuration_that_names_it(service, study):
     run(service, study)
     service.extend("cows", ExtendRequest(trials=1), "anna")
@@ -353,6 +365,7 @@ def test_values_outside_the_space_are_refused_before_they_are_recorded(service, 
     assert commands(service, study) == []
 
 
+@pytest.mark.slow
 def test_a_configuration_that_has_a_trial_is_not_tried_again(service, study):
     run(service, study)
     service.extend("cows", ExtendRequest(trials=2))
@@ -370,6 +383,7 @@ def test_a_population_that_has_not_begun_keeps_the_place_of_the_recipes_own(serv
     assert service.state("herd").created.plan == plan  # and no place behind its end
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_of_a_study_that_has_ended_without_a_hint_how_it_goes_on(service, study):
     run(service, study)
     for verb in (

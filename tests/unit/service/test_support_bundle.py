@@ -88,6 +88,7 @@ def read(path):
         return {name: bundle.read(name) for name in bundle.namelist()}
 
 
+@pytest.mark.slow
 def test_no_secret_is_in_any_byte_of_the_bundle(service, study, monkeypatch):
     plant(service, study, monkeypatch)
     made = make_bundle(service, "curves", None)
@@ -99,6 +100,7 @@ def test_no_secret_is_in_any_byte_of_the_bundle(service, study, monkeypatch):
     assert b"argon2" not in b"".join(parts.values())
 
 
+@pytest.mark.slow
 def test_it_holds_what_helps_and_no_checkpoint_or_image(service, study):
     (study / "trials" / "0001" / "trial.log").write_text("trained\n")
     (study / "trials" / "0001" / "cow.jpg").write_bytes(b"\xff\xd8 a picture")
@@ -138,6 +140,7 @@ def test_a_part_that_cannot_be_read_is_named_and_the_rest_is_there(service):
     assert json.loads(parts["versions.json"])["packages"]["pydantic"]
 
 
+@pytest.mark.slow
 def test_of_a_long_log_the_first_and_the_newest_events_are_there_as_far_as_they_can_be_read(
     service, study, monkeypatch
 ):
@@ -160,6 +163,7 @@ def test_of_a_long_log_the_first_and_the_newest_events_are_there_as_far_as_they_
     assert lines[-1] == b"cannot be read: ServerUnreachable: the store went away"
 
 
+@pytest.mark.slow
 def test_logs_of_trials_that_ran_elsewhere_come_from_the_checkpoints_url(service, tmp_path):
     url, worker = f"file://{tmp_path}/vault", tmp_path / "worker"
     service.store.create_study(created(trials=2, max_epochs=3).model_copy(update={"checkpoints": url}), 1.0)
@@ -174,6 +178,7 @@ def test_logs_of_trials_that_ran_elsewhere_come_from_the_checkpoints_url(service
     assert b"segment 1: completed" in parts["study/trials/0001/elsewhere/trial.log"]
 
 
+@pytest.mark.slow
 def test_a_url_that_does_not_answer_is_asked_once(service, monkeypatch):
     made = created(trials=2, max_epochs=3).model_copy(update={"checkpoints": "memory://vault"})
     service.store.create_study(made, 1.0)

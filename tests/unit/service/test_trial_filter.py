@@ -47,6 +47,7 @@ def test_filter_passes_the_trials_of_the_table(case):
     assert answer == case
 
 
+@pytest.mark.slow
 def test_browser_reads_every_filter_as_the_server_does(tmp_path):
     node = shutil.which("node")
     if node is None:

@@ -67,6 +67,7 @@ def test_a_pause_taken_back_and_asked_again_is_heard_in_that_order(service):
     assert hear(service, study, token).status is StudyStatus.PAUSED
 
 
+@pytest.mark.slow
 def test_a_study_that_completes_while_somebody_stops_it_stays_completed(service, monkeypatch):
     study = new(service)
     look = service._found
@@ -81,6 +82,7 @@ def test_a_study_that_completes_while_somebody_stops_it_stays_completed(service,
     assert service.store.find("cows").status is service.state(study).status is StudyStatus.COMPLETED
 
 
+@pytest.mark.slow
 def test_what_is_asked_at_the_last_moment_is_heard_before_the_end(service, monkeypatch):
     study = new(service)
     one = controlled(service, study)
@@ -98,6 +100,7 @@ def test_what_is_asked_at_the_last_moment_is_heard_before_the_end(service, monke
     assert len(ends) == 1
 
 
+@pytest.mark.slow
 def test_what_is_asked_after_the_last_word_is_recorded_and_an_extended_study_goes_on(service, monkeypatch):
     study = new(service)
     one = controlled(service, study)
@@ -115,6 +118,7 @@ def test_what_is_asked_after_the_last_word_is_recorded_and_an_extended_study_goe
     assert len(controlled(service, study).run().trials) == 8
 
 
+@pytest.mark.slow
 def test_a_study_whose_controller_died_between_a_stop_and_its_end_has_ended_for_every_verb(service):
     for name, verb in (
         ("a", lambda: service.resume("a")),
@@ -137,6 +141,7 @@ def test_a_study_whose_controller_died_between_a_stop_and_its_end_has_ended_for_
         assert service.state(study).status is (StudyStatus.PAUSED if name in "bc" else StudyStatus.STOPPED)
 
 
+@pytest.mark.slow
 def test_a_limit_that_did_not_end_a_study_does_not_open_it_again_when_it_is_raised(service):
     study = new(service, limits=Limits(epochs=100_000))
     controlled(service, study).run()
@@ -146,6 +151,7 @@ def test_a_limit_that_did_not_end_a_study_does_not_open_it_again_when_it_is_rais
     assert service.change_limits("calves", LimitsRequest(epochs=100)).status is StudyStatus.PAUSED
 
 
+@pytest.mark.slow
 def test_new_trials_compete_with_the_old_ones_after_one_was_enqueued_behind_the_plan(service):
     study = new(service, algorithm="asha")
     planned = service.state(study).created.plan.trials
@@ -157,6 +163,7 @@ def test_new_trials_compete_with_the_old_ones_after_one_was_enqueued_behind_the_
     assert len(controlled(service, study).run().trials) == planned + 10
 
 
+@pytest.mark.slow
 def test_a_trial_stopped_on_its_rung_rests_there_again_and_no_empty_segment_runs(service):
     study = new(service)
     controlled(service, study).run()

@@ -101,6 +101,7 @@ def test_a_multiplier_that_is_none_is_refused_before_anything_is_built(text):
         from_values({"SOLVER.LR_MULTIPLIERS": [text]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(OptimizerKind))
 def test_every_optimiser_descends_and_resumes_bit_by_bit(kind):
     def start():

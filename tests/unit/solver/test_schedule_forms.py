@@ -59,6 +59,7 @@ def fastreids(values, per_epoch):
     return rates
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(max_examples=25, deadline=None)
 @pytest.mark.filterwarnings("ignore::UserWarning")

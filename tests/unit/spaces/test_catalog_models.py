@@ -18,11 +18,13 @@ WANTED = ("agw", "backbones", "bag_of_tricks_ablation", "bnneck", "fasttune", "m
 SEARCHED = [name for name in catalog.names() if load_space(name).space.parameters]
 
 
+@pytest.mark.slow
 def test_catalog_holds_what_is_promised():
     assert set(WANTED) <= set(catalog.names())
     assert {load_space(name).space.recipe for name in catalog.names()} <= {recipe.name for recipe in recipes()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEARCHED)
 def test_drawn_configurations_are_sound_and_their_keys_are_read(name):
     loaded = load_space(name)
@@ -36,6 +38,7 @@ def test_drawn_configurations_are_sound_and_their_keys_are_read(name):
         assert all(config[key] == value for key, value in encoder.derived(values).items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEARCHED)
 def test_default_of_a_space_is_its_recipes(name):
     loaded = load_space(name)
@@ -44,6 +47,7 @@ def test_default_of_a_space_is_its_recipes(name):
     assert set(differing) <= {"INPUT.AUTOAUG.PROB"}, "an own prior, of a parameter that does not count by default"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEARCHED)
 def test_default_of_a_space_builds_a_model(name):
     small = {"INPUT.SIZE_TRAIN": [64, 32], "INPUT.SIZE_TEST": [64, 32]}
@@ -56,6 +60,7 @@ def test_default_of_a_space_builds_a_model(name):
     assert sum(parameter.numel() for parameter in model.parameters()) > 400_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", load_space("backbones").space.parameters["MODEL.BACKBONE.DEPTH"].values)
 def test_every_backbone_of_the_architecture_search_is_built_with_its_width(depth):
     loaded = load_space("backbones")
@@ -73,6 +78,7 @@ def test_architecture_search_has_a_limit_on_latency():
     assert space.costs == ("latency_ms",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", load_space("distill").space.parameters["MODEL.BACKBONE.DEPTH"].values)
 def test_every_student_is_built_with_its_width(depth):
     loaded = load_space("distill")

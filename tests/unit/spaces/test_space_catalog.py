@@ -30,6 +30,7 @@ def test_unknown_name_lists_the_catalog():
         catalog.read("optimiser")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", catalog.names())
 def test_every_sampled_configuration_is_valid(name):
     loaded = load_space(name)
@@ -41,6 +42,7 @@ def test_every_sampled_configuration_is_valid(name):
         from_values(complete(loaded.base, draw(cube, rng), loaded.space.tied))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", catalog.names())
 def test_first_configuration_is_whole(name):
     loaded = load_space(name)
@@ -97,6 +99,7 @@ def test_ablation_of_bag_of_tricks_takes_small_networks():
     assert "+ last stride 1" not in kept
 
 
+@pytest.mark.slow
 def test_spaces_load_without_heavy_imports():
     modules = ("catalog", "convert", "describe", "encoding", "load", "sampling")
     imports = "; ".join(f"import search_spaces.{module}" for module in modules)

@@ -38,6 +38,7 @@ def test_distributions_match_the_parameters():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ref", ["test", *catalog.names()])
 def test_what_optuna_suggests_is_valid_here(ref):
     loaded = None if ref == "test" else load_space(ref)

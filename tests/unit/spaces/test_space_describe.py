@@ -35,6 +35,7 @@ TRICKY = Space(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", [TRICKY, *(load_space(name).space for name in catalog.names())], ids=lambda s: s.name)
 def test_yaml_reads_back_as_the_same_space(space):
     back = load_space(to_yaml(space)).space

@@ -18,6 +18,7 @@ def faults(text, **options):
     return caught.value.findings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "code", "place", "says"),
     [

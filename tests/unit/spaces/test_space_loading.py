@@ -159,6 +159,7 @@ parameters:
     assert any("SOLVER.DELAY_EPOCHS does not vary in 5 epochs" in note for note in loaded.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epochs", [3, 5, 7, 9, 13, 40, 200])
 @pytest.mark.parametrize("name", catalog.names())
 def test_catalog_loads_at_any_number_of_epochs(name, epochs):

@@ -83,6 +83,7 @@ def test_a_metric_of_another_task_is_refused_with_those_that_there_are():
     assert findings("recipe: bnneck\nobjective: miscount\n" + TAIL)[0].code == "unknown-metric"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("counting")
 def test_targets_and_constraints_know_which_metrics_are_fractions():
     space = load_space(HEAD + "constraints: [miscount <= 3, exact >= 0.5]\nbudget: {target: miscount <= 2}\n" + TAIL)

@@ -84,6 +84,7 @@ def test_who_added_to_a_row_that_is_gone_adds_to_what_it_added_to():
     assert parents(loaded.space.rows)["other"] == "plain"
 
 
+@pytest.mark.slow
 def test_rows_read_back_from_yaml_and_json():
     space = load_space(ROWS, max_epochs=6).space
     back = load_space(to_yaml(space)).space

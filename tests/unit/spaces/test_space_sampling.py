@@ -40,11 +40,13 @@ def test_samples_satisfy_space_and_constraints():
         assert ("margin" in values) is (values["kind"] == "a")
 
 
+@pytest.mark.slow
 def test_samples_cover_a_logarithmic_scale_evenly():
     counts, _ = np.histogram([np.log10(values["lr"]) for values in draws(1000)], bins=4, range=(-4, -2))
     assert counts.min() > 200
 
 
+@pytest.mark.slow
 def test_sampling_does_not_depend_on_the_hash_seed():
     code = (
         "import json, numpy as np\n"
@@ -63,6 +65,7 @@ def test_sampling_does_not_depend_on_the_hash_seed():
     assert len(json.loads(runs[0].stdout)) == 5
 
 
+@pytest.mark.slow
 def test_constraints_that_nothing_satisfies_are_an_error_not_a_hang():
     space = SPACE.model_copy(update={"constraints": ("lr > 1", "group > 0")})
     with pytest.raises(SpaceError) as caught:

@@ -151,6 +151,7 @@ def chain(length):
     return {f"t{number}": "a" if number == 0 else f"t{number - 1}" for number in reversed(range(length))}
 
 
+@pytest.mark.slow
 def test_a_chain_of_ties_is_followed_to_its_end_and_one_too_long_is_refused():
     tied = {key: Tied(to=other, offset=1.0) for key, other in chain(200).items()}
     space = Space(name="x", parameters={"a": Float(low=0.0, high=1.0)}, tied=tied)
@@ -162,6 +163,7 @@ def test_a_chain_of_ties_is_followed_to_its_end_and_one_too_long_is_refused():
         Space(name="x", parameters=space.parameters, tied={key: Tied(to=to) for key, to in chain(2000).items()})
 
 
+@pytest.mark.slow
 def test_section_of_ties_is_read_as_the_same_space():
     entry = "SOLVER.GAMMA: {type: tied, to: SOLVER.BASE_LR, factor: 10}"
     head = "name: x\nrecipe: bnneck\nparameters:\n  SOLVER.BASE_LR: {type: float, low: 1.0e-4, high: 1.0e-2}\n"
@@ -235,6 +237,7 @@ def test_space_with_ties_is_told_whole():
     assert "tied.SOLVER.ETA_MIN_LR: 0.002 x SOLVER.BASE_LR -> removed" in diff(loaded.space, changed)
 
 
+@pytest.mark.slow
 def test_commands_show_what_is_tied(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(TEXT)

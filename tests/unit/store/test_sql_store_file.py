@@ -166,6 +166,7 @@ def test_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
         open_store(tmp_path / "home" / "studies.db")
 
 
+@pytest.mark.slow
 def test_full_disk_refuses_the_batch_and_keeps_everything_before(path: Path) -> None:
     store = open_store(path)
     store.create_study(CREATED, 1.0)

@@ -70,6 +70,7 @@ def told(address: str | Path) -> list[tuple[object, ...]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("into", ["sqlite", "postgresql"])
 def test_a_backup_restores_into_either_kind(
     address: Address, into: str, request: pytest.FixtureRequest, tmp_path: Path
@@ -92,6 +93,7 @@ def test_a_backup_restores_into_either_kind(
     again.close()
 
 
+@pytest.mark.slow
 def test_a_restore_refuses_a_store_with_studies(address: Address, tmp_path: Path) -> None:
     source = filled(address(), tmp_path)
     backup_store(source, tmp_path / "one.backup")
@@ -101,6 +103,7 @@ def test_a_restore_refuses_a_store_with_studies(address: Address, tmp_path: Path
     assert told(source) == before
 
 
+@pytest.mark.slow
 def test_a_backup_made_while_a_controller_writes_is_of_one_moment(address: Address, tmp_path: Path) -> None:
     url = address()
     store = open_store(url)
@@ -132,6 +135,7 @@ def test_a_backup_made_while_a_controller_writes_is_of_one_moment(address: Addre
     assert copied.reports > 0
 
 
+@pytest.mark.slow
 def test_a_backup_overwrites_nothing_and_needs_a_store(address: Address, tmp_path: Path) -> None:
     there = tmp_path / "there.backup"
     there.write_text("mine")
@@ -142,6 +146,7 @@ def test_a_backup_overwrites_nothing_and_needs_a_store(address: Address, tmp_pat
         backup_store(address(), tmp_path / "new.backup")
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_backup_is_refused(address: Address, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("Dear Anna" * 500)
     with pytest.raises(StoreError, match=r"letter\.txt"):
@@ -172,6 +177,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "studies.db"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("statement", "said"), DAMAGES)
 def test_check_names_what_is_wrong(whole: Path, tmp_path: Path, statement: str, said: str) -> None:
     copy = tmp_path / "studies.db"
@@ -183,6 +189,7 @@ def test_check_names_what_is_wrong(whole: Path, tmp_path: Path, statement: str, 
     assert any(re.search(said, fault.message) for fault in found), found
 
 
+@pytest.mark.slow
 def test_check_names_what_is_wrong_on_a_server(whole: Path, postgres: Server) -> None:
     url = postgres.url()
     restore_store(whole, url)

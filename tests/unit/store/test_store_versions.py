@@ -84,6 +84,7 @@ def test_an_older_file_is_copied_beside_itself_brought_forward_and_goes_on(tmp_p
     goes_on(store, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", OLDER)
 def test_an_older_database_waits_for_its_upgrade_and_goes_on(postgres: Server, tmp_path: Path, version: int) -> None:
     url = old_database(postgres, version)
@@ -98,6 +99,7 @@ def test_an_older_database_waits_for_its_upgrade_and_goes_on(postgres: Server, t
     goes_on(open_store(url), tmp_path)
 
 
+@pytest.mark.slow
 def test_an_older_database_without_studies_is_brought_forward_unasked(postgres: Server) -> None:
     url = old_database(postgres, 1)
     postgres.execute(url, "DELETE FROM studies")
@@ -106,6 +108,7 @@ def test_an_older_database_without_studies_is_brought_forward_unasked(postgres: 
     store.close()
 
 
+@pytest.mark.slow
 def test_an_upgrade_that_fails_leaves_the_database_as_it_was(postgres: Server) -> None:
     url = old_database(postgres, 1)
     postgres.execute(url, "UPDATE events SET body = 'torn' WHERE study = 2 AND seq = 8")
@@ -115,6 +118,7 @@ def test_an_upgrade_that_fails_leaves_the_database_as_it_was(postgres: Server) -
     assert columns(url) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_of_two_upgrades_at_once_one_does_it_and_the_other_finds_it_done(
     request: pytest.FixtureRequest, tmp_path: Path, kind: str

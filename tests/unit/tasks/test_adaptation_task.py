@@ -62,6 +62,7 @@ def same_state(left, right):
     return left.keys() == right.keys() and all(torch.equal(left[key], right[key]) for key in left)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cameras", ["center", "proxies"])
 def test_every_epoch_says_how_many_clusters_and_outliers_it_had(tiny, tmp_path, cameras):
     results, _ = train(tiny(TASK__ADAPTATION__CAMERAS=cameras), tmp_path / "run")
@@ -72,6 +73,7 @@ def test_every_epoch_says_how_many_clusters_and_outliers_it_had(tiny, tmp_path, 
         assert ("loss_proxy" in one.metrics) is (cameras == "proxies")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cameras", ["none", "proxies"])
 def test_a_run_continued_from_a_checkpoint_is_bit_by_bit_the_same(tiny, tmp_path, cameras):
     config = tiny(TASK__ADAPTATION__CAMERAS=cameras, MODEL__LOSSES__NAME=["CrossEntropyLoss", "TripletLoss"])
@@ -82,6 +84,7 @@ def test_a_run_continued_from_a_checkpoint_is_bit_by_bit_the_same(tiny, tmp_path
     assert same_state(load(resumed.checkpoint.path).model, load(end.checkpoint.path).model)
 
 
+@pytest.mark.slow
 def test_a_fork_may_draw_another_number_of_images_of_a_cluster(tiny, tmp_path):
     _, half = train(tiny(), tmp_path / "parent", to_epoch=1)
     fork = api.Fork(half.checkpoint.path, half.checkpoint.epoch, half.checkpoint.sha256)
@@ -89,6 +92,7 @@ def test_a_fork_may_draw_another_number_of_images_of_a_cluster(tiny, tmp_path):
     assert [one.epoch for one in results] == [2]
 
 
+@pytest.mark.slow
 def test_how_a_continued_run_is_measured_does_not_change_what_it_learns(tiny, tmp_path):
     _, half = train(tiny(), tmp_path / "half", to_epoch=1)
     _, plain = train(tiny(), tmp_path / "plain", checkpoint=half.checkpoint, to_epoch=2)
@@ -113,6 +117,7 @@ def manifest(root, identities):
         csv.writer(file).writerows(rows)
 
 
+@pytest.mark.slow
 def test_the_labels_of_the_training_images_change_nothing(tiny, tmp_path):
     labels = np.arange(24) // 4
     states = []
@@ -124,6 +129,7 @@ def test_the_labels_of_the_training_images_change_nothing(tiny, tmp_path):
     assert same_state(states[0], states[2])
 
 
+@pytest.mark.slow
 def test_the_adapted_model_is_a_baseline_that_reid_measures_alike(tiny, tmp_path):
     config = tiny()
     results, end = train(config, tmp_path / "run", to_epoch=1)
@@ -132,12 +138,14 @@ def test_the_adapted_model_is_a_baseline_that_reid_measures_alike(tiny, tmp_path
     assert report.metrics["mAP"] == results[-1].metrics["mAP"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("iterations", "batches"), [(0, 8), (3, 3), (20, 20)])
 def test_an_epoch_has_the_batches_that_the_configuration_says(tiny, iterations, batches):
     config = tiny(TASK__ADAPTATION__ITERATIONS=iterations)
     assert task_of(config).open(config, api.Protocol.TEST, threads=1).batches_per_epoch == batches
 
 
+@pytest.mark.slow
 def test_a_radius_that_nobody_is_within_trains_on_nearest_neighbours(tiny, tmp_path):
     results, _ = train(
         tiny(TASK__ADAPTATION__METRIC="cosine", TASK__ADAPTATION__EPS=1e-9), tmp_path / "run", to_epoch=2

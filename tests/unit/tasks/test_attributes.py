@@ -23,6 +23,7 @@ def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("attributes")
 
 
+@pytest.mark.slow
 def test_what_persons_wear_is_learned_above_chance(cache):
     config = settings(ATTRIBUTES, cache)
     result = api.train(config, directory=cache / "run", threads=1)
@@ -35,6 +36,7 @@ def test_what_persons_wear_is_learned_above_chance(cache):
     assert "probability of 0.5" in report.protocol
 
 
+@pytest.mark.slow
 def test_a_resumed_training_of_attributes_equals_the_uninterrupted_one(cache, tmp_path):
     config = settings(ATTRIBUTES, cache, SOLVER__MAX_EPOCH=3, DATASETS__SYNTHETIC__IDENTITIES=24)
     straight, parts = [], []
@@ -50,6 +52,7 @@ def test_a_resumed_training_of_attributes_equals_the_uninterrupted_one(cache, tm
     assert one.parts["losses"].keys() == other.parts["losses"].keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighted", [True, False])
 def test_a_fork_may_weigh_rare_answers_or_stop_it(tmp_path, cache, weighted):
     first, then = (
@@ -61,6 +64,7 @@ def test_a_fork_may_weigh_rare_answers_or_stop_it(tmp_path, cache, weighted):
     assert api.train(then, directory=tmp_path / "child", checkpoint=fork, threads=1).epoch == 2
 
 
+@pytest.mark.slow
 def test_precise_statistics_are_those_of_the_scores_too(tmp_path, cache):
     plain, precise = (
         settings(ATTRIBUTES, cache, SOLVER__MAX_EPOCH=1, TEST__PRECISE_BN__ENABLED=value) for value in (False, True)
@@ -78,6 +82,7 @@ def test_precise_statistics_are_those_of_the_scores_too(tmp_path, cache):
     assert not stale
 
 
+@pytest.mark.slow
 def test_validation_persons_are_not_trained_on(cache):
     config = settings(ATTRIBUTES, cache, DATASETS__VAL_FRACTION=0.25)
     data = task_of(config).open(config, api.Protocol.VALIDATION, threads=1)
@@ -86,6 +91,7 @@ def test_validation_persons_are_not_trained_on(cache):
     assert (len(train), len(held)) == (72, 24)
 
 
+@pytest.mark.slow
 def test_the_built_in_attributes_are_those_of_the_drawn_persons(cache):
     config = settings(ATTRIBUTES, cache)
     data = task_of(config).open(config, api.Protocol.TEST, threads=1)
@@ -96,6 +102,7 @@ def test_the_built_in_attributes_are_those_of_the_drawn_persons(cache):
         assert told[names.index("long_hair")] == person.long_hair
 
 
+@pytest.mark.slow
 def test_the_loss_is_weighted_by_the_training_images_where_that_is_on(cache):
     on, off = (settings(ATTRIBUTES, cache, MODEL__LOSSES__BCE__WEIGHT_ENABLED=value) for value in (True, False))
     task = task_of(on)
@@ -140,6 +147,7 @@ def test_validation_images_with_one_answer_only_are_refused_before_training(tmp_
     assert task_of(config).open(config, api.Protocol.TEST, threads=1).evaluation.names == ("hat",)
 
 
+@pytest.mark.slow
 def test_unknown_answers_are_neither_learned_nor_measured(tmp_path, cache):
     rng = np.random.default_rng(0)
     rows = ["file,split,bright,noise"]

@@ -28,6 +28,7 @@ def trained(cache):
     return config, api.train(config, directory=cache / "run", threads=1)
 
 
+@pytest.mark.slow
 def test_six_persons_are_told_apart_far_above_chance(trained):
     config, result = trained
     report = api.evaluate(config, result.checkpoint.path, threads=1)
@@ -43,6 +44,7 @@ def test_six_persons_are_told_apart_far_above_chance(trained):
     assert right / 72 == pytest.approx(report.metrics["top1"])
 
 
+@pytest.mark.slow
 def test_a_resumed_classifier_equals_the_uninterrupted_one(cache, tmp_path):
     config = settings(CLASSES, cache, SOLVER__MAX_EPOCH=3, DATASETS__SYNTHETIC__IMAGES=4)
     straight, parts = [], []
@@ -58,6 +60,7 @@ def test_a_resumed_classifier_equals_the_uninterrupted_one(cache, tmp_path):
     assert whole.best is not None
 
 
+@pytest.mark.slow
 def test_validation_holds_out_a_share_of_every_class_by_its_seed(cache):
     held = {}
     for seed in (0, 1):
@@ -74,6 +77,7 @@ def test_validation_holds_out_a_share_of_every_class_by_its_seed(cache):
     assert {one.path for one in again[0].part.records} == held[1]
 
 
+@pytest.mark.slow
 def test_other_image_sizes_for_testing_measure_the_same_images(cache):
     same, other = (settings(CLASSES, cache, INPUT__SIZE_TEST=size) for size in ([64, 32], [48, 32]))
     paths = [
@@ -83,6 +87,7 @@ def test_other_image_sizes_for_testing_measure_the_same_images(cache):
     assert paths[0] == paths[1]
 
 
+@pytest.mark.slow
 def test_test_images_are_others_than_those_trained_on(cache):
     config = settings(CLASSES, cache)
     data = task_of(config).open(config, api.Protocol.TEST, threads=1)
@@ -90,6 +95,7 @@ def test_test_images_are_others_than_those_trained_on(cache):
     assert data.train.images.take(np.array([0])).shape == (1, 64, 32, 3)
 
 
+@pytest.mark.slow
 def test_combined_data_trains_on_the_test_images_too(cache):
     config = settings(CLASSES, cache, DATASETS__COMBINEALL=True)
     data = task_of(config).open(config, api.Protocol.TEST, threads=1)
@@ -97,6 +103,7 @@ def test_combined_data_trains_on_the_test_images_too(cache):
     assert "trained on too" in data.evaluation.sentence
 
 
+@pytest.mark.slow
 def test_flip_averages_the_scores_of_both_views(trained):
     config, result = trained
     compute = Compute.of(config)
@@ -112,6 +119,7 @@ def test_flip_averages_the_scores_of_both_views(trained):
     assert not np.allclose(plain, other)
 
 
+@pytest.mark.slow
 def test_a_model_of_other_classes_is_not_measured(trained, cache):
     _, result = trained
     other = settings(CLASSES, cache, DATASETS__SYNTHETIC__IDENTITIES=5)

@@ -72,6 +72,7 @@ def test_drawn_faces_are_a_function_of_the_seed_and_their_name():
     assert faces.fingerprint != synthetic_faces(SyntheticParameters(seed=6)).fingerprint
 
 
+@pytest.mark.slow
 def test_the_drawn_faces_are_learned(tmp_path):
     """Pairs of persons that it has not seen: six epochs are well above chance and the untrained network."""
     still = run(tmp_path / "still", 1, **{"SOLVER.BASE_LR": 1e-6}).metrics
@@ -80,11 +81,13 @@ def test_the_drawn_faces_are_learned(tmp_path):
     assert learned["auc"] > 0.78
 
 
+@pytest.mark.slow
 def test_a_sample_of_the_persons_is_enough_to_learn(tmp_path):
     learned = run(tmp_path, 6, **SAMPLED | {"SOLVER.IMS_PER_BATCH": 16}).metrics
     assert learned["accuracy"] > 0.7
 
 
+@pytest.mark.slow
 def test_a_sampled_training_resumes_bit_by_bit(tmp_path):
     straight = run(tmp_path / "straight", 2, **FEW, **SAMPLED)
     half = run(tmp_path / "parts", 1, **FEW, **SAMPLED)
@@ -95,6 +98,7 @@ def test_a_sampled_training_resumes_bit_by_bit(tmp_path):
     assert all(torch.equal(value, same[number][name]) for number, row in memory.items() for name, value in row.items())
 
 
+@pytest.mark.slow
 def test_a_sample_of_all_persons_is_the_plain_classifier(tmp_path):
     plain = run(tmp_path / "plain", 1, **FEW)
     sampled = run(tmp_path / "all", 1, **FEW, **SAMPLED | {"MODEL.HEADS.PFC.SAMPLE_RATE": 1.0})
@@ -103,6 +107,7 @@ def test_a_sample_of_all_persons_is_the_plain_classifier(tmp_path):
     assert all(torch.equal(value, right[key]) for key, value in left.items())
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_measured_on_the_test_pairs(tmp_path):
     end = run(tmp_path, 1)
     report = api.evaluate(config(), end.checkpoint.path, threads=1)
@@ -111,6 +116,7 @@ def test_a_checkpoint_is_measured_on_the_test_pairs(tmp_path):
     assert np.mean([one.metrics["accuracy"] for one in report.groups["fold"]]) == report.metrics["accuracy"]
 
 
+@pytest.mark.slow
 def test_scales_are_honoured_and_told(tmp_path):
     run(tmp_path, 1, **FEW)
     path = tmp_path / "epoch-0001.pt"

@@ -75,6 +75,7 @@ def test_the_area_counts_couples_in_the_right_order(decimals):
     assert area_under_curve(np.sort(distances[same]), np.sort(distances[~same])) == pytest.approx(np.mean(couples))
 
 
+@pytest.mark.slow
 def test_rates_are_those_of_the_best_allowed_threshold_and_absent_where_one_pair_is_too_much():
     distances, same, fold = drawn(3, 3000)
     metrics, _ = verification_measures(distances, same, fold)

@@ -30,6 +30,7 @@ def of(folder, cache):
     return settings(CLASSES, cache, DATASETS__ROOT=str(folder), SOLVER__MAX_EPOCH=1, SOLVER__WARMUP_EPOCHS=0.0)
 
 
+@pytest.mark.slow
 def test_renamed_classes_of_the_same_number_are_not_measured(folder, tmp_path):
     result = api.train(of(folder, tmp_path / "cache"), directory=tmp_path / "run", threads=1)
     assert load(result.checkpoint.path).names == ("cow", "dog", "hen")

@@ -118,6 +118,7 @@ def test_a_batch_without_two_views_of_each_image_is_refused():
         memory(torch.randn(3, 4), torch.randn(3, 4), torch.tensor([0, 0, 1]))
 
 
+@pytest.mark.slow
 def test_keys_follow_slowly_and_take_no_gradient(small):
     config = small()
     model = task_of(config).model(config, 1)
@@ -135,6 +136,7 @@ def test_keys_follow_slowly_and_take_no_gradient(small):
     assert not outputs[""].keys.requires_grad
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images", [2, 3, 5])
 def test_a_small_batch_makes_fewer_parts(small, images):
     model = task_of(small()).model(small(MODEL__CONTRAST__SPLITS=4), 1)  # its feature maps are of one cell
@@ -169,6 +171,7 @@ def test_a_collapsed_model_has_no_contrast_accuracy():
     assert agreement(alike, alike) == {"contrast_accuracy": 0.0, "alignment": 0.0, "uniformity": pytest.approx(0.0)}
 
 
+@pytest.mark.slow
 def test_a_pre_training_resumes_bit_by_bit(small, tmp_path):
     config = small()
     straight, want = train(config, tmp_path / "straight", 2)
@@ -185,6 +188,7 @@ def test_a_pre_training_resumes_bit_by_bit(small, tmp_path):
     assert all(torch.equal(value, right[key]) for key, value in left.items())
 
 
+@pytest.mark.slow
 def test_images_without_identities_are_enough_to_train_and_to_choose(small, tmp_path):
     config = small(DATASETS__ROOT=str(photos(tmp_path / "photos", 24)))
     assert api.describe_data(config).train_images == 24
@@ -230,6 +234,7 @@ def test_what_cannot_be_pre_trained_is_refused(small, changed):
         small(**changed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("averaged", [False, True])
 def test_its_checkpoint_is_a_backbone_for_any_training(small, tmp_path, averaged):
     config = small(SOLVER__EMA__ENABLED=averaged)
@@ -244,6 +249,7 @@ def test_its_checkpoint_is_a_backbone_for_any_training(small, tmp_path, averaged
     assert all(torch.equal(value, weights[f"backbone.{name}"]) for name, value in taken.items())
 
 
+@pytest.mark.slow
 def test_a_supervised_moco_checkpoint_is_a_backbone_too(tmp_path):
     settings = {key: value for key, value in SMALL.items() if not key.startswith("MODEL.CONTRAST")}
     config = from_values(settings | {"MODEL.META_ARCHITECTURE": "MoCo"})

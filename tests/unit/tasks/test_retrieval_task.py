@@ -69,6 +69,7 @@ def test_recall_is_the_share_of_queries_with_a_match_among_the_first():
     assert "recall100" not in found  # of 30
 
 
+@pytest.mark.slow
 def test_the_built_in_data_is_learned(tmp_path):
     """Six epochs lift MAP@R of classes that it has not seen well above that of the untrained network."""
     still = run(tmp_path / "still", 1, **{"SOLVER.BASE_LR": 1e-6}).metrics
@@ -80,6 +81,7 @@ def test_the_built_in_data_is_learned(tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_resumed_training_is_the_same(tmp_path):
     straight = run(tmp_path, 2, **FEW)
     half = run(tmp_path / "parts", 1, **FEW)
@@ -89,6 +91,7 @@ def test_a_resumed_training_is_the_same(tmp_path):
     assert resumed.metrics["map_at_r"] == straight.metrics["map_at_r"]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_measured_by_class(tmp_path):
     end = run(tmp_path, 1, **FEW)
     values = SMALL | FEW | {"DATALOADER.CACHE_DIR": CACHE[0], "TEST.RERANK.ENABLED": True}

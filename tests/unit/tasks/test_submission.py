@@ -86,6 +86,7 @@ def ap_of(order, data):
     return float(np.mean(found))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
@@ -108,6 +109,7 @@ def test_the_submission_of_one_model_ranks_as_evaluate_does(trained, unlabelled,
     assert found.conditions in report.protocol
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_the_weighted_mean_of_its_models_cosines(trained, unlabelled):
     folder, data = unlabelled
     paths = [path for _, path in trained]
@@ -127,6 +129,7 @@ def test_an_ensemble_is_the_weighted_mean_of_its_models_cosines(trained, unlabel
     assert "0.75 x" in found.conditions
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_re_ranked_as_the_first_says(trained, unlabelled):
     folder, _ = unlabelled
     paths = [path for _, path in trained]
@@ -146,6 +149,7 @@ def test_an_ensemble_is_re_ranked_as_the_first_says(trained, unlabelled):
     np.testing.assert_allclose(np.take_along_axis(distances, ranked(found.ranking), axis=1), best, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_equally_near_images_stand_in_the_order_of_their_names(trained, tmp_path, unlabelled):
     source = min((unlabelled[0] / "gallery").iterdir()).read_bytes()
     for name in ("query/q.png", "gallery/b.png", "gallery/a.png", "gallery/d.png", "gallery/c.png"):
@@ -175,6 +179,7 @@ def test_blocks_give_the_lists_that_the_whole_matrix_gives():
     np.testing.assert_array_equal(np.array(list(nearest(blocks, 6))), whole)
 
 
+@pytest.mark.slow
 def test_scales_are_summed_after_each_is_normalised(trained):
     config, path = trained[0]
     model, _ = load_model(config, path, Compute.of(config))
@@ -207,6 +212,7 @@ def test_scales_that_a_model_cannot_take_are_refused(changed):
         from_values(SMALL | changed)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_ranked_is_refused_and_named(trained, unlabelled, tmp_path):
     path, folder = trained[0][1], unlabelled[0]
     with pytest.raises(DataError, match="no folder gallery_b"):
@@ -226,6 +232,7 @@ def test_what_cannot_be_ranked_is_refused_and_named(trained, unlabelled, tmp_pat
         api.submit([path], tmp_path, threads=1)
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_lists_as_naic_asks_for_them(trained, unlabelled, tmp_path):
     paths, out = [str(path) for _, path in trained], tmp_path / "result.json"
     words = ["--checkpoint", paths[0], "--checkpoint", paths[1], "--data", str(unlabelled[0]), "--out", str(out)]

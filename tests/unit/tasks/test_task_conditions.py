@@ -23,6 +23,7 @@ def test_a_domain_of_the_built_in_data_is_refused_where_there_is_none(values):
         api.describe_data(from_values({"DATASETS.ROOT": "synthetic"} | values | domain))
 
 
+@pytest.mark.slow
 def test_a_profile_counts_the_labelling_before_an_epoch(monkeypatch, tmp_path):
     seen = []
     relabel = AdaptationTask.relabel

@@ -35,6 +35,7 @@ def test_file_store_is_refused(uri: str) -> None:
         MlflowProjection(uri, "s1", "name")
 
 
+@pytest.mark.slow
 def test_importing_tracking_does_not_import_mlflow() -> None:
     script = "import sys, orchestrator.tracking; sys.exit('mlflow' in sys.modules or 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

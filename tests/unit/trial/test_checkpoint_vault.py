@@ -31,6 +31,7 @@ def local(folder: Path, content: bytes = b"weights", epoch: int = 3) -> Checkpoi
     return CheckpointRef(str(path), epoch, hashlib.sha256(content).hexdigest())
 
 
+@pytest.mark.slow
 def test_what_was_put_is_listed_fetched_and_removed(url, tmp_path):
     reachable(url)
     vault = Vault(vault_of(url, "study", 7))
@@ -48,6 +49,7 @@ def test_what_was_put_is_listed_fetched_and_removed(url, tmp_path):
         vault.fetch(kept, tmp_path / "elsewhere")
 
 
+@pytest.mark.slow
 def test_another_content_of_the_same_epoch_has_another_name(url, tmp_path):
     vault = Vault(f"{url}/again")
     first = vault.put(local(tmp_path / "a", b"one"))
@@ -56,6 +58,7 @@ def test_another_content_of_the_same_epoch_has_another_name(url, tmp_path):
     assert vault.fetch(second, tmp_path / "d").read_bytes() == b"two"
 
 
+@pytest.mark.slow
 def test_a_file_that_changed_under_the_url_is_not_taken(url, tmp_path):
     vault = Vault(f"{url}/torn")
     kept = vault.put(local(tmp_path / "here"))
@@ -107,6 +110,7 @@ def test_a_missing_package_names_the_extra(monkeypatch):
         check_vault("s3://lab/runs")
 
 
+@pytest.mark.slow
 def test_a_store_that_does_not_answer_is_refused_before_any_work_without_telling_secrets(monkeypatch):
     with s3_server(monkeypatch) as server:
         server.down()

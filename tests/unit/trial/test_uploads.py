@@ -104,6 +104,7 @@ def test_a_failure_is_told_and_tried_again(checkpoint):
     assert "ConnectionError: nobody there" in lines[0]
 
 
+@pytest.mark.slow
 def test_waiting_has_an_end_and_what_is_gone_is_not_waited_for(checkpoint):
     vault = SlowVault()
     uploads = Uploads(vault)
