@@ -10,8 +10,8 @@ import threading
 import time
 import traceback
 from typing import Any
-from urllib.parse import urlsplit
 
+from orchestrator.backends.ray_port import NoRay, greet, place_of
 from reid_core.errors import Conflict, ServerUnreachable
 
 __all__ = ["Connection"]
@@ -20,8 +20,8 @@ _PROBE_SECONDS, _PROBES = 2.0, 5
 """The head counts as gone after so many attempts to reach it, so many seconds apart. Ray itself would end this process
 after a minute."""
 _SHUTDOWN_SECONDS = 15.0
-_ANSWER_SECONDS, _ANSWER_PAUSE = 10.0, 0.5
-"""How long a head may take to answer at the beginning: Ray itself would try for many minutes, deaf to signals."""
+_ANSWER_SECONDS, _ANSWER_PAUSE, _GREETING_SECONDS = 10.0, 0.5, 30.0
+"""How long a head may take to listen and to greet at the beginning: Ray would try for many minutes, deaf to signals."""
 
 
 class Connection:
@@ -84,32 +84,26 @@ class Connection:
 
 
 def _answers(address: str) -> bool:
-    with contextlib.suppress(OSError, ValueError), socket.create_connection(_place(address), timeout=1.0):
+    with contextlib.suppress(OSError, ValueError), socket.create_connection(place_of(address), timeout=1.0):
         return True
     return False
 
 
-def _place(address: str) -> tuple[str, int]:
-    """Host and port of an address of Ray's. Raises ValueError for one that names none, as "auto" does."""
-    parts = urlsplit(address if "://" in address else f"//{address}")
-    if parts.hostname is None or parts.port is None:
-        raise ValueError(f"{address} names no host and port")
-    return parts.hostname, parts.port
-
-
 def _wait_for(address: str) -> None:
-    """Return once somebody answers at the address, or at once where it names no port. Raises OSError: why nobody does.
+    """Return once a head answers at the address, or at once where it names no port. Raises OSError: why none does.
 
     `auto` stands for RAY_ADDRESS, as for Ray.
     """
     try:
-        place = _place(os.environ.get("RAY_ADDRESS", "") or address if address == "auto" else address)
+        place = place_of(os.environ.get("RAY_ADDRESS", "") or address if address == "auto" else address)
     except ValueError:
         return
     end = time.monotonic() + _ANSWER_SECONDS
     while True:
         try:
-            socket.create_connection(place, timeout=1.0).close()
+            greet(place, connect=1.0, answer=_GREETING_SECONDS)
+        except NoRay:
+            raise
         except OSError as error:
             if time.monotonic() + _ANSWER_PAUSE > end:
                 why = error.strerror or str(error) or type(error).__name__
@@ -160,7 +154,7 @@ def _advice(address: str, error: BaseException) -> str:
     """A head that answers and still takes no driver wants its token, or a raylet on the driver's machine."""
     if "AuthToken" in "".join(traceback.format_exception(error)):
         return "the cluster wants its token: set RAY_AUTH_MODE=token here, and have the head's ~/.ray/auth_token"
-    if _answers(address):
+    if _answers(address) and not isinstance(error, NoRay):
         return f"let this machine join first: ray start --address={address} --num-cpus=0"
     return "start a head with `ray start --head` and give its address, or use --backend inline"
 

@@ -3,7 +3,8 @@
     python tests/perf/real_searches.py --data DIR --weights FILE [--size 128 64] [--seeds 0 1 2 3 4] [--algorithms freeze-thaw tpe random] [--workers N]
 
 Each search is `reid-tune space plan`, which tells how long it will take, `reid-tune run` with 12 trials of 9 epochs at most,
-then `reid-tune best --retrain`. `tpe` and `random` train all their trials in full; `tpe` is Optuna's own sampler. Finished searches are kept in tests/perf/recorded/real_searches.jsonl and not repeated.
+then `reid-tune best --retrain`. `tpe` and `random` train all their trials in full; `tpe` is Optuna's own sampler. Finished searches are kept (--results, by default
+tests/perf/recorded/real_searches.jsonl) and not repeated.
 Trials are processes of this one, so the CPU minutes of a search are those of its trials too, whatever else the machine does.
 """  # noqa: E501 - the usage is one line
 
@@ -77,9 +78,9 @@ def _json(words: list[str]) -> Any:
     return json.loads(_run(words))
 
 
-def known() -> list[dict[str, object]]:
+def known(results: Path) -> list[dict[str, object]]:
     """The searches done so far."""
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+    return [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
 
 
 def table(rows: list[dict[str, object]]) -> str:
@@ -130,15 +131,16 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="trials side by side")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--algorithms", nargs="+", default=["freeze-thaw", "tpe", "random"])
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE", help="of the searches done so far")
     options = parser.parse_args()
-    RESULTS.parent.mkdir(exist_ok=True)
+    options.results.parent.mkdir(exist_ok=True)
     for seed in options.seeds:
         for algorithm in options.algorithms:
             own = {"data": Path(options.data).name, "algorithm": algorithm, "seed": seed}
-            if not any(own.items() <= row.items() for row in known()):
-                with RESULTS.open("a") as out:
+            if not any(own.items() <= row.items() for row in known(options.results)):
+                with options.results.open("a") as out:
                     out.write(json.dumps(search(options, algorithm, seed)) + "\n")
-    print(table(known()))
+    print(table(known(options.results)))
 
 
 if __name__ == "__main__":

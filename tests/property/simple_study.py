@@ -44,7 +44,7 @@ class SimpleStudy:
         self.running: dict[int, int] = {}  # segment: trial
         self.segments: set[int] = set()
         self.wanted: set[object] = set()
-        self.resting = self.stopped = self.archived = False
+        self.resting = self.stopped = self.over = self.archived = False
 
     # what happens ------------------------------------------------------------
     def is_taken_over(self) -> None:
@@ -56,10 +56,20 @@ class SimpleStudy:
         """Somebody wrote while no controller lived: a study that was asked to stop is over, with whatever ran."""
         if self.stopped:
             self.running.clear()
+            self.over = True
+
+    def ends(self) -> None:
+        """Its controller has left by itself."""
+        assert not self.running, "a study ends while something runs"
+        self.over = not self.resting
 
     def hears(self, given: CommandGiven) -> None:
         """Somebody's wish was recorded."""
         match given.command:
+            case CommandKind.EXTEND:
+                self._is_extended(given)
+            case CommandKind.PAUSE | CommandKind.QUEUE | CommandKind.RESUME | CommandKind.STOP if self.over:
+                pass
             case CommandKind.PAUSE | CommandKind.QUEUE:
                 self.resting = True
             case CommandKind.RESUME:
@@ -72,6 +82,14 @@ class SimpleStudy:
                 self.wanted.add((given.asked.values or {})["width"])
             case _ if given.trial in self.trials:
                 self._hears_of(given.trial, given.command)
+
+    def _is_extended(self, given: CommandGiven) -> None:
+        """More trials; a study that is over, or is about to be, rests."""
+        plan = given.asked.plan
+        assert plan is not None
+        self.places = max(self.places, plan.trials)
+        if self.over or self.stopped:
+            self.over, self.stopped, self.resting = False, False, True
 
     def _hears_of(self, number: int, command: CommandKind) -> None:
         trial = self.trials[number]

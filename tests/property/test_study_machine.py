@@ -37,6 +37,7 @@ from orchestrator.events import (
     TrialStatus,
     fold,
 )
+from orchestrator.search.plan import make_plan
 from orchestrator.store import MemoryStore, Store, open_store
 from orchestrator.trial.kinds import FailureKind
 from orchestrator.trial.protocol import CheckpointRef, Completed, Failed, Infeasible, Outcome, Paused, SegmentSpec
@@ -44,6 +45,7 @@ from reid_core.errors import Conflict
 
 STUDY_COMMANDS = (CommandKind.PAUSE, CommandKind.RESUME, CommandKind.QUEUE, CommandKind.ARCHIVE)
 WANTED_LR = 1e-3
+MAX_EPOCHS = 4
 TRIAL_COMMANDS = (
     CommandKind.TRIAL_STOP,
     CommandKind.TRIAL_RETRY,
@@ -59,6 +61,11 @@ MISFORTUNES: tuple[Outcome, ...] = (
     Infeasible("it cannot be"),
 )
 LIVELY = 4_000  # turns in which any study of these sizes must come to its end
+
+
+def is_extension(logged: Logged) -> bool:
+    """Whether this lets a study that has ended go on."""
+    return isinstance(logged.event, CommandGiven) and logged.event.command is CommandKind.EXTEND
 
 
 class _Segment:
@@ -147,10 +154,10 @@ class StudyMachine(RuleBasedStateMachine):
         patient=st.booleans(),
     )
     def begin(self, algorithm: str, trials: int, slots: int, memory: bool, patient: bool) -> None:
-        self.simple = SimpleStudy(trials=trials, max_epochs=4, slots=slots)
+        self.simple = SimpleStudy(trials=trials, max_epochs=MAX_EPOCHS, slots=slots)
         self.patient = patient
         self.store = MemoryStore() if memory else open_store(Path(self.folder.name) / "studies.db")
-        self.first = created(trials=trials, max_epochs=4, algorithm=algorithm)
+        self.first = created(trials=trials, max_epochs=MAX_EPOCHS, algorithm=algorithm)
         self.study = self.first.study
         self.store.create_study(self.first, self.now)
 
@@ -177,8 +184,20 @@ class StudyMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.controller is None and self.model.ended_at is None)
     @rule(kind=st.sampled_from(STUDY_COMMANDS))
     def someone_asks_while_nobody_runs_it(self, kind: CommandKind) -> None:
+        self._write_aside(CommandGiven(command=kind, by="the machine"))
+
+    @rule(more=st.integers(0, 3))
+    def someone_extends_the_study(self, more: int) -> None:
+        """Also one that has ended, which then rests."""
+        plan = make_plan(MAX_EPOCHS, 1, 3, self.simple.places + more)
+        given = CommandGiven(command=CommandKind.EXTEND, by="the machine", asked=Asked(plan=plan))
+        if self.controller is None:
+            self._write_aside(given)
+        else:
+            self._post(given)
+
+    def _write_aside(self, given: CommandGiven) -> None:
         ran = self.model.wall_seconds()
-        given = CommandGiven(command=kind, by="the machine")
         assert write_aside(self.store, self.study, [given], self.now)
         assert self.store.pending(self.study) == []
         self.posted.append(given)
@@ -255,8 +274,8 @@ class StudyMachine(RuleBasedStateMachine):
             return
         new = list(self.store.events(self.study, after=self.model.seq))
         assert [one.seq for one in new] == list(range(self.model.seq + 1, self.model.seq + 1 + len(new)))
-        ended = self.model.ended_at is not None
-        assert not ended or not new, "nothing follows the last word"
+        if self.model.ended_at is not None and not any(map(is_extension, new)):
+            assert not new, "nothing follows the last word"
         fold(new, self.model)
         self.read += new
         if self.controller is not None:
@@ -316,8 +335,7 @@ class StudyMachine(RuleBasedStateMachine):
     # inside -----------------------------------------------------------------
     def _post(self, given: CommandGiven) -> None:
         self.store.post(self.study, given, self.now)
-        if self.model.ended_at is None:
-            self.posted.append(given)
+        self.posted.append(given)
 
     def _all_is_heard(self) -> None:
         for given in self.posted:
@@ -333,6 +351,7 @@ class StudyMachine(RuleBasedStateMachine):
         self.now += 0.1
         assert self.controller.state.seq >= before
         if not more:
+            self.simple.ends()
             self.store.release(self.study, self.controller._lease.token)
             self.controller = None
             self.backend = _Backend(self.simple)

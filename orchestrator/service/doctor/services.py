@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import sqlite3
 import subprocess
 import time
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from orchestrator.backends.ray_port import NoRay, greet, place_of
 from orchestrator.events import StudyStatus
 from orchestrator.notify import load_settings, open_channel
 from orchestrator.service.daemon import record
@@ -182,16 +182,14 @@ def check_ray(address: str, *, connect: bool) -> Check:
 
 
 def _ray_port(address: str) -> Check:
-    place = urlsplit(address if "://" in address else f"//{address}")
     try:
-        host, port = place.hostname, place.port
+        host, port = place_of(address)
     except ValueError:
-        host, port = None, None
-    if host is None or port is None:
         return warns("ray cluster", f"{address} names no host and port", "`reid-tune doctor --ray` connects to it")
     try:
-        with socket.create_connection((host, port), timeout=2):
-            return fine("ray cluster", f"{host}:{port} answers; `reid-tune doctor --ray` looks closer")
+        greet((host, port), connect=2.0, answer=5.0)
+    except NoRay as error:
+        return fails("ray cluster", f"{host}:{port}: {error}", "give the address that `ray start --head` told")
     except OSError as error:
         told = f"{host}:{port} does not answer: {error.strerror or error}"
         return fails(
@@ -199,3 +197,4 @@ def _ray_port(address: str) -> Check:
             told,
             "start it with `ray start --head`, or leave its address out (`reid-tune up`, RAY_ADDRESS)",
         )
+    return fine("ray cluster", f"{host}:{port} answers; `reid-tune doctor --ray` looks closer")

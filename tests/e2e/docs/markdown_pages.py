@@ -55,11 +55,18 @@ def anchors(text: str) -> set[str]:
 
 def shell_lines(text: str) -> Iterator[str]:
     """Lines of sh blocks, continued ones joined, without prompts; and indented commands."""
-    yield from re.findall(r"^    ((?:reid-tune|make) .*)$", prose(text), re.MULTILINE)
+    yield from re.findall(r"^    ((?:reid-tune|make|python) .*)$", prose(text), re.MULTILINE)
     for block in blocks(text):
         if block.language in {"sh", "bash", "shell", "console"}:
             for line in re.sub(r"\\\n\s*", " ", block.body).splitlines():
                 yield line.removeprefix("$ ").strip()
+
+
+def to_type(page: Path) -> list[str]:
+    """What a page tells to type, in its order: lines; on pages for users of other tools, also the commands in tables."""
+    text = page.read_text("utf-8")
+    told = [span for span in spans(text) if span.startswith("reid-tune ")] if page.parent.name == "migrating" else []
+    return [*shell_lines(text), *told]
 
 
 def name_of(page: Path) -> str:

@@ -19,7 +19,7 @@ from markdown_pages import ROOT
 __all__ = ["Shell"]
 
 _ADDRESS = re.compile(r"http://[\w.]+:\d+")
-_SECONDS = 600
+_SECONDS = 1800
 _INTERRUPTED = {0, 130}  # ended as asked; 130 says that all is saved
 _MAKE = {2, -signal.SIGINT}  # what make makes of either
 

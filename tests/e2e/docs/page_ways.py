@@ -22,6 +22,8 @@ UNTIL = {
 SKIPPED = {
     "make test": "runs every test, this one among them",
     "make golden": "tests/golden, which `make test` runs",
+    "make test-faults": "runs every fault test, this one among them",
+    ".venv/bin/python ../shared/bench/score.py": "what the repository does not hold: a test of its own, where it is",
     "reid-tune doctor --ray": "needs a cluster that RAY_ADDRESS names",
     "reid-tune --space bnneck.yaml --trials 40 --data /mnt/photos --ray-address": "needs a cluster of several machines",
     "export AWS_ACCESS_KEY_ID=": "credentials of a store of the reader's own",
@@ -46,6 +48,25 @@ HERE = (
 )
 DATA = (r"--config (?!small/)([a-z]\w+)(?= --data)", r"--config small/\1", "a ResNet-50 takes hours on a CPU")
 LAST = (r"epoch-0\d+\.pt", "epoch-0002.pt", "the recipes here are two epochs long")
+PERF = (r"^(?:\.venv/bin/)?python tests/perf/", f"python {ROOT}/tests/perf/", "the folder is not the tree")
+PLOT = (r"--plot docs/images/", "--plot ", "the tree stays as it is")
+QUICK = (r"(/bench\.py)(?! --quick)", r"\1 --quick --output bench.json", "whether rows work, not whether budgets hold")
+BENCH = (r"^make bench", f"python {ROOT}/tests/perf/bench.py", "make takes no --quick")
+SMALLER = (
+    (r"(evaluation_growth\.py)", r"\1 --galleries 300 600 --queries 64 --times 1", "seconds instead of minutes"),
+    (r"--trials 100 1000 10000", "--trials 20 40 --workers 4", "seconds instead of most of an hour"),
+)
+TABLES = (
+    (r"--data DIR", "--data photos", "the reader's images"),
+    (r"--config (?=[a-z])", "--config small/", "a ResNet-50 takes hours on a CPU"),
+    (r"\bSTUDY\b", "cows", "a name of the reader's"),
+    (r"\bIMAGES\b", "photos/", "the reader's images"),
+    (r"\bIMAGE\b", "one.jpg", "an image of the reader's"),
+    (r"--out FILE", "--out converted.pt", "the next lines take the file that was there"),
+    (r"--seeds 3", "--seeds 1", "a seed is enough to see the table"),
+    (r"--trials 12", "--trials 3", "the options are the same, the search is shorter"),
+    HERE,
+)
 NONE = (r" --set MODEL\.BACKBONE\.PRETRAIN_PATH (?!runs)\S+", "", "the small network has no weights to begin with")
 SETUP = (r"^make demo", DEMO, "from the tree, with what is installed already")
 
@@ -119,6 +140,17 @@ def taught(shell):
     with_data("photos")(shell)
     (shell.folder / "student.yaml").write_text("_BASE_: small/bnneck\n", "utf-8")
     shell.run("reid-tune train --config small/bnneck --data photos --out runs/large")
+
+
+def from_elsewhere(shell):
+    """Somebody else's recipe and weights, a study, a model file and one image: what the tables' words stand for."""
+    photos(shell, "photos")
+    short_recipes(shell)
+    small_spaces(shell)
+    (shell.folder / "X.yml").write_text("_BASE_: small/bag_of_tricks.yaml\n", "utf-8")
+    shell.run("reid-tune train --config X.yml --out runs/mine")
+    shell.run("for name in FILE X.pth; do cp runs/mine/epoch-0002.pt $name; done; cp photos/1/0001.jpg one.jpg")
+    shell.run(f"{SEARCH} --backend inline --trials 2 --data photos --name cows")
 
 
 def a_model(shell):
@@ -235,6 +267,40 @@ FOLLOWED = {
         ),
         before={"reid-tune status latest": (TWO_OBJECTIVES,)},
     ),
+    "docs/benchmarks.md": Page(
+        lambda _: None,
+        instead=(
+            (r"(^make bench|--json|--quick)(?! ONLY)", r"\1 --only ask", "all rows have their turn with --slow"),
+            (r"ONLY=(\S+)", r"--only \1", "of the program itself"),
+            BENCH,
+            PERF,
+            QUICK,
+            PLOT,
+            SMALLER[0],
+        ),
+    ),
+    "docs/measurements.md": Page(
+        lambda shell: photos(shell, "pku-reid74"),
+        instead=(
+            (r" --set MODEL\.BACKBONE\.PRETRAIN_PATH \S+", "", "there are no weights to begin with"),
+            (r"--weights \S+", "--weights ''", "there are none"),
+            ("--trials 12", "--trials 4", "the options are the same, the search is shorter"),
+            ("--seeds 3 --max-epochs 9", "--seeds 1 --max-epochs 2", "a seed is enough to see the table"),
+            ("--max-epochs 9", "--max-epochs 3", "the options are the same, the training is shorter"),
+            (
+                r"(real_searches\.py)",
+                r"\1 --trials 3 --epochs 2 --retrain 2 --seeds 0 --results searches.jsonl",
+                "nine searches more, and what was recorded stays",
+            ),
+            HERE,
+            ("^make bench", "make bench --only ask", "all rows have their turn on the page of the benchmarks"),
+            BENCH,
+            PERF,
+            QUICK,
+            PLOT,
+            *SMALLER,
+        ),
+    ),
     "docs/tasks/attributes.md": Page(with_data("market-attributes", make=attributes), instead=(DATA, LAST, NONE, HERE)),
     "docs/tasks/classification.md": Page(
         with_classes("photos"),
@@ -290,6 +356,24 @@ FOLLOWED = {
             )
         },
     ),
+    **{f"docs/migrating/{name}.md": Page(from_elsewhere, instead=TABLES) for name in ("bag_of_tricks", "fastreid")},
+    "docs/migrating/paddleclas.md": Page(
+        from_elsewhere,
+        instead=(
+            *TABLES,
+            (r"^(reid-tune export onnx FILE)", r"\1 --out model.onnx", "the next lines call it so"),
+            (
+                "space show bag_of_tricks_ablation --yaml",
+                "space show bag_of_tricks_ablation.yaml --yaml",
+                "the short one",
+            ),
+        ),
+        before={
+            "reid-tune train --config bag_of_tricks --data DIR --out runs/train --resume": (
+                "reid-tune train --config small/bag_of_tricks --data photos --out runs/train",
+            )
+        },
+    ),
     "docs/store.md": Page(
         beside_a_server,
         instead=(
@@ -322,8 +406,6 @@ ELSEWHERE = {
 
 NOT_FOLLOWED = {
     "CONTRIBUTING.md": "its commands are those of continuous integration",
-    "docs/benchmarks.md": "measures for a quarter of an hour and more, with what the repository does not hold",
-    "docs/measurements.md": "tells with which commands its numbers were measured, on images of others",
     "docs/tour.md": "its second command makes its pictures: tests/e2e/browser/test_foundation_whole_way.py",
 }
 """Pages whose commands are only parsed, and why."""

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from markdown_pages import PAGES, ROOT, blocks, shell_lines
+from markdown_pages import PAGES, ROOT, blocks, to_type
 from page_shell import Shell
 from page_ways import ELSEWHERE, FOLLOWED, NOT_FOLLOWED, SKIPPED, UNTIL
 
@@ -31,8 +31,7 @@ def test_every_command_of_the_page_runs(name, tmp_path):
 
 def written_on(name):
     """The commands of a page that are run."""
-    lines = shell_lines((ROOT / name).read_text("utf-8"))
-    return [line for line in lines if line and not any(line.startswith(start) for start in SKIPPED)]
+    return [line for line in to_type(ROOT / name) if line and not any(line.startswith(start) for start in SKIPPED)]
 
 
 def follow(shell, page, written, line):
@@ -46,6 +45,25 @@ def follow(shell, page, written, line):
     else:
         code = next((code for start, code in page.codes.items() if written.startswith(start)), 0)
         shell.run(line, code)
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(3600)
+def test_the_search_is_scored_beside_its_opponents_as_the_page_has_it(shared, tmp_path):
+    lines = [line.partition(" #")[0] for line in to_type(ROOT / "docs" / "benchmarks.md")]
+    written = [line for line in lines if "score.py" in line]
+    shell = Shell(tmp_path)
+    try:
+        for line in written:
+            words = (
+                line.replace(".venv/bin/", "")
+                .replace("../shared", str(shared))
+                .replace("tests/perf", f"{ROOT}/tests/perf")
+            )
+            assert "tpe" in shell.run(f"{words} --seeds 1 --workers 1").lower()
+    finally:
+        shell.close()
+    assert len(written) == 4
 
 
 @pytest.mark.faults
@@ -67,7 +85,7 @@ def test_training_from_python_runs_as_the_guide_has_it(tmp_path):
 
 
 def test_what_is_skipped_stands_on_a_page():
-    lines = [line for page in PAGES for line in shell_lines(page.read_text("utf-8"))]
+    lines = [line for page in PAGES for line in to_type(page)]
     assert [start for start in SKIPPED if not any(line.startswith(start) for line in lines)] == []
 
 
@@ -81,4 +99,4 @@ def test_what_is_changed_on_a_page_stands_on_it(name):
 
 def test_every_page_with_commands_is_followed_or_says_why_not():
     told = FOLLOWED.keys() | ELSEWHERE.keys() | NOT_FOLLOWED.keys()
-    assert {str(page.relative_to(ROOT)) for page in PAGES if any(shell_lines(page.read_text("utf-8")))} == set(told)
+    assert {str(page.relative_to(ROOT)) for page in PAGES if any(to_type(page))} == set(told)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 import threading
 from types import SimpleNamespace
 
 import pytest
+from trials.ray_port import listening
 
 from orchestrator.backends import ray_connection
 from orchestrator.backends.protocol import Placed
@@ -145,10 +147,8 @@ def test_a_ray_that_never_starts_is_an_error_with_another_way(monkeypatch):
 def test_a_machine_outside_a_cluster_that_answers_is_told_to_join_it(monkeypatch):
     starting = Starting(9)
     monkeypatch.setitem(sys.modules, "ray", starting)
-    with socket.create_server(("127.0.0.1", 0)) as head:
-        address = f"127.0.0.1:{head.getsockname()[1]}"
-        with pytest.raises(ServerUnreachable) as told:
-            Connection(address, 1)
+    with listening() as address, pytest.raises(ServerUnreachable) as told:
+        Connection(address, 1)
     assert told.value.hint == f"let this machine join first: ray start --address={address} --num-cpus=0"
     assert starting.asked == [address], "a cluster is asked once"
 
@@ -156,8 +156,8 @@ def test_a_machine_outside_a_cluster_that_answers_is_told_to_join_it(monkeypatch
 def test_a_cluster_that_wants_its_token_says_so(monkeypatch):
     refused = RuntimeError("RPC error: InvalidAuthToken: Authentication token is missing or incorrect")
     monkeypatch.setitem(sys.modules, "ray", Starting(9, refused))
-    with socket.create_server(("127.0.0.1", 0)) as head, pytest.raises(ServerUnreachable) as told:
-        Connection(f"127.0.0.1:{head.getsockname()[1]}", 1)
+    with listening() as address, pytest.raises(ServerUnreachable) as told:
+        Connection(address, 1)
     assert "RAY_AUTH_MODE=token" in told.value.hint
 
 
@@ -185,13 +185,34 @@ def test_a_head_that_does_not_answer_is_to_be_started_and_ray_is_not_asked(monke
 def test_a_head_that_is_about_to_listen_is_waited_for(monkeypatch, nobody):
     starting = Starting(0)
     monkeypatch.setitem(sys.modules, "ray", starting)
-    heads = []
     port = int(nobody.rpartition(":")[2])
-    late = threading.Timer(1.0, lambda: heads.append(socket.create_server(("127.0.0.1", port))))
-    late.start()
-    Connection(nobody, 1)
+    with contextlib.ExitStack() as beside:
+        threading.Timer(1.0, lambda: beside.enter_context(listening(port=port))).start()
+        Connection(nobody, 1)
     assert starting.asked == [nobody]
-    heads[0].close()
+
+
+@pytest.mark.parametrize("said", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"\0\0\0\4"])
+def test_who_listens_there_and_is_no_ray_is_told_at_once_and_ray_is_not_asked(monkeypatch, said):
+    starting = Starting(0)
+    monkeypatch.setitem(sys.modules, "ray", starting)
+    with listening(said) as address, pytest.raises(ServerUnreachable, match="it is no head of a Ray cluster") as told:
+        Connection(address, 1)
+    assert "ray start --head" in told.value.hint
+    assert starting.asked == []
+
+
+def test_who_listens_there_and_says_nothing_is_not_waited_for_without_end(monkeypatch):
+    starting = Starting(0)
+    monkeypatch.setitem(sys.modules, "ray", starting)
+    monkeypatch.setattr(ray_connection, "_GREETING_SECONDS", 0.2)
+    with listening(None) as address:
+        with pytest.raises(ServerUnreachable, match=r"somebody listens there and has not answered within 0\.2 s"):
+            Connection(address, 1)
+        assert starting.asked == []
+        monkeypatch.setenv("RAY_USE_TLS", "1")  # then Ray's own words are encrypted: it is asked
+        Connection(address, 1)
+    assert starting.asked == [address]
 
 
 def test_an_address_that_names_no_port_is_for_ray_to_find(monkeypatch):

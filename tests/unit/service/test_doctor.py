@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from trials import ray_port
 from trials.studies import created
 
 from orchestrator.events import CommandGiven, CommandKind
@@ -118,8 +119,9 @@ def test_ray_is_asked_only_where_an_address_is_known(home, monkeypatch):
         listening.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{listening.getsockname()[1]}"
         assert not check_ray(address, connect=False).ok
-        listening.listen()
-        assert check_ray(f"ray://{address}", connect=False).ok
+    with ray_port.listening() as head, ray_port.listening(b"HTTP/1.1 400 Bad Request") as other:
+        assert check_ray(f"ray://{head}", connect=False).ok
+        assert "it is no head" in check_ray(other, connect=False).finding
     monkeypatch.setenv("RAY_ADDRESS", address)
     assert not {check.name: check for check in examine(home, None)}["ray cluster"].ok
     monkeypatch.delenv("RAY_ADDRESS")
