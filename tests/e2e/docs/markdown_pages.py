@@ -63,7 +63,7 @@ def shell_lines(text: str) -> Iterator[str]:
 
 
 def to_type(page: Path) -> list[str]:
-    """What a page tells to type, in its order: lines; on pages for users of other tools, also the commands in tables."""
+    """What a page tells to type, in its order: lines; on pages for users of other tools also the commands in tables."""
     text = page.read_text("utf-8")
     told = [span for span in spans(text) if span.startswith("reid-tune ")] if page.parent.name == "migrating" else []
     return [*shell_lines(text), *told]
