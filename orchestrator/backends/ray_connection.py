@@ -11,7 +11,7 @@ import time
 import traceback
 from typing import Any
 
-from orchestrator.backends.ray_port import NoRay, greet, place_of
+from orchestrator.backends.ray_port import NoRay, NoToken, bring_token, greet, is_here, place_of
 from reid_core.errors import Conflict, ServerUnreachable
 
 __all__ = ["Connection"]
@@ -89,19 +89,19 @@ def _answers(address: str) -> bool:
     return False
 
 
-def _wait_for(address: str) -> None:
-    """Return once a head answers at the address, or at once where it names no port. Raises OSError: why none does.
+def _wait_for(address: str) -> bool:
+    """Return once a head answers at the address, or at once where it names no port: whether there is a token to bring.
 
-    `auto` stands for RAY_ADDRESS, as for Ray.
+    `auto` stands for RAY_ADDRESS, as for Ray. Raises OSError: why no head answers, or none would let this process in.
     """
     try:
         place = place_of(os.environ.get("RAY_ADDRESS", "") or address if address == "auto" else address)
     except ValueError:
-        return
+        return False
     end = time.monotonic() + _ANSWER_SECONDS
     while True:
         try:
-            greet(place, connect=1.0, answer=_GREETING_SECONDS)
+            wanted = greet(place, connect=1.0, answer=_GREETING_SECONDS)
         except NoRay:
             raise
         except OSError as error:
@@ -109,7 +109,9 @@ def _wait_for(address: str) -> None:
                 why = error.strerror or str(error) or type(error).__name__
                 raise OSError(f"nobody answers there: {why}") from error
         else:
-            return
+            if wanted:
+                bring_token(place[0], os.environ)
+            return wanted
         time.sleep(_ANSWER_PAUSE)
 
 
@@ -140,7 +142,8 @@ def _start(ray: Any, address: str, cores: int) -> None:
     """Connect to the cluster, or start a Ray of this process's own; on a busy machine its thirty seconds may not do."""
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address:
-        _wait_for(address)
+        if _wait_for(address):
+            ray._raylet.Config.initialize("")  # what it has read of the environment, it reads again  # noqa: SLF001
         ray.init(address=address, **quiet)
         return
     try:
@@ -152,7 +155,7 @@ def _start(ray: Any, address: str, cores: int) -> None:
 
 def _advice(address: str, error: BaseException) -> str:
     """A head that answers and still takes no driver wants its token, or a raylet on the driver's machine."""
-    if "AuthToken" in "".join(traceback.format_exception(error)):
+    if isinstance(error, NoToken) or "AuthToken" in "".join(traceback.format_exception(error)):
         return "the cluster wants its token: set RAY_AUTH_MODE=token here, and have the head's ~/.ray/auth_token"
     if _answers(address) and not isinstance(error, NoRay):
         return f"let this machine join first: ray start --address={address} --num-cpus=0"
@@ -165,12 +168,6 @@ def _same(wanted: str, connected: str) -> bool:
         return True
     (host, _, port), (head, _, head_port) = wanted.rpartition(":"), connected.rpartition(":")
     with contextlib.suppress(OSError):
-        numbers = {socket.gethostbyname(name) for name in (host, head)}
-        here = all(number.startswith("127.") or number == _own_number() for number in numbers)
-        return port == head_port and (len(numbers) == 1 or here)
+        one = len({socket.gethostbyname(name) for name in (host, head)}) == 1
+        return port == head_port and (one or (is_here(host) and is_here(head)))
     return False
-
-
-def _own_number() -> str:
-    """The address of this machine by its own name."""
-    return socket.gethostbyname(socket.gethostname())

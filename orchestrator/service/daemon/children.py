@@ -120,7 +120,7 @@ class Children:
 
 
 def _said(child: Child) -> str:
-    """The message of the error that a controller ended with: the last line of its log, or that above the last hint."""
+    """The error that a controller ended with: the last line of its log, or the last hint with what is above it."""
     try:
         if child.log is None:
             return ""
@@ -131,7 +131,9 @@ def _said(child: Child) -> str:
         return ""
     told = [line.strip() for line in lines if line.strip()]
     hints = [place for place, line in enumerate(told) if place and line.startswith("hint: ")]
-    return told[hints[-1] - 1] if hints else (told or [""])[-1]
+    if not hints:
+        return (told or [""])[-1]
+    return f"{told[hints[-1] - 1]}; {told[hints[-1]].removeprefix('hint: ')}"
 
 
 def kill_tree(pid: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import subprocess
 import time
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from orchestrator.backends.ray_port import NoRay, greet, place_of
+from orchestrator.backends.ray_port import NoRay, NoToken, bring_token, greet, place_of
 from orchestrator.events import StudyStatus
 from orchestrator.notify import load_settings, open_channel
 from orchestrator.service.daemon import record
@@ -158,8 +159,9 @@ def notifications(home: Home) -> Iterator[Check]:
 
 def check_ray(address: str, *, connect: bool) -> Check:
     """Whether the head's port answers, or with `connect` the cluster itself, with its nodes."""
-    if not connect:
-        return _ray_port(address)
+    port = _ray_port(address or "auto")
+    if not connect or not port.ok:
+        return port
     try:
         done = subprocess.run(  # noqa: S603 - our own few lines; in a process of its own, for Ray may end it
             asking(address or "auto", once=True),
@@ -187,7 +189,11 @@ def _ray_port(address: str) -> Check:
     except ValueError:
         return warns("ray cluster", f"{address} names no host and port", "`reid-tune doctor --ray` connects to it")
     try:
-        greet((host, port), connect=2.0, answer=5.0)
+        if greet((host, port), connect=2.0, answer=5.0):
+            bring_token(host, dict(os.environ))
+    except NoToken as error:
+        advice = "set RAY_AUTH_MODE=token here, and have the head's ~/.ray/auth_token"
+        return fails("ray cluster", f"{host}:{port}: {error}", advice)
     except NoRay as error:
         return fails("ray cluster", f"{host}:{port}: {error}", "give the address that `ray start --head` told")
     except OSError as error:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import sys
 import threading
 from types import SimpleNamespace
 
+import grpc
 import pytest
-from trials.ray_port import listening
+from trials.ray_port import head, listening
 
-from orchestrator.backends import ray_connection
+from orchestrator.backends import ray_connection, ray_port
 from orchestrator.backends.protocol import Placed
 from orchestrator.backends.ray_backend import RayBackend
 from orchestrator.backends.ray_connection import Connection
@@ -147,18 +149,65 @@ def test_a_ray_that_never_starts_is_an_error_with_another_way(monkeypatch):
 def test_a_machine_outside_a_cluster_that_answers_is_told_to_join_it(monkeypatch):
     starting = Starting(9)
     monkeypatch.setitem(sys.modules, "ray", starting)
-    with listening() as address, pytest.raises(ServerUnreachable) as told:
+    with head() as address, pytest.raises(ServerUnreachable) as told:
         Connection(address, 1)
     assert told.value.hint == f"let this machine join first: ray start --address={address} --num-cpus=0"
     assert starting.asked == [address], "a cluster is asked once"
 
 
-def test_a_cluster_that_wants_its_token_says_so(monkeypatch):
+def test_a_cluster_that_does_not_take_the_token_says_so(monkeypatch):
     refused = RuntimeError("RPC error: InvalidAuthToken: Authentication token is missing or incorrect")
     monkeypatch.setitem(sys.modules, "ray", Starting(9, refused))
-    with listening() as address, pytest.raises(ServerUnreachable) as told:
+    with head() as address, pytest.raises(ServerUnreachable) as told:
         Connection(address, 1)
     assert "RAY_AUTH_MODE=token" in told.value.hint
+
+
+@pytest.fixture
+def tokens(monkeypatch, tmp_path):
+    """A Ray whose cluster wants a token, and where this user's token would lie."""
+    starting = Starting(0)
+    starting.read = []
+    config = SimpleNamespace(initialize=lambda _: starting.read.append(os.environ["RAY_AUTH_MODE"]))
+    starting._raylet = SimpleNamespace(Config=config)
+    monkeypatch.setitem(sys.modules, "ray", starting)
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_USE_TLS"):
+        monkeypatch.setenv(name, "kept")  # so that what the connection sets is unset at the end
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+    with head(grpc.StatusCode.UNAUTHENTICATED) as address:
+        yield address, tmp_path / "token", starting
+
+
+def test_a_head_of_this_machine_that_wants_a_token_gets_this_users(tokens):
+    address, kept, starting = tokens
+    kept.write_text("0" * 64)
+    Connection(address, 1)
+    assert (starting.read, starting.asked) == (["token"], [address])
+
+
+@pytest.mark.parametrize("case", ["no token", "opted out", "elsewhere"])
+def test_a_cluster_that_wants_a_token_is_told_at_once_and_nothing_is_sent_unasked(tokens, monkeypatch, case):
+    address, kept, starting = tokens
+    if case != "no token":
+        kept.write_text("0" * 64)
+    if case == "opted out":
+        monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    if case == "elsewhere":
+        monkeypatch.setattr(ray_port, "is_here", lambda _: False)
+    with pytest.raises(ServerUnreachable, match="it lets in only who brings its token") as told:
+        Connection(address, 1)
+    assert "RAY_AUTH_MODE=token" in told.value.hint
+    assert starting.asked == []
+    assert os.environ.get("RAY_AUTH_MODE") == ("disabled" if case == "opted out" else None)
+
+
+def test_who_says_that_the_token_is_to_be_brought_brings_it_everywhere(tokens, monkeypatch):
+    address, _, starting = tokens
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setattr(ray_port, "is_here", lambda _: False)
+    Connection(address, 1)
+    assert starting.asked == [address]
 
 
 @pytest.fixture
@@ -187,7 +236,7 @@ def test_a_head_that_is_about_to_listen_is_waited_for(monkeypatch, nobody):
     monkeypatch.setitem(sys.modules, "ray", starting)
     port = int(nobody.rpartition(":")[2])
     with contextlib.ExitStack() as beside:
-        threading.Timer(1.0, lambda: beside.enter_context(listening(port=port))).start()
+        threading.Timer(1.0, lambda: beside.enter_context(head(port=port))).start()
         Connection(nobody, 1)
     assert starting.asked == [nobody]
 

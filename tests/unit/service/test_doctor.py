@@ -7,6 +7,7 @@ import sqlite3
 import time
 from types import SimpleNamespace
 
+import grpc
 import psutil
 import pytest
 from trials import ray_port
@@ -119,9 +120,12 @@ def test_ray_is_asked_only_where_an_address_is_known(home, monkeypatch):
         listening.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{listening.getsockname()[1]}"
         assert not check_ray(address, connect=False).ok
-    with ray_port.listening() as head, ray_port.listening(b"HTTP/1.1 400 Bad Request") as other:
+    with ray_port.head() as head, ray_port.listening(b"HTTP/1.1 400 Bad Request") as other:
         assert check_ray(f"ray://{head}", connect=False).ok
         assert "it is no head" in check_ray(other, connect=False).finding
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    with ray_port.head(grpc.StatusCode.UNAUTHENTICATED) as closed:
+        assert "brings its token" in check_ray(closed, connect=True).finding
     monkeypatch.setenv("RAY_ADDRESS", address)
     assert not {check.name: check for check in examine(home, None)}["ray cluster"].ok
     monkeypatch.delenv("RAY_ADDRESS")

@@ -219,7 +219,8 @@ def test_a_server_that_keeps_a_controller_from_starting_is_the_trouble_and_asked
     starting(monkeypatch, UNREACHABLE, started)
     for tries in range(1, MOST + 3):
         turns_until(supervisor, lambda tries=tries: len(started) == tries and not supervisor._served)
-        assert supervisor.troubles == {study: "its controller cannot be started: cannot reach Ray at far:1"}
+        told = "its controller cannot be started: cannot reach Ray at far:1; start a head"
+        assert supervisor.troubles == {study: told}
         supervisor.turn()
         assert len(started) == tries, "there is a pause between two tries"
         supervisor._restarts[study].not_before = 0.0
