@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import uuid
 
 import pytest
@@ -40,6 +42,8 @@ def head(environment, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         place = free.getsockname()
     words = ["start", "--head", f"--port={place[1]}", "--num-cpus=1", "--include-dashboard=false", "--block"]
+    own = tempfile.mkdtemp(prefix="r")  # else every Ray that looks for a cluster finds this one, gone or not
+    words.append(f"--temp-dir={own}")
     log = tmp_path / "head.log"
     with log.open("w") as said:
         process = subprocess.Popen([sys.executable, "-c", HEAD, *words], env=environment, stdout=said, stderr=said)
@@ -50,6 +54,7 @@ def head(environment, tmp_path):
     finally:
         kill_tree(process.pid)
         process.wait()
+        shutil.rmtree(own, ignore_errors=True)
 
 
 def test_a_study_is_let_in_by_a_head_that_this_user_has_started_and_nobody_else_is(head, environment, tmp_path):

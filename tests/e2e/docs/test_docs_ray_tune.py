@@ -18,7 +18,7 @@ def test_example_of_the_page_runs_under_ray_tune(tmp_path):
     [example] = [block for block in blocks(PAGE.read_text()) if block.title == "tuned.py"]
     script = tmp_path / example.title
     script.write_text(example.body)
-    where = {"HOME": str(tmp_path), "RAY_AIR_NEW_OUTPUT": "0", "PYTHONPATH": str(ROOT)}
+    where = {"HOME": str(tmp_path), "RAY_AIR_NEW_OUTPUT": "0", "PYTHONPATH": str(ROOT), "RAY_ADDRESS": "local"}
     done = subprocess.run(
         [sys.executable, str(script)],
         cwd=tmp_path,
