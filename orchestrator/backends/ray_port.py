@@ -6,12 +6,19 @@ import os
 import socket
 from collections.abc import MutableMapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    import grpc
 
 __all__ = ["NoRay", "NoToken", "bring_token", "greet", "is_here", "place_of"]
 
 _ALIVE = "/ray.rpc.NodeInfoGcsService/CheckAlive"
 """The call of a head that asks for nothing; a head that wants a token refuses it as any other."""
+
+_CERTIFICATES = ("RAY_TLS_CA_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_SERVER_CERT")
+"""Where Ray has its certificates from, once RAY_USE_TLS is set."""
 
 
 def place_of(address: str) -> tuple[str, int]:
@@ -39,25 +46,40 @@ class NoToken(OSError):
 def greet(place: tuple[str, int], *, connect: float, answer: float) -> bool:
     """Return once a head, or what may be one, answers: whether it wants a token.
 
-    Waits `connect` seconds for a connection and `answer` seconds for an answer. Where Ray encrypts what it says,
-    nothing is asked. Raises NoRay for anybody else, another OSError for nobody.
+    Waits `connect` seconds for a connection and `answer` seconds for an answer; encrypted where Ray is (RAY_USE_TLS).
+    Raises NoRay for anybody else and for a certificate that cannot be read, another OSError for nobody.
     """
     import grpc  # noqa: PLC0415 - a tenth of a second; only studies on Ray pay for it
 
     with socket.create_connection(place, timeout=connect):
-        if os.environ.get("RAY_USE_TLS", "0").lower() in {"1", "true"}:
-            return False
-    host = f"[{place[0]}]" if ":" in place[0] else place[0]
-    with grpc.insecure_channel(f"{host}:{place[1]}", options=[("grpc.enable_http_proxy", 0)]) as channel:
+        pass
+    encrypts = os.environ.get("RAY_USE_TLS", "0").lower() in {"1", "true"}
+    with _channel(place, encrypts=encrypts) as channel:
         try:
             channel.unary_unary(_ALIVE)(b"", timeout=answer)
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise NoRay(f"somebody listens there and has not answered within {answer:g} s") from None
             if error.code() is grpc.StatusCode.UNAVAILABLE:
-                raise NoRay("somebody else listens there: it is no head of a Ray cluster") from None
+                known = " that the certificates of RAY_USE_TLS belong to" if encrypts else ""
+                raise NoRay(f"somebody else listens there: it is no head of a Ray cluster{known}") from None
             return error.code() is grpc.StatusCode.UNAUTHENTICATED
     return False
+
+
+def _channel(place: tuple[str, int], *, encrypts: bool) -> grpc.Channel:
+    import grpc  # noqa: PLC0415 - as above
+
+    target = f"[{place[0]}]:{place[1]}" if ":" in place[0] else f"{place[0]}:{place[1]}"
+    options = [("grpc.enable_http_proxy", 0)]
+    if not encrypts:
+        return grpc.insecure_channel(target, options)
+    named = [os.environ.get(name) for name in _CERTIFICATES]
+    try:
+        read = [Path(one).read_bytes() if one else None for one in named]
+    except OSError as error:
+        raise NoRay(f"RAY_USE_TLS is set, and {error.filename} cannot be read: {error.strerror}") from error
+    return grpc.secure_channel(target, grpc.ssl_channel_credentials(*read), options)
 
 
 def bring_token(host: str, environment: MutableMapping[str, str]) -> None:

@@ -19,7 +19,7 @@ _logger = logging.getLogger(__name__)
 _POLL = 1.0  # seconds between two looks at a log that has nothing new
 _BATCH = 2000
 _LONGEST_WAIT = 300.0
-_OLD = 24 * 3600.0  # what happened so many seconds ago is no news
+_OLD = 24 * 3600.0  # what happened so many seconds before the telling began is no news
 _STORE_TRIES, _MOST_STORE_TRIES = 60, 3600  # once its controller is gone, and while nobody can say so
 
 
@@ -48,6 +48,7 @@ def tell(
     with a line in the log. Whoever is ended in between sends a notice again, under the same id.
     """
     sent, position, failures, ready, alive = 0, 0, 0, False, True
+    since = clock() - _OLD  # once: a date that is set while this goes on makes nothing old
     while True:
         try:
             alive = follow()  # before reading: the last events are there when it turns false
@@ -56,7 +57,7 @@ def tell(
             batch = list(itertools.islice(cursor.read(position), _BATCH))
             for logged in batch:
                 due = notices.take(logged)
-                sent += sum([_delivered(notice, send, tries, clock, sleep) for notice in due])
+                sent += sum([_delivered(notice, send, tries, since, sleep) for notice in due])
                 if due:
                     cursor.set(logged.seq)
                 position = logged.seq
@@ -74,7 +75,7 @@ def tell(
         failures = 0
         if not batch and not alive:
             last = notices.abandoned()
-            return sent + (0 if last is None else _delivered(last, send, tries, clock, sleep))
+            return sent + (0 if last is None else _delivered(last, send, tries, since, sleep))
         if not batch:
             sleep(_POLL)
 
@@ -92,10 +93,10 @@ def _delivered(
     notice: Notice,
     send: Callable[[Notice], None],
     tries: int,
-    clock: Callable[[], float],
+    since: float,
     sleep: Callable[[float], None],
 ) -> bool:
-    if clock() - notice.at > _OLD:
+    if notice.at < since:
         _logger.info("not told, too old: %s", notice.title, extra={"notice": notice.id})
         return False
     for attempt in range(tries):

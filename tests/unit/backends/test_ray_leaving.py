@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import grpc
 import pytest
-from trials.ray_port import head, listening
+from trials.ray_port import certificates, head, listening
 
 from orchestrator.backends import ray_connection, ray_port
 from orchestrator.backends.protocol import Placed
@@ -251,17 +251,52 @@ def test_who_listens_there_and_is_no_ray_is_told_at_once_and_ray_is_not_asked(mo
     assert starting.asked == []
 
 
+@pytest.fixture
+def encrypted(monkeypatch, tmp_path):
+    """A Ray that encrypts, the certificates of it, and where others lie."""
+    starting, keys = Starting(0), certificates(tmp_path / "keys")
+    monkeypatch.setitem(sys.modules, "ray", starting)
+    for name, value in keys.items():
+        monkeypatch.setenv(name, value)
+    return starting, keys, tmp_path
+
+
+def test_a_head_that_encrypts_is_greeted_with_its_certificates(encrypted):
+    starting, keys, _ = encrypted
+    with head(keys=keys) as address:
+        Connection(address, 1)
+    assert starting.asked == [address]
+
+
+@pytest.mark.parametrize("case", ["encrypts with another key", "does not encrypt", "has a key of another place"])
+def test_who_does_not_encrypt_with_the_named_certificates_is_no_head_and_ray_is_not_asked(encrypted, monkeypatch, case):
+    starting, _, folder = encrypted
+    others = certificates(folder / "others", "127.0.0.1" if "another key" in case else "10.0.0.1")
+    if "place" in case:
+        monkeypatch.setenv("RAY_TLS_CA_CERT", others["RAY_TLS_CA_CERT"])
+    told = "no head of a Ray cluster that the certificates of RAY_USE_TLS belong to"
+    with head(keys=None if "not" in case else others) as address, pytest.raises(ServerUnreachable, match=told):
+        Connection(address, 1)
+    assert starting.asked == []
+
+
+def test_a_certificate_that_cannot_be_read_is_named(encrypted, monkeypatch):
+    starting, keys, folder = encrypted
+    monkeypatch.setenv("RAY_TLS_CA_CERT", str(folder / "gone.pem"))
+    told = r"RAY_USE_TLS is set, and .*gone\.pem cannot be read: No such file"
+    with head(keys=keys) as address, pytest.raises(ServerUnreachable, match=told):
+        Connection(address, 1)
+    assert starting.asked == []
+
+
 def test_who_listens_there_and_says_nothing_is_not_waited_for_without_end(monkeypatch):
     starting = Starting(0)
     monkeypatch.setitem(sys.modules, "ray", starting)
     monkeypatch.setattr(ray_connection, "_GREETING_SECONDS", 0.2)
-    with listening(None) as address:
-        with pytest.raises(ServerUnreachable, match=r"somebody listens there and has not answered within 0\.2 s"):
-            Connection(address, 1)
-        assert starting.asked == []
-        monkeypatch.setenv("RAY_USE_TLS", "1")  # then Ray's own words are encrypted: it is asked
+    told = r"somebody listens there and has not answered within 0\.2 s"
+    with listening(None) as address, pytest.raises(ServerUnreachable, match=told):
         Connection(address, 1)
-    assert starting.asked == [address]
+    assert starting.asked == []
 
 
 def test_an_address_that_names_no_port_is_for_ray_to_find(monkeypatch):

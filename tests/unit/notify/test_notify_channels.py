@@ -200,6 +200,15 @@ def test_what_happened_a_day_ago_is_no_news(web):
     assert (count, web.requests) == (0, [])
 
 
+def test_a_date_set_forward_while_a_study_is_told_makes_nothing_old(web):
+    story, dates = Story().trial(1, 0.2).ends(), iter([1010.0])
+    place = Cursor(story.read, lambda: 0, lambda _: None)
+    channel = open_channel("chat", webhook(web), {})
+    later = 1010.0 + 3 * 86400
+    tell(place, Notices(tuple(NoticeKind)), channel.send, follow=lambda: False, clock=lambda: next(dates, later))
+    assert [one["kind"] for one in web.taken] == ["best", "end"]
+
+
 GOOD = """\
 channels:
   chat: {kind: webhook, url: https://chat.example.org/in, on: [end, failure]}
