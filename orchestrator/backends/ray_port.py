@@ -20,6 +20,9 @@ _ALIVE = "/ray.rpc.NodeInfoGcsService/CheckAlive"
 _CERTIFICATES = ("RAY_TLS_CA_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_SERVER_CERT")
 """Where Ray has its certificates from, once RAY_USE_TLS is set."""
 
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+"""What Ray takes for this machine in an address."""
+
 
 def place_of(address: str) -> tuple[str, int]:
     """Host and port of an address of Ray's. Raises ValueError for one that names none, as "auto" does."""
@@ -61,7 +64,8 @@ def greet(place: tuple[str, int], *, connect: float, answer: float) -> bool:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise NoRay(f"somebody listens there and has not answered within {answer:g} s") from None
             if error.code() is grpc.StatusCode.UNAVAILABLE:
-                known = " that the certificates of RAY_USE_TLS belong to" if encrypts else ""
+                ours = " that the certificates of RAY_USE_TLS belong to"
+                known = ours if encrypts else ", or of one that encrypts (RAY_USE_TLS)"
                 raise NoRay(f"somebody else listens there: it is no head of a Ray cluster{known}") from None
             return error.code() is grpc.StatusCode.UNAUTHENTICATED
     return False
@@ -70,8 +74,8 @@ def greet(place: tuple[str, int], *, connect: float, answer: float) -> bool:
 def _channel(place: tuple[str, int], *, encrypts: bool) -> grpc.Channel:
     import grpc  # noqa: PLC0415 - as above
 
-    target = f"[{place[0]}]:{place[1]}" if ":" in place[0] else f"{place[0]}:{place[1]}"
-    options = [("grpc.enable_http_proxy", 0)]
+    host, port = (_certified(place[0]) if encrypts else place[0]), place[1]
+    target, options = f"[{host}]:{port}" if ":" in host else f"{host}:{port}", [("grpc.enable_http_proxy", 0)]
     if not encrypts:
         return grpc.insecure_channel(target, options)
     named = [os.environ.get(name) for name in _CERTIFICATES]
@@ -80,6 +84,15 @@ def _channel(place: tuple[str, int], *, encrypts: bool) -> grpc.Channel:
     except OSError as error:
         raise NoRay(f"RAY_USE_TLS is set, and {error.filename} cannot be read: {error.strerror}") from error
     return grpc.secure_channel(target, grpc.ssl_channel_credentials(*read), options)
+
+
+def _certified(host: str) -> str:
+    """The name that a head's certificate has to have for Ray, which asks one of this machine by its address outside."""
+    if host not in _LOOPBACK:
+        return host
+    import ray  # noqa: PLC0415 - seconds to import
+
+    return str(ray.util.get_node_ip_address())
 
 
 def bring_token(host: str, environment: MutableMapping[str, str]) -> None:

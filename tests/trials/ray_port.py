@@ -39,10 +39,10 @@ class Unnamed(grpc.GenericRpcHandler):
 def head(refusal: grpc.StatusCode | None = None, port: int = 0, keys: dict[str, str] | None = None) -> Iterator[str]:
     """The address of a gRPC server that answers every call, or refuses it, as a head that wants a token does.
 
-    Encrypted with the `certificates` given, as by Ray: callers show theirs, too.
+    Encrypted with the `certificates` given, at every address of this machine, as by Ray: callers show theirs, too.
     """
     server = grpc.server(ThreadPoolExecutor(1), handlers=[Unnamed(refusal)])
-    found = _port(server, f"127.0.0.1:{port}", keys)
+    found = _port(server, f"{'127.0.0.1' if keys is None else '0.0.0.0'}:{port}", keys)
     server.start()
     yield f"127.0.0.1:{found}"
     server.stop(grace=None)
@@ -57,7 +57,7 @@ def _port(server: grpc.Server, address: str, keys: dict[str, str] | None) -> int
     return int(server.add_secure_port(address, shown))
 
 
-def certificates(folder: Path, place: str = "127.0.0.1") -> dict[str, str]:
+def certificates(folder: Path, place: str) -> dict[str, str]:
     """What has Ray encrypt with a key of `place`, made and kept in this folder, that vouches for itself."""
     folder.mkdir(exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())

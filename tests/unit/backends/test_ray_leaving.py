@@ -114,7 +114,9 @@ def test_a_connection_to_another_cluster_is_refused(connected, address):
 
 
 class Starting:
-    """A Ray that fails to start so many times."""
+    """A Ray that fails to start so many times, on a machine with an address outside."""
+
+    util = SimpleNamespace(get_node_ip_address=lambda: "127.0.0.2")
 
     def __init__(self, failures, because=None):
         self.failures, self.asked, self.ended, self.because = failures, [], 0, because
@@ -254,16 +256,18 @@ def test_who_listens_there_and_is_no_ray_is_told_at_once_and_ray_is_not_asked(mo
 @pytest.fixture
 def encrypted(monkeypatch, tmp_path):
     """A Ray that encrypts, the certificates of it, and where others lie."""
-    starting, keys = Starting(0), certificates(tmp_path / "keys")
+    starting, keys = Starting(0), certificates(tmp_path / "keys", "127.0.0.2")
     monkeypatch.setitem(sys.modules, "ray", starting)
     for name, value in keys.items():
         monkeypatch.setenv(name, value)
     return starting, keys, tmp_path
 
 
-def test_a_head_that_encrypts_is_greeted_with_its_certificates(encrypted):
+@pytest.mark.parametrize("name", ["127.0.0.1", "127.0.0.2"])  # the first is this machine: Ray asks the second
+def test_a_head_that_encrypts_is_greeted_with_its_certificates(encrypted, name):
     starting, keys, _ = encrypted
-    with head(keys=keys) as address:
+    with head(keys=keys) as found:
+        address = found.replace("127.0.0.1", name)
         Connection(address, 1)
     assert starting.asked == [address]
 
@@ -271,11 +275,20 @@ def test_a_head_that_encrypts_is_greeted_with_its_certificates(encrypted):
 @pytest.mark.parametrize("case", ["encrypts with another key", "does not encrypt", "has a key of another place"])
 def test_who_does_not_encrypt_with_the_named_certificates_is_no_head_and_ray_is_not_asked(encrypted, monkeypatch, case):
     starting, _, folder = encrypted
-    others = certificates(folder / "others", "127.0.0.1" if "another key" in case else "10.0.0.1")
+    others = certificates(folder / "others", "127.0.0.2" if "another key" in case else "127.0.0.1")
     if "place" in case:
         monkeypatch.setenv("RAY_TLS_CA_CERT", others["RAY_TLS_CA_CERT"])
     told = "no head of a Ray cluster that the certificates of RAY_USE_TLS belong to"
     with head(keys=None if "not" in case else others) as address, pytest.raises(ServerUnreachable, match=told):
+        Connection(address, 1)
+    assert starting.asked == []
+
+
+def test_a_head_that_encrypts_is_told_to_who_does_not(encrypted, monkeypatch):
+    starting, keys, _ = encrypted
+    monkeypatch.delenv("RAY_USE_TLS")
+    told = r"no head of a Ray cluster, or of one that encrypts \(RAY_USE_TLS\)"
+    with head(keys=keys) as address, pytest.raises(ServerUnreachable, match=told):
         Connection(address, 1)
     assert starting.asked == []
 
