@@ -11,7 +11,7 @@ import time
 import traceback
 from typing import Any
 
-from orchestrator.backends.ray_port import NoRay, NoToken, bring_token, greet, is_here, place_of
+from orchestrator.backends.ray_port import NoCertificate, NoRay, NoToken, enter, is_here, place_of
 from reid_core.errors import Conflict, ServerUnreachable
 
 __all__ = ["Connection"]
@@ -89,29 +89,27 @@ def _answers(address: str) -> bool:
     return False
 
 
-def _wait_for(address: str) -> bool:
-    """Return once a head answers at the address, or at once where it names no port: whether there is a token to bring.
+def _wait_for(ray: Any, address: str) -> None:
+    """Return once a head answers that lets `ray` in, or at once where the address names no port.
 
     `auto` stands for RAY_ADDRESS, as for Ray. Raises OSError: why no head answers, or none would let this process in.
     """
     try:
         place = place_of(os.environ.get("RAY_ADDRESS", "") or address if address == "auto" else address)
     except ValueError:
-        return False
+        return
     end = time.monotonic() + _ANSWER_SECONDS
     while True:
         try:
-            wanted = greet(place, connect=1.0, answer=_GREETING_SECONDS)
-        except NoRay:
+            enter(ray, place, connect=1.0, answer=_GREETING_SECONDS)
+        except (NoRay, NoToken):
             raise
         except OSError as error:
             if time.monotonic() + _ANSWER_PAUSE > end:
                 why = error.strerror or str(error) or type(error).__name__
                 raise OSError(f"nobody answers there: {why}") from error
         else:
-            if wanted:
-                bring_token(place[0], os.environ)
-            return wanted
+            return
         time.sleep(_ANSWER_PAUSE)
 
 
@@ -142,8 +140,7 @@ def _start(ray: Any, address: str, cores: int) -> None:
     """Connect to the cluster, or start a Ray of this process's own; on a busy machine its thirty seconds may not do."""
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address:
-        if _wait_for(address):
-            ray._raylet.Config.initialize("")  # what it has read of the environment, it reads again  # noqa: SLF001
+        _wait_for(ray, address)
         ray.init(address=address, **quiet)
         return
     try:
@@ -157,6 +154,8 @@ def _advice(address: str, error: BaseException) -> str:
     """A head that answers and still takes no driver wants its token, or a raylet on the driver's machine."""
     if isinstance(error, NoToken) or "AuthToken" in "".join(traceback.format_exception(error)):
         return "the cluster wants its token: set RAY_AUTH_MODE=token here, and have the head's ~/.ray/auth_token"
+    if isinstance(error, NoCertificate):
+        return error.advice
     if _answers(address) and not isinstance(error, NoRay):
         return f"let this machine join first: ray start --address={address} --num-cpus=0"
     return "start a head with `ray start --head` and give its address, or use --backend inline"

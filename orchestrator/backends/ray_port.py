@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import MutableMapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     import grpc
 
-__all__ = ["NoRay", "NoToken", "bring_token", "greet", "is_here", "place_of"]
+__all__ = ["NoCertificate", "NoRay", "NoToken", "bring_token", "enter", "greet", "is_here", "place_of"]
 
 _ALIVE = "/ray.rpc.NodeInfoGcsService/CheckAlive"
 """The call of a head that asks for nothing; a head that wants a token refuses it as any other."""
@@ -33,13 +34,23 @@ def place_of(address: str) -> tuple[str, int]:
 
 
 def is_here(host: str) -> bool:
-    """Whether a host is this machine. Raises OSError for one that nobody knows."""
-    number = socket.gethostbyname(host)
-    return number.startswith("127.") or number == socket.gethostbyname(socket.gethostname())
+    """Whether a host is this machine: the way to it begins where it ends. Raises OSError for an unknown host."""
+    family, kind, _, _, place = socket.getaddrinfo(host, 9, type=socket.SOCK_DGRAM)[0]
+    number = str(place[0])
+    with contextlib.suppress(OSError), socket.socket(family, kind) as unsent:  # finds the way, and sends nothing
+        unsent.connect(place)
+        return number.startswith("127.") or number == unsent.getsockname()[0]
+    return False  # there is no way to it
 
 
 class NoRay(OSError):
     """Somebody listens there, and it is no head of Ray's."""
+
+
+class NoCertificate(NoRay):
+    """Ray encrypts, and what it needs for that cannot be read."""
+
+    advice = f"let {', '.join(_CERTIFICATES)} name files that can be read here"
 
 
 class NoToken(OSError):
@@ -50,7 +61,7 @@ def greet(place: tuple[str, int], *, connect: float, answer: float) -> bool:
     """Return once a head, or what may be one, answers: whether it wants a token.
 
     Waits `connect` seconds for a connection and `answer` seconds for an answer; encrypted where Ray is (RAY_USE_TLS).
-    Raises NoRay for anybody else and for a certificate that cannot be read, another OSError for nobody.
+    Raises NoCertificate, NoRay for anybody else, another OSError for nobody.
     """
     import grpc  # noqa: PLC0415 - a tenth of a second; only studies on Ray pay for it
 
@@ -74,15 +85,16 @@ def greet(place: tuple[str, int], *, connect: float, answer: float) -> bool:
 def _channel(place: tuple[str, int], *, encrypts: bool) -> grpc.Channel:
     import grpc  # noqa: PLC0415 - as above
 
-    host, port = (_certified(place[0]) if encrypts else place[0]), place[1]
-    target, options = f"[{host}]:{port}" if ":" in host else f"{host}:{port}", [("grpc.enable_http_proxy", 0)]
+    host = _certified(place[0]) if encrypts else place[0]
+    target = f"[{host}]:{place[1]}" if ":" in host else f"{host}:{place[1]}"
+    options = [("grpc.enable_http_proxy", 0)]
     if not encrypts:
         return grpc.insecure_channel(target, options)
     named = [os.environ.get(name) for name in _CERTIFICATES]
     try:
         read = [Path(one).read_bytes() if one else None for one in named]
     except OSError as error:
-        raise NoRay(f"RAY_USE_TLS is set, and {error.filename} cannot be read: {error.strerror}") from error
+        raise NoCertificate(f"RAY_USE_TLS is set, and {error.filename} cannot be read: {error.strerror}") from error
     return grpc.secure_channel(target, grpc.ssl_channel_credentials(*read), options)
 
 
@@ -93,6 +105,16 @@ def _certified(host: str) -> str:
     import ray  # noqa: PLC0415 - seconds to import
 
     return str(ray.util.get_node_ip_address())
+
+
+def enter(ray: Any, place: tuple[str, int], *, connect: float, answer: float) -> None:
+    """Return once a head, or what may be one, answers, and `ray` brings the token that it may want.
+
+    Raises what `greet` and `bring_token` raise.
+    """
+    if greet(place, connect=connect, answer=answer):
+        bring_token(place[0], os.environ)
+        ray._raylet.Config.initialize("")  # what it has read of the environment, it reads again  # noqa: SLF001
 
 
 def bring_token(host: str, environment: MutableMapping[str, str]) -> None:

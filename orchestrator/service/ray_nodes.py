@@ -10,14 +10,12 @@ from pydantic import BaseModel, ConfigDict
 __all__ = ["RayCluster", "RayNode", "asking", "cluster_of", "environment"]
 
 ASK = """
-import json, os, sys, time
+import json, sys, time
 from contextlib import suppress
-from orchestrator.backends.ray_port import bring_token, greet, place_of
-with suppress(OSError, ValueError):
-    place = place_of(sys.argv[1])
-    if greet(place, connect=2.0, answer=5.0):
-        bring_token(place[0], os.environ)
 import ray
+from orchestrator.backends.ray_port import enter, place_of
+with suppress(OSError, ValueError):
+    enter(ray, place_of(sys.argv[1]), connect=2.0, answer=5.0)
 from ray._private.state import available_resources_per_node
 ray.init(address=sys.argv[1], log_to_driver=False, logging_level="ERROR")
 while True:

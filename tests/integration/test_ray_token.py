@@ -11,10 +11,13 @@ import tempfile
 import uuid
 
 import pytest
+from ray.util import get_node_ip_address
 from raylets import wait_until
+from trials.ray_port import certificates
 
 from orchestrator.backends.ray_port import greet
 from orchestrator.service.daemon.children import kill_tree
+from orchestrator.service.ray_nodes import asking, cluster_of
 
 HEAD = "from ray.scripts.scripts import main; main()"
 DRIVER = """
@@ -24,11 +27,15 @@ found = Connection(sys.argv[1], 1)
 print(found.ray.get(found.ray.remote(lambda: "a worker's answer").remote()))
 found.close()
 """
+OUTSIDE = str(get_node_ip_address())  # how Ray calls this machine
 
 
-@pytest.fixture
-def environment(tmp_path):
-    """A user with a token of Ray's."""
+@pytest.fixture(params=["plain", "encrypted"])
+def environment(request, tmp_path, monkeypatch):
+    """A user with a token of Ray's, on a cluster that may encrypt."""
+    for name, value in certificates(tmp_path / "keys", OUTSIDE).items():
+        if request.param == "encrypted":
+            monkeypatch.setenv(name, value)
     (tmp_path / ".ray").mkdir()
     (tmp_path / ".ray" / "auth_token").write_text(uuid.uuid4().hex * 2)
     unset = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_ADDRESS")
@@ -60,13 +67,18 @@ def head(environment, tmp_path):
 def test_a_study_is_let_in_by_a_head_that_this_user_has_started_and_nobody_else_is(head, environment, tmp_path):
     assert greet(head, connect=5.0, answer=30.0), "it wants a token"
 
-    def driver(**changed):
-        words = [sys.executable, "-c", DRIVER, f"127.0.0.1:{head[1]}"]
+    def run(words, **changed):
         return subprocess.run(
             words, env={**environment, **changed}, capture_output=True, text=True, timeout=300, check=False
         )
 
-    done = driver()
-    assert "a worker's answer" in done.stdout, done.stderr
+    def driver(name="127.0.0.1", **changed):
+        return run([sys.executable, "-c", DRIVER, f"{name}:{head[1]}"], **changed)
+
+    for name in ("127.0.0.1", OUTSIDE):  # Ray's own commands name the second
+        done = driver(name)
+        assert "a worker's answer" in done.stdout, done.stderr
+        asked = run(asking(f"{name}:{head[1]}", once=True))
+        assert any(map(cluster_of, asked.stdout.splitlines())), asked.stderr
     (tmp_path / "other" / ".ray").mkdir(parents=True)
     assert "it lets in only who brings its token" in driver(HOME=str(tmp_path / "other")).stderr

@@ -42,19 +42,19 @@ def head(refusal: grpc.StatusCode | None = None, port: int = 0, keys: dict[str, 
     Encrypted with the `certificates` given, at every address of this machine, as by Ray: callers show theirs, too.
     """
     server = grpc.server(ThreadPoolExecutor(1), handlers=[Unnamed(refusal)])
-    found = _port(server, f"{'127.0.0.1' if keys is None else '0.0.0.0'}:{port}", keys)
+    found = _bound(server, port, keys)
     server.start()
     yield f"127.0.0.1:{found}"
     server.stop(grace=None)
 
 
-def _port(server: grpc.Server, address: str, keys: dict[str, str] | None) -> int:
+def _bound(server: grpc.Server, port: int, keys: dict[str, str] | None) -> int:
     if keys is None:
-        return int(server.add_insecure_port(address))
+        return int(server.add_insecure_port(f"127.0.0.1:{port}"))
     names = ("RAY_TLS_SERVER_KEY", "RAY_TLS_SERVER_CERT", "RAY_TLS_CA_CERT")
     key, certificate, root = (Path(keys[name]).read_bytes() for name in names)
     shown = grpc.ssl_server_credentials([(key, certificate)], root, require_client_auth=True)
-    return int(server.add_secure_port(address, shown))
+    return int(server.add_secure_port(f"0.0.0.0:{port}", shown))
 
 
 def certificates(folder: Path, place: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from orchestrator.backends.ray_port import NoRay, NoToken, bring_token, greet, place_of
+from orchestrator.backends.ray_port import NoCertificate, NoRay, NoToken, bring_token, greet, place_of
 from orchestrator.events import StudyStatus
 from orchestrator.notify import load_settings, open_channel
 from orchestrator.service.daemon import record
@@ -194,6 +194,8 @@ def _ray_port(address: str) -> Check:
     except NoToken as error:
         advice = "set RAY_AUTH_MODE=token here, and have the head's ~/.ray/auth_token"
         return fails("ray cluster", f"{host}:{port}: {error}", advice)
+    except NoCertificate as error:
+        return fails("ray cluster", str(error), error.advice)
     except NoRay as error:
         return fails("ray cluster", f"{host}:{port}: {error}", "give the address that `ray start --head` told")
     except OSError as error:

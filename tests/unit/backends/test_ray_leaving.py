@@ -10,6 +10,7 @@ import threading
 from types import SimpleNamespace
 
 import grpc
+import psutil
 import pytest
 from trials.ray_port import certificates, head, listening
 
@@ -212,6 +213,13 @@ def test_who_says_that_the_token_is_to_be_brought_brings_it_everywhere(tokens, m
     assert starting.asked == [address]
 
 
+def test_this_machine_is_known_by_each_of_its_addresses_whatever_its_name_stands_for(monkeypatch):
+    monkeypatch.setattr(socket, "gethostname", lambda: "localhost")  # as where the name is only in /etc/hosts
+    own = [one.address for card in psutil.net_if_addrs().values() for one in card if one.family == socket.AF_INET]
+    assert [name for name in (*own, "localhost", "127.0.1.1") if not ray_port.is_here(name)] == []
+    assert not ray_port.is_here("203.0.113.7")
+
+
 @pytest.fixture
 def nobody():
     """An address where nobody listens."""
@@ -272,14 +280,18 @@ def test_a_head_that_encrypts_is_greeted_with_its_certificates(encrypted, name):
     assert starting.asked == [address]
 
 
-@pytest.mark.parametrize("case", ["encrypts with another key", "does not encrypt", "has a key of another place"])
+@pytest.mark.parametrize("case", ["another key", "unencrypted", "key of another place"])
 def test_who_does_not_encrypt_with_the_named_certificates_is_no_head_and_ray_is_not_asked(encrypted, monkeypatch, case):
     starting, _, folder = encrypted
-    others = certificates(folder / "others", "127.0.0.2" if "another key" in case else "127.0.0.1")
-    if "place" in case:
-        monkeypatch.setenv("RAY_TLS_CA_CERT", others["RAY_TLS_CA_CERT"])
+    keys: dict[str, str] | None = None
+    if case == "another key":
+        keys = certificates(folder / "others", "127.0.0.2")
+    elif case == "key of another place":
+        keys = certificates(folder / "others", "127.0.0.1")
+        for name, value in keys.items():
+            monkeypatch.setenv(name, value)
     told = "no head of a Ray cluster that the certificates of RAY_USE_TLS belong to"
-    with head(keys=None if "not" in case else others) as address, pytest.raises(ServerUnreachable, match=told):
+    with head(keys=keys) as address, pytest.raises(ServerUnreachable, match=told):
         Connection(address, 1)
     assert starting.asked == []
 
@@ -297,8 +309,9 @@ def test_a_certificate_that_cannot_be_read_is_named(encrypted, monkeypatch):
     starting, keys, folder = encrypted
     monkeypatch.setenv("RAY_TLS_CA_CERT", str(folder / "gone.pem"))
     told = r"RAY_USE_TLS is set, and .*gone\.pem cannot be read: No such file"
-    with head(keys=keys) as address, pytest.raises(ServerUnreachable, match=told):
+    with head(keys=keys) as address, pytest.raises(ServerUnreachable, match=told) as refused:
         Connection(address, 1)
+    assert "RAY_TLS_CA_CERT" in refused.value.hint
     assert starting.asked == []
 
 
