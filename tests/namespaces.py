@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -24,21 +25,34 @@ class Hosts:
     """Named hosts with addresses of their own. What runs on one sees no process and no /tmp/ray but the host's own."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._mark = f"rt{os.getpid() % 100_000}"
+        self._mark = f"rt{secrets.token_hex(3)}"  # the kernel takes its time to forget the hosts of the test before
         self.addresses = {name: f"{_NET}.{10 + place}" for place, name in enumerate(names)}
         self._processes: list[subprocess.Popen[bytes]] = []
         self._own_ray = Path(tempfile.mkdtemp(prefix="ray-of-hosts-"))
+        self._undo = contextlib.ExitStack()
+        self._undo.callback(shutil.rmtree, self._own_ray, ignore_errors=True)
+        self._first: dict[str, int] = {}
+        try:
+            self._connect()
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self) -> None:
         _ip("link", "add", self._mark, "type", "bridge")
+        self._undo.callback(_ip, "link", "del", self._mark)
         _ip("addr", "add", f"{_NET}.1/24", "dev", self._mark)
         _ip("link", "set", self._mark, "up")
-        for place, name in enumerate(names):
+        for place, name in enumerate(self.addresses):
             self._add(place, name)
         Path("/tmp/ray").mkdir(exist_ok=True)
-        self._first = {name: self._boot(name) for name in names}
+        for name in self.addresses:
+            self._first[name] = self._boot(name)
 
     def _add(self, place: int, name: str) -> None:
         space, outer, inner = self.space(name), f"{self._mark}o{place}", f"{self._mark}i{place}"
         _ip("netns", "add", space)
+        self._undo.callback(self._take_away, space)
         (self._own_ray / name).mkdir()
         folder = Path("/etc/netns") / space
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,17 +114,15 @@ class Hosts:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        for name in self.addresses:
-            listed = subprocess.run(
-                ["ip", "netns", "pids", self.space(name)], capture_output=True, text=True, check=False
-            )
-            for pid in listed.stdout.split():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGKILL)
-            _ip("netns", "del", self.space(name))
-            shutil.rmtree(Path("/etc/netns") / self.space(name), ignore_errors=True)
-        _ip("link", "del", self._mark)
-        shutil.rmtree(self._own_ray, ignore_errors=True)
+        self._undo.close()
+
+    def _take_away(self, space: str) -> None:
+        listed = subprocess.run(["ip", "netns", "pids", space], capture_output=True, text=True, check=False)
+        for pid in listed.stdout.split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        _ip("netns", "del", space)
+        shutil.rmtree(Path("/etc/netns") / space, ignore_errors=True)
 
 
 def _ip(*words: str) -> None:

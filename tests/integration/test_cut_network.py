@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,6 @@ MISSED = {
 }
 DRIVER = """
 import sys
-import tempfile
 from pathlib import Path
 from orchestrator.backends.ray_backend import RayBackend
 from orchestrator.store import open_store
@@ -64,17 +62,15 @@ def test_what_a_node_reports_after_its_cable_was_out_is_refused_and_nothing_is_l
         "RAY_AUTH_MODE": "disabled",
         "RAY_raylet_start_wait_time_s": "120",
     }
-    with tempfile.TemporaryDirectory(prefix="r") as own, hosts("head", "island", "coast") as network:
+    with hosts("head", "island", "coast") as network:
         head = f"{network.addresses['head']}:6379"
         for name in network.addresses:
             here = ["--head", "--port=6379", "--include-dashboard=false", f"--system-config={json.dumps(MISSED)}"]
-            here.append(f"--temp-dir={own}")
             words = [*(here if name == "head" else [f"--address={head}"]), f"--num-cpus={int(name != 'head')}"]
             words += [f"--node-ip-address={network.addresses[name]}", "--disable-usage-stats", "--block"]
             said = tmp_path / f"{name}.log"
             network.start(name, ["sh", "-c", UNTIL_STARTED, str(said), RAY, "start", *words], environment, said)
-            if name == "head":
-                wait_until(lambda: "Ray runtime started" in (tmp_path / "head.log").read_text(), 400)
+            wait_until(lambda said=said: "Ray runtime started" in said.read_text(), 400)
         driver = network.start(
             "head", [sys.executable, "-c", DRIVER, str(tmp_path), head], environment, tmp_path / "driver.log"
         )
